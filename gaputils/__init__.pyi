@@ -1,0 +1,15 @@
+from . import datasets as datasets
+from . import pages as pages
+from . import plots as plots
+from . import theory as theory
+from .closing import HullProjection as HullProjection
+from .closing import MeanShift as MeanShift
+from .embeddings import Embeddings as Embeddings
+from .noise import GaussianNoise as GaussianNoise
+from .noise import UniformQuantization as UniformQuantization
+from .robustness import accuracy_under_noise as accuracy_under_noise
+from .robustness import certified_radius as certified_radius
+from .robustness import robustness as robustness
+from .robustness import robustness_curve as robustness_curve
+
+__version__: str

@@ -1,0 +1,128 @@
+"""Argument checks shared by every public function: the error names the argument and its value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Seed = int | torch.Generator | None
+
+
+def as_matrix(name: str, value: Any, *, min_rows: int = 1) -> Tensor:
+    """`value` as a finite floating (rows, columns) tensor; half precision becomes float32.
+
+    Shares memory with `value` where it can. Raises `TypeError` if it is not an array of real
+    numbers and `ValueError` if its shape or its values are not usable.
+    """
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind not in "fiu":
+            raise TypeError(f"{name}: expected real numbers, got dtype {value.dtype}")
+        native = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("="))
+        tensor = torch.from_numpy(native if native.flags.writeable else native.copy())
+    elif isinstance(value, Tensor):
+        tensor = value.detach()
+    else:
+        raise TypeError(
+            f"{name}: expected a NumPy array or a torch tensor, got {type(value).__name__}"
+        )
+    if tensor.is_complex() or tensor.dtype == torch.bool:
+        raise TypeError(f"{name}: expected real numbers, got dtype {tensor.dtype}")
+    if tensor.ndim != 2:
+        raise ValueError(f"{name}: expected shape (rows, columns), got {tuple(tensor.shape)}")
+    if tensor.shape[0] < min_rows or tensor.shape[1] < 1:
+        raise ValueError(
+            f"{name}: expected at least {min_rows} row(s) and 1 column, got {tuple(tensor.shape)}"
+        )
+    if tensor.dtype not in (torch.float32, torch.float64):
+        tensor = tensor.to(torch.float32)
+    if not bool(torch.isfinite(tensor).all()):
+        bad = int((~torch.isfinite(tensor)).any(1).sum())
+        raise ValueError(f"{name}: expected finite values, got NaN or infinity in {bad} row(s)")
+    return tensor
+
+
+def as_pair(
+    queries: Any, gallery: Any, names: tuple[str, str] = ("queries", "gallery"), min_rows: int = 1
+) -> tuple[Tensor, Tensor]:
+    """Both sides as matrices of one dimension, one dtype and one device."""
+    first = as_matrix(names[0], queries, min_rows=min_rows)
+    second = as_matrix(names[1], gallery, min_rows=min_rows)
+    if first.shape[1] != second.shape[1]:
+        raise ValueError(
+            f"{names[1]}: expected dimension {first.shape[1]} as in {names[0]}, "
+            f"got {second.shape[1]}"
+        )
+    if first.device != second.device:
+        raise ValueError(
+            f"{names[1]}: expected device {first.device} as {names[0]}, got {second.device}"
+        )
+    dtype = torch.promote_types(first.dtype, second.dtype)
+    return first.to(dtype), second.to(dtype)
+
+
+def as_targets(name: str, value: Any, rows: int, items: int, device: torch.device) -> Tensor:
+    """`value` as (rows,) gallery indices, each in [0, items)."""
+    targets = torch.as_tensor(value, device=device)
+    if targets.is_floating_point() or targets.dtype == torch.bool:
+        raise TypeError(f"{name}: expected integers, got dtype {targets.dtype}")
+    if tuple(targets.shape) != (rows,):
+        raise ValueError(f"{name}: expected shape ({rows},), got {tuple(targets.shape)}")
+    targets = targets.to(torch.int64)
+    if rows and not (0 <= int(targets.min()) and int(targets.max()) < items):
+        raise ValueError(
+            f"{name}: expected indices in [0, {items}), "
+            f"got {int(targets.min())} to {int(targets.max())}"
+        )
+    return targets
+
+
+def require_unit_norm(name: str, value: Tensor, tolerance: float = 1e-3) -> None:
+    """Raise `ValueError` unless every row has norm 1 to `tolerance`."""
+    norms = torch.linalg.vector_norm(value, dim=1)
+    worst = float((norms - 1).abs().max())
+    if worst > tolerance:
+        raise ValueError(f"{name}: expected rows of norm 1, one is off by {worst:.3g}")
+
+
+def number(
+    name: str, value: Any, *, low: float = -np.inf, high: float = np.inf, strict: bool = False
+) -> float:
+    """`value` as a finite float in [low, high]; with `strict` above `low`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name}: expected a number, got {type(value).__name__} {value!r}")
+    result = float(value)
+    if not np.isfinite(result) or result > high or result < low or (strict and result == low):
+        bracket = "(" if strict else "["
+        raise ValueError(f"{name}: expected a number in {bracket}{low}, {high}], got {value!r}")
+    return result
+
+
+def integer(name: str, value: Any, *, low: int) -> int:
+    """`value` as an int of at least `low`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name}: expected an integer, got {type(value).__name__} {value!r}")
+    if value < low:
+        raise ValueError(f"{name}: expected an integer of at least {low}, got {value!r}")
+    return int(value)
+
+
+def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """`value` if it is one of `allowed`."""
+    if value not in allowed:
+        raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
+    return str(value)
+
+
+def as_generator(seed: Seed, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator on `device`: `seed` itself if it is one, else one seeded with it."""
+    if isinstance(seed, torch.Generator):
+        return seed
+    generator = torch.Generator(device=device)
+    if seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(integer("seed", seed, low=0))
+    return generator

@@ -1,0 +1,138 @@
+"""A pair of embedded modalities, and how it is kept on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from gaputils._checks import as_pair, as_targets
+
+_FORMAT = "gaputils-embeddings/1"
+
+
+@dataclass
+class Embeddings:
+    """Embeddings of the two modalities of one data set.
+
+    `queries` (n, d) search (usually images) and `gallery` (m, d) is searched (usually texts).
+    `targets` (n,) holds the gallery row that answers each query; left out, row i answers query i
+    if there are as many of one as of the other, and nothing is known otherwise. `info` is any
+    JSON-serialisable description (model, data set, templates, …).
+
+    Raises `TypeError` or `ValueError` that names the argument if a side is not a finite matrix,
+    the dimensions differ, or a target is no row of the gallery.
+    """
+
+    queries: Tensor
+    gallery: Tensor
+    targets: Tensor | None = None
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.queries, self.gallery = as_pair(self.queries, self.gallery)
+        n, m = len(self.queries), len(self.gallery)
+        if self.targets is None and n == m:
+            self.targets = torch.arange(n, device=self.queries.device)
+        elif self.targets is not None:
+            self.targets = as_targets("targets", self.targets, n, m, self.queries.device)
+        if not isinstance(self.info, dict):
+            raise TypeError(f"info: expected a dict, got {type(self.info).__name__}")
+
+    @property
+    def dim(self) -> int:
+        return self.queries.shape[1]
+
+    @property
+    def paired(self) -> bool:
+        """True if row i of the gallery answers query i."""
+        return (
+            self.targets is not None
+            and len(self.queries) == len(self.gallery)
+            and bool((self.targets == torch.arange(len(self.targets)).to(self.targets)).all())
+        )
+
+    def to(self, device: torch.device | str) -> Embeddings:
+        """The same embeddings on `device`."""
+        targets = None if self.targets is None else self.targets.to(device)
+        return Embeddings(
+            self.queries.to(device), self.gallery.to(device), targets, dict(self.info)
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write one safetensors file; the old file stays whole until the new one is."""
+        path = Path(path)
+        tensors = {"queries": self.queries, "gallery": self.gallery}
+        if self.targets is not None:
+            tensors["targets"] = self.targets
+        tensors = {name: value.cpu().contiguous() for name, value in tensors.items()}
+        write_safetensors(path, tensors, {"format": _FORMAT, "info": json.dumps(self.info)})
+        return path
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], device: torch.device | str = "cpu") -> Embeddings:
+        """Read what `save` wrote.
+
+        Raises `FileNotFoundError` if there is no such file and `ValueError` if it is truncated,
+        of another kind or lacks a side.
+        """
+        tensors, metadata = read_safetensors(path, device)
+        missing = {"queries", "gallery"} - set(tensors)
+        if missing:
+            raise ValueError(
+                f"path: expected tensors 'queries' and 'gallery' in {path}, got {sorted(tensors)}"
+            )
+        try:
+            info = json.loads(metadata.get("info", "{}"))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"path: the info of {path} is not JSON: {error}") from error
+        return cls(tensors["queries"], tensors["gallery"], tensors.get("targets"), info)
+
+    def __repr__(self) -> str:
+        n, m = len(self.queries), len(self.gallery)
+        return f"Embeddings(queries={n}, gallery={m}, dim={self.dim}, info={self.info})"
+
+
+def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write `tensors` to `path` in one step: a reader sees the old file or the new one."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"path: the folder {path.parent} does not exist")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    part = Path(name)
+    try:
+        save_file(tensors, part, metadata)
+        part.chmod(0o666 & ~_umask())
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_safetensors(
+    path: str | os.PathLike[str], device: torch.device | str = "cpu"
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Every tensor of the file and its metadata; a clear error if it is no safetensors file."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"path: there is no file {path}")
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"path: {path} is not a whole safetensors file ({error})") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,34 @@
+"""What the book's pages need besides the science: numbers for the prose, tables, notes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+def glue(key: str, value: float | int | str) -> None:
+    """Make the run's `value` available to the prose as ``{glue:text}`key` ``.
+
+    NumPy and torch scalars become plain Python numbers. Outside a build of the book (Colab, a
+    local Jupyter without myst-nb) the value is printed instead.
+    """
+    plain = value.item() if hasattr(value, "item") else value
+    if not isinstance(plain, (int, float, str)):
+        raise TypeError(f"value: expected a number or a string, got {type(value).__name__}")
+    if isinstance(plain, float) and not np.isfinite(plain):
+        raise ValueError(f"value: expected a finite number for {key!r}, got {plain!r}")
+    try:
+        from myst_nb import glue as register
+    except ModuleNotFoundError:
+        print(f"{key} = {plain:.4g}" if isinstance(plain, float) else f"{key} = {plain}")
+    else:
+        register(key, plain, display=False)
+
+
+def table(frame: pd.DataFrame, formats: dict[str, str] | str = "{:.3f}") -> Any:
+    """`frame` as a table for a page: numbers formatted, no index clutter, scrolls when narrow."""
+    floats = frame.select_dtypes("floating").columns
+    chosen = dict.fromkeys(floats, formats) if isinstance(formats, str) else formats
+    return frame.style.format(chosen, na_rep="–").set_table_attributes('class="dataframe"')
