@@ -1,10 +1,14 @@
 from . import datasets as datasets
+from . import geometry as geometry
 from . import pages as pages
 from . import plots as plots
 from . import theory as theory
 from .closing import HullProjection as HullProjection
 from .closing import MeanShift as MeanShift
 from .embeddings import Embeddings as Embeddings
+from .geometry import describe_measures as describe_measures
+from .geometry import gap_vector as gap_vector
+from .geometry import measure_gap as measure_gap
 from .noise import GaussianNoise as GaussianNoise
 from .noise import UniformQuantization as UniformQuantization
 from .robustness import accuracy_under_noise as accuracy_under_noise

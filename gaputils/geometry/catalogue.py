@@ -1,0 +1,147 @@
+"""Every measure of the gap by name: how to compute it, what it says, and where it is from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from torch import Tensor
+
+from gaputils.geometry import clouds, pairs
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a measure may look at: both sides, their pairs if known, and two settings."""
+
+    queries: Tensor
+    gallery: Tensor
+    targets: Tensor | None
+    tau: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One row of `measure_gap`. Without `compute` it comes from means and covariances."""
+
+    meaning: str
+    source: str
+    compute: Callable[[Sample], float] | None = None
+    pairs: bool = False
+    rows: int = 2
+
+
+def _pair_measure(function: Callable[..., float]) -> Callable[[Sample], float]:
+    return lambda s: function(s.queries, s.gallery, s.targets)
+
+
+def _sides(name: str, meaning: str, source: str, **options: Any) -> dict[str, Measure]:
+    """A measure of one side, once for each; `function` maps (n, d) to a number."""
+    function = options.pop("function", None)
+    result = {}
+    for side in ("queries", "gallery"):
+        compute = None if function is None else _side_measure(function, side)
+        result[f"{name}_{side}"] = Measure(f"{side}: {meaning}", source, compute, **options)
+    return result
+
+
+def _side_measure(function: Callable[[Any], float], side: str) -> Callable[[Sample], float]:
+    return lambda s: function(getattr(s, side))
+
+
+MEASURES: dict[str, Measure] = {
+    "gap_norm": Measure("distance between the two means", "Liang et al. 2022", rows=1),
+    "l2m": Measure("the gap norm under its other name, L2M", "Schrodi et al. 2025", rows=1),
+    "l2i": Measure(
+        "mean distance of matched pairs", "Schrodi et al. 2025", _pair_measure(pairs.l2i), True, 1
+    ),
+    "matched_cosine": Measure(
+        "mean cosine of matched pairs", "–", _pair_measure(pairs.matched_cosine), True, 1
+    ),
+    "unmatched_cosine": Measure(
+        "mean cosine of all other pairs", "–", _pair_measure(pairs.unmatched_cosine), True
+    ),
+    "linear_separability": Measure(
+        "held-out accuracy of telling the sides apart; 0.5 is chance",
+        "Fahim et al. 2024",
+        lambda s: clouds.linear_separability(s.queries, s.gallery, seed=s.seed),
+    ),
+    "gap_separability": Measure(
+        "the same with the gap direction alone",
+        "Liang et al. 2022",
+        lambda s: clouds.gap_separability(s.queries, s.gallery, seed=s.seed),
+    ),
+    "rmg_schrodi": Measure(
+        "matched dissimilarity relative to itself plus the spread within a side",
+        "Schrodi et al. 2025",
+        _pair_measure(pairs.rmg_schrodi),
+        True,
+    ),
+    "rmg_few_dims": Measure(
+        "the same with a quarter of the weight on the spread",
+        "few-dims 2025, code",
+        _pair_measure(pairs.rmg_few_dims),
+        True,
+    ),
+    "rmg_centroid": Measure(
+        "gap norm relative to the root mean square spread within a side", "evaluation scripts"
+    ),
+    "neighborhood_kendall": Measure(
+        "disagreement of the sides on the order of neighbours; 0.5 is chance",
+        "Schrodi et al. 2025",
+        _pair_measure(pairs.neighborhood_kendall),
+        True,
+        3,
+    ),
+    "alignment": Measure(
+        "mean squared distance of matched pairs",
+        "Wang and Isola 2020",
+        _pair_measure(pairs.alignment),
+        True,
+        1,
+    ),
+    **_sides(
+        "uniformity",
+        "log mean Gaussian potential; lower is more uniform",
+        "Wang and Isola 2020",
+        function=clouds.uniformity,
+    ),
+    **_sides("effective_rank", "exp of the entropy of the variances", "Roy and Vetterli 2007"),
+    **_sides(
+        "intrinsic_dimension",
+        "dimension of the manifold, by ratios of neighbour distances",
+        "Facco et al. 2017",
+        function=clouds.intrinsic_dimension,
+        rows=3,
+    ),
+    **_sides("variance", "total variance", "–"),
+    **_sides("variance_gap", "variance along the gap", "Chowers et al. 2026"),
+    **_sides("variance_leading", "variance along the leading principal component", "–"),
+    **_sides("variance_share_gap", "share of the variance along the gap", "Chowers et al. 2026"),
+    "variance_share_average": Measure("share along an average direction: 1/d", "baseline"),
+    **_sides("variance_share_random", "median share along random directions", "baseline"),
+    **_sides("variance_share_leading", "share along the leading component", "baseline"),
+    **_sides("emptier_than_gap", "part of random directions emptier than the gap", "baseline"),
+    **_sides("gap_angle", "angle in degrees between gap and affine hull", "Chowers et al. 2026"),
+    "double_stochastic_deviation": Measure(
+        "mean deviation of the received mass from 1; 0 is doubly stochastic",
+        "Chowers et al. 2026",
+        lambda s: clouds.double_stochastic_deviation(s.queries, s.gallery, s.tau),
+        rows=1,
+    ),
+    "wasserstein": Measure(
+        "root mean squared distance of the cheapest assignment of one side to the other",
+        "Villani 2009",
+        lambda s: clouds.wasserstein(s.queries, s.gallery),
+        rows=1,
+    ),
+}
+
+
+def describe_measures() -> pd.DataFrame:
+    """What each row of `measure_gap` says and where it is from: columns `meaning`, `source`."""
+    rows = {name: (measure.meaning, measure.source) for name, measure in MEASURES.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["meaning", "source"])

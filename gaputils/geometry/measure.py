@@ -1,0 +1,176 @@
+"""All measures of one pair of modalities, with intervals on request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import overload
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from gaputils import _checks
+from gaputils.embeddings import Embeddings
+from gaputils.geometry.catalogue import MEASURES, Sample
+from gaputils.geometry.moments import Moments, moment_measures
+
+
+@overload
+def measure_gap(
+    embeddings: Embeddings,
+    measures: Sequence[str] | None = None,
+    *,
+    bootstrap: None = None,
+    level: float = 0.95,
+    tau: float = 0.02,
+    max_rows: int = 1000,
+    seed: int = 0,
+) -> pd.Series[float]: ...
+
+
+@overload
+def measure_gap(
+    embeddings: Embeddings,
+    measures: Sequence[str] | None = None,
+    *,
+    bootstrap: int,
+    level: float = 0.95,
+    tau: float = 0.02,
+    max_rows: int = 1000,
+    seed: int = 0,
+) -> pd.DataFrame: ...
+
+
+def measure_gap(
+    embeddings: Embeddings,
+    measures: Sequence[str] | None = None,
+    *,
+    bootstrap: int | None = None,
+    level: float = 0.95,
+    tau: float = 0.02,
+    max_rows: int = 1000,
+    seed: int = 0,
+) -> pd.Series[float] | pd.DataFrame:
+    """Every measure of the gap, or the named `measures`: a Series with one row each.
+
+    `describe_measures` says what each row is and where it is from. Measures of matched pairs are
+    left out if the embeddings have no targets, and any measure for which a side has too few rows;
+    NaN says that a measure is not defined, such as the share of a variance that is zero.
+    `tau` is the temperature of `double_stochastic_deviation`. What takes time or memory quadratic
+    in the rows is computed on at most `max_rows` rows a side, drawn with `seed` (pairs stay
+    together); what means and covariances determine always uses all rows.
+
+    With `bootstrap` draws the result is a DataFrame with columns `value`, `low` and `high`: the
+    `level` interval. Each draw is half of the rows without replacement, whose error about the
+    whole sample is as large as that of the whole sample about the truth (Efron 1982, chapter 6);
+    drawing with replacement would repeat rows, and repeated rows are neighbours at distance zero.
+    Pairs are drawn together, and a gallery that several queries share (class texts) stays fixed.
+
+    Raises `ValueError` for an unknown measure, or one that these embeddings do not allow.
+    """
+    if not isinstance(embeddings, Embeddings):
+        raise TypeError(f"embeddings: expected Embeddings, got {type(embeddings).__name__}")
+    names = _selected(embeddings, measures)
+    rows = _checks.integer("max_rows", max_rows, low=3)
+    tau = _checks.number("tau", tau, low=0, strict=True)
+    value = _measure(embeddings, names, tau, rows, seed)
+    if bootstrap is None:
+        return value
+    draws = _checks.integer("bootstrap", bootstrap, low=2)
+    tail = (1 - _checks.number("level", level, low=0, high=1, strict=True)) / 2
+    generator = _checks.as_generator(seed)
+    drawn = pd.DataFrame(
+        [_measure(_half(embeddings, generator), names, tau, rows, seed) for _ in range(draws)]
+    )
+    centred = drawn - drawn.mean()
+    low, high = centred.quantile(tail), centred.quantile(1 - tail)
+    return pd.DataFrame({"value": value, "low": value + low, "high": value + high})
+
+
+def _selected(embeddings: Embeddings, measures: Sequence[str] | None) -> list[str]:
+    rows = min(len(embeddings.queries), len(embeddings.gallery))
+    possible = [
+        name
+        for name, measure in MEASURES.items()
+        if rows >= measure.rows and (embeddings.targets is not None or not measure.pairs)
+    ]
+    if measures is None:
+        return possible
+    if isinstance(measures, str):
+        raise TypeError(f"measures: expected a list of names, got the string {measures!r}")
+    for name in measures:
+        _checks.choice("measures", name, tuple(MEASURES))
+        if name not in possible:
+            need = "targets and " if MEASURES[name].pairs else ""
+            raise ValueError(
+                f"measures: {name} needs {need}at least {MEASURES[name].rows} rows a side, "
+                f"got {embeddings!r}"
+            )
+    return list(measures)
+
+
+def _measure(
+    embeddings: Embeddings, names: list[str], tau: float, max_rows: int, seed: int
+) -> pd.Series[float]:
+    few = _sample(embeddings, max_rows, seed)
+    sample = Sample(few.queries, few.gallery, few.targets, tau, seed)
+    determined: dict[str, float] = {}
+    if any(MEASURES[name].compute is None for name in names):
+        sides = Moments.of(embeddings.queries), Moments.of(embeddings.gallery)
+        determined = moment_measures(*sides, names, seed=seed)
+    values = {}
+    for name in names:
+        compute = MEASURES[name].compute
+        if compute is None:
+            values[name] = determined.get(name, np.nan)
+        else:
+            try:
+                values[name] = compute(sample)
+            except ValueError:
+                values[name] = np.nan
+    return pd.Series(values, index=names, dtype=float, name="value")
+
+
+def _sample(e: Embeddings, limit: int, seed: int) -> Embeddings:
+    """At most `limit` rows a side, each query still with the gallery row that answers it."""
+    if max(len(e.queries), len(e.gallery)) <= limit:
+        return e
+    generator = _checks.as_generator(seed)
+    rows = _draw(len(e.queries), limit, generator)
+    if e.paired:
+        return Embeddings(e.queries[rows], e.gallery[rows], None, e.info)
+    if e.targets is None:
+        items = _draw(len(e.gallery), limit, generator)
+        return _unpaired(e.queries[rows], e.gallery[items])
+    wanted = torch.unique(e.targets[rows])
+    rest = torch.ones(len(e.gallery), dtype=torch.bool)
+    rest[wanted.cpu()] = False
+    others = rest.nonzero()[:, 0]
+    spare = others[_draw(len(others), max(0, limit - len(wanted)), generator)]
+    items = torch.cat([wanted.cpu(), spare]).sort().values
+    index = torch.searchsorted(items, e.targets[rows].cpu())
+    return Embeddings(e.queries[rows], e.gallery[items], index.to(e.queries.device), e.info)
+
+
+def _half(e: Embeddings, generator: torch.Generator) -> Embeddings:
+    """Half of the rows, drawn without replacement, in the way that the data were drawn."""
+    rows = _draw(len(e.queries), len(e.queries) // 2, generator)
+    if e.paired:
+        return Embeddings(e.queries[rows], e.gallery[rows], None, e.info)
+    if e.targets is None:
+        items = _draw(len(e.gallery), len(e.gallery) // 2, generator)
+        return _unpaired(e.queries[rows], e.gallery[items])
+    return Embeddings(e.queries[rows], e.gallery, e.targets[rows], e.info)
+
+
+def _unpaired(queries: Tensor, gallery: Tensor) -> Embeddings:
+    result = Embeddings(queries, gallery)
+    result.targets = None
+    return result
+
+
+def _draw(rows: int, limit: int, generator: torch.Generator) -> Tensor:
+    if rows <= limit:
+        return torch.arange(rows)
+    return torch.randperm(rows, generator=generator)[:limit].sort().values

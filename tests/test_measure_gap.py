@@ -1,0 +1,136 @@
+"""The table of all measures: which rows, which sample, which intervals."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import gaputils as gu
+from gaputils.geometry import MEASURES
+from gaputils.geometry.measure import _sample
+
+
+def gaussian(n: int = 60, m: int = 60, d: int = 6, seed: int = 0, paired: bool = True):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=(n, d)) + 1, rng.normal(size=(m, d))
+    return gu.Embeddings(x, y, None if paired else np.arange(n) % m)
+
+
+def test_every_measure_is_a_described_row() -> None:
+    measured = gu.measure_gap(gaussian())
+    assert isinstance(measured, pd.Series)
+    assert list(measured.index) == list(MEASURES) == list(gu.describe_measures().index)
+    assert np.isfinite(measured).all()
+
+
+def test_unpaired_embeddings_leave_the_measures_of_pairs_out() -> None:
+    e = gaussian(n=50, m=40)
+    e.targets = None
+    measured = gu.measure_gap(e)
+    assert set(MEASURES) - set(measured.index) == {k for k, v in MEASURES.items() if v.pairs}
+    assert measured.notna().all()
+    with pytest.raises(ValueError, match="measures: l2i needs targets"):
+        gu.measure_gap(e, ["l2i"])
+
+
+def test_a_side_of_one_row_still_has_a_gap() -> None:
+    measured = gu.measure_gap(gaussian(n=1, m=1))
+    assert {"gap_norm", "l2i", "wasserstein"} <= set(measured.index)
+    assert "uniformity_queries" not in measured.index
+
+
+def test_chosen_measures_in_their_order() -> None:
+    chosen = ["wasserstein", "gap_norm"]
+    everything = gu.measure_gap(gaussian())
+    pd.testing.assert_series_equal(gu.measure_gap(gaussian(), chosen), everything[chosen])
+
+
+def test_sides_without_variance_or_gap_give_nan_not_errors() -> None:
+    still = gu.Embeddings(np.ones((5, 3)), np.ones((5, 3)))
+    measured = gu.measure_gap(still)
+    assert measured["gap_norm"] == 0
+    assert measured["uniformity_queries"] == 0
+    for name in ("effective_rank_queries", "variance_share_gap_gallery", "rmg_centroid"):
+        assert math.isnan(measured[name])
+
+
+def test_bad_arguments_are_named() -> None:
+    e = gaussian()
+    with pytest.raises(ValueError, match="measures: expected one of gap_norm"):
+        gu.measure_gap(e, ["gap"])
+    with pytest.raises(TypeError, match="measures: expected a list"):
+        gu.measure_gap(e, "gap_norm")
+    with pytest.raises(TypeError, match="embeddings: expected Embeddings"):
+        gu.measure_gap(e.queries)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="bootstrap"):
+        gu.measure_gap(e, ["gap_norm"], bootstrap=1)
+    with pytest.raises(ValueError, match="tau"):
+        gu.measure_gap(e, tau=0)
+
+
+def test_the_sample_keeps_every_query_with_its_answer() -> None:
+    e = gaussian(n=300, m=100, paired=False)
+    few = _sample(e, 40, seed=0)
+    assert len(few.queries) == len(few.gallery) == 40
+    assert few.targets is not None
+    assert e.targets is not None
+    for query, target in zip(few.queries, few.targets, strict=True):
+        row = int((e.queries == query).all(1).nonzero())
+        torch.testing.assert_close(few.gallery[target], e.gallery[e.targets[row]])
+
+
+def test_sampled_measures_are_close_to_those_of_all_rows() -> None:
+    e = gaussian(n=900, m=900)
+    names = ["matched_cosine", "l2i", "uniformity_queries", "gap_norm"]
+    difference = gu.measure_gap(e, names) - gu.measure_gap(e, names, max_rows=400)
+    assert difference["gap_norm"] == 0
+    assert (difference.abs() < 0.15).all()
+    assert (difference.drop("gap_norm") != 0).all()
+
+
+def test_bootstrap_interval_has_the_width_of_theory_and_covers() -> None:
+    """One coordinate varies: the first, with mean 6 apart; the other five are 5 apart, fixed."""
+    truth, hits, widths = math.hypot(6.0, *([5.0] * 5)), 0, []
+    for seed in range(60):
+        e = gaussian(n=100, m=100, seed=seed)
+        first = torch.eye(6)[0]
+        e = gu.Embeddings(e.queries * first, (e.gallery - 5) * first - 5 * (1 - first))
+        frame = gu.measure_gap(e, ["gap_norm"], bootstrap=60, level=0.9, seed=seed)
+        low, high = frame.loc["gap_norm", ["low", "high"]]
+        hits += low <= truth <= high
+        widths.append(high - low)
+    theory = 2 * 1.645 * (6 / truth) * math.sqrt(2 / 100)
+    assert np.mean(widths) == pytest.approx(theory, rel=0.15)
+    assert hits >= 60 * 0.9 - 4 * math.sqrt(60 * 0.9 * 0.1)
+
+
+def test_bootstrap_is_reproducible_and_contains_the_value() -> None:
+    e = gaussian(n=40, m=10, paired=False)
+    names = ["gap_norm", "uniformity_gallery", "matched_cosine"]
+    first = gu.measure_gap(e, names, bootstrap=20, seed=3)
+    pd.testing.assert_frame_equal(first, gu.measure_gap(e, names, bootstrap=20, seed=3))
+    assert (first["low"] <= first["value"] + 1e-12).all()
+    assert (first["value"] <= first["high"] + 1e-12).all()
+    width = first["high"] - first["low"]
+    assert width["uniformity_gallery"] == pytest.approx(0, abs=1e-12)
+    assert (width.drop("uniformity_gallery") > 0.01).all()
+
+
+def test_published_clip_has_the_known_figures() -> None:
+    measured = gu.measure_gap(
+        gu.datasets.published("liang2022-clip-coco"),
+        [
+            "gap_norm",
+            "gap_separability",
+            "variance_share_gap_queries",
+            "variance_share_gap_gallery",
+        ],
+    )
+    assert measured["gap_norm"] == pytest.approx(0.851, abs=5e-4)
+    assert measured["gap_separability"] == 1
+    assert measured["variance_share_gap_queries"] == pytest.approx(0.005, abs=5e-4)
+    assert measured["variance_share_gap_gallery"] == pytest.approx(0.007, abs=5e-4)
