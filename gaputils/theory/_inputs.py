@@ -1,0 +1,70 @@
+"""Checks of paired point sets that may carry leading batch dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gaputils._checks import as_matrix, number
+
+
+def as_points(name: str, value: Any) -> Tensor:
+    """`value` as finite floating points (..., N, d) with N of at least 2; keeps the graph."""
+    if (isinstance(value, Tensor) and value.ndim < 2) or getattr(value, "ndim", 2) < 2:
+        raise ValueError(f"{name}: expected shape (..., N, d), got {tuple(value.shape)}")
+    points = value if isinstance(value, Tensor) else _flat_checked(name, value)
+    _flat_checked(name, points)
+    if points.shape[-2] < 2:
+        raise ValueError(
+            f"{name}: expected at least 2 points (N = 1 has no negatives), "
+            f"got shape {tuple(points.shape)}"
+        )
+    return points if points.dtype in (torch.float32, torch.float64) else points.float()
+
+
+def as_paired_points(x: Any, y: Any, names: tuple[str, str] = ("x", "y")) -> tuple[Tensor, Tensor]:
+    """Two point sets of the same shape, dtype and device."""
+    first, second = as_points(names[0], x), as_points(names[1], y)
+    if first.shape != second.shape:
+        raise ValueError(
+            f"{names[1]}: expected shape {tuple(first.shape)} as {names[0]}, "
+            f"got {tuple(second.shape)}"
+        )
+    if first.device != second.device:
+        raise ValueError(
+            f"{names[1]}: expected device {first.device} as {names[0]}, got {second.device}"
+        )
+    dtype = torch.promote_types(first.dtype, second.dtype)
+    return first.to(dtype), second.to(dtype)
+
+
+def as_setting(name: str, value: Any, points: Tensor) -> Tensor:
+    """A positive number, or one per run, that broadcasts against `points` (..., N, d)."""
+    batch = points.shape[:-2]
+    if getattr(value, "ndim", 0) == 0 and not isinstance(value, (list, tuple)):
+        scalar = value.item() if hasattr(value, "item") else value
+        setting = torch.tensor(number(name, scalar, low=0, strict=True))
+    else:
+        setting = torch.as_tensor(value)
+        if setting.ndim > len(batch):
+            raise ValueError(f"{name}: expected shape {tuple(batch)}, got {tuple(setting.shape)}")
+        if not bool(torch.isfinite(setting).all()) or not bool((setting > 0).all()):
+            raise ValueError(f"{name}: expected positive finite numbers, got {setting.tolist()}")
+    try:
+        setting = setting.to(points).broadcast_to(batch)
+    except RuntimeError as error:
+        raise ValueError(
+            f"{name}: expected shape {tuple(batch)}, got {tuple(setting.shape)}"
+        ) from error
+    return setting[..., None, None]
+
+
+def _flat_checked(name: str, value: Any) -> Tensor:
+    if getattr(value, "ndim", 0) <= 2:
+        return as_matrix(name, value)
+    shape = tuple(value.shape)
+    if 0 in shape:
+        raise ValueError(f"{name}: expected a non-empty array, got shape {shape}")
+    return as_matrix(name, value.reshape(-1, shape[-1])).reshape(shape)

@@ -1,0 +1,147 @@
+"""Gradient descent on free embeddings: many seeds and settings as one batched computation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from gaputils._checks import integer
+from gaputils.theory._inputs import as_paired_points, as_setting
+from gaputils.theory.measures import training_measures
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What `simulate` recorded: snapshots of both modalities at `steps`.
+
+    `x` and `y` are (T, ..., N, d) for T recorded steps and the batch dimensions of the start;
+    `tau` and `lr` have the batch shape.
+    """
+
+    x: Tensor
+    y: Tensor
+    steps: tuple[int, ...]
+    tau: Tensor
+    lr: Tensor
+    sphere: bool
+
+    def frame(self) -> pd.DataFrame:
+        """One row for each run and recorded step: `run`, `step`, `tau`, `lr` and every measure of
+        `training_measures`. Runs are numbered in the order of the flattened batch."""
+        tau, lr = self.tau.flatten(), self.lr.flatten()
+        runs = np.arange(len(tau))
+        rows = []
+        for position, step in enumerate(self.steps):
+            x = self.x[position].reshape(len(runs), *self.x.shape[-2:])
+            y = self.y[position].reshape(len(runs), *self.y.shape[-2:])
+            values = {name: v.cpu().numpy() for name, v in training_measures(x, y, tau).items()}
+            rows.append(pd.DataFrame({"run": runs, "step": step, **values}))
+        table = pd.concat(rows, ignore_index=True)
+        table.insert(2, "tau", tau.cpu().numpy()[table["run"]])
+        table.insert(3, "lr", lr.cpu().numpy()[table["run"]])
+        return table.sort_values(["run", "step"], ignore_index=True)
+
+    def final(self) -> pd.DataFrame:
+        """The rows of `frame` at the last step, one a run."""
+        last = Trajectory(self.x[-1:], self.y[-1:], self.steps[-1:], self.tau, self.lr, self.sphere)
+        return last.frame()
+
+
+def simulate(
+    x0: Any,
+    y0: Any,
+    *,
+    tau: Any,
+    lr: Any,
+    steps: int,
+    sphere: bool = False,
+    record: int | Sequence[int] = 60,
+) -> Trajectory:
+    """Plain gradient descent on the contrastive loss, every embedding being a free parameter.
+
+    `x0` and `y0` are (..., N, d): leading dimensions are independent runs, and `tau` and `lr` are
+    numbers or one value a run. With `sphere` the start is scaled to unit norm, the gradient is
+    taken in the tangent space and every step ends with a return to the sphere. `record` is how
+    many snapshots to keep, spaced geometrically with the first and the last step among them, or
+    the steps to keep. The dtype is that of the start.
+
+    Raises `ValueError` if a value is not finite, the shapes differ, N is 1, `tau` or `lr` is not
+    positive, or the descent diverges (then it names `lr`).
+    """
+    x0, y0 = as_paired_points(x0, y0, ("x0", "y0"))
+    tau, lr = as_setting("tau", tau, x0), as_setting("lr", lr, x0)
+    kept = recorded_steps(integer("steps", steps, low=1), record)
+    batch, (n, d) = x0.shape[:-2], x0.shape[-2:]
+    with torch.no_grad():
+        points = torch.stack([x0.reshape(-1, n, d), y0.reshape(-1, n, d)])
+        if sphere:
+            points = torch.nn.functional.normalize(points, dim=-1)
+        unit = (tau / 2).sqrt().reshape(-1, 1, 1)
+        state = (points / unit).mT.contiguous()
+        rate = (2 * lr / (tau * n)).reshape(-1, 1, 1)
+        advance = _stepper(state, rate, 1 / unit if sphere else None)
+        saved = torch.empty(len(kept), *points.shape, dtype=x0.dtype, device=x0.device)
+        done = 0
+        for position, step in enumerate(kept):
+            for _ in range(step - done):
+                advance()
+            done = step
+            torch.mul(state.mT, unit, out=saved[position])
+    if not bool(torch.isfinite(saved[-1]).all()):
+        raise ValueError(f"lr: the descent diverged within {steps} steps, choose a smaller one")
+    x, y = saved.reshape(len(kept), 2, *batch, n, d).unbind(1)
+    return Trajectory(x, y, kept, tau[..., 0, 0], lr[..., 0, 0], sphere)
+
+
+def recorded_steps(steps: int, record: int | Sequence[int]) -> tuple[int, ...]:
+    """The steps at which `simulate` keeps a snapshot, in rising order, 0 and `steps` included."""
+    if isinstance(record, int):
+        count = integer("record", record, low=2)
+        chosen = np.unique(np.geomspace(1, steps, count - 1).round().astype(int)).tolist()
+    else:
+        chosen = [integer("record", step, low=0) for step in record]
+        if chosen and max(chosen) > steps:
+            raise ValueError(f"record: expected steps up to {steps}, got {max(chosen)}")
+    return tuple(sorted({0, steps, *chosen}))
+
+
+def _stepper(state: Tensor, rate: Tensor, radius: Tensor | None) -> Callable[[], None]:
+    """One in-place step on `state` (2, runs, d, N), in units where `tau` is 2.
+
+    All buffers are allocated once; a step makes one N by N product of the two modalities.
+    """
+    x, y = state
+    runs, n = x.shape[0], x.shape[2]
+    logits, residual, other = (state.new_empty(runs, n, n) for _ in range(3))
+    own = residual.diagonal(dim1=1, dim2=2)
+    slope, sums = torch.empty_like(state), state.new_empty(2, runs, n)
+    norms = state.new_empty(2, runs, n)
+
+    def advance() -> None:
+        torch.sum(torch.mul(state, state, out=slope), 2, out=norms)
+        torch.baddbmm(norms[1].unsqueeze(1), x.mT, y, beta=-0.5, out=logits)
+        logits.sub_(norms[0].unsqueeze(2), alpha=0.5)
+        torch.softmax(logits, 2, out=residual)
+        torch.softmax(logits, 1, out=other)
+        residual.add_(other)
+        own.sub_(2)
+        torch.sum(residual, 2, out=sums[0])
+        torch.sum(residual, 1, out=sums[1])
+        torch.bmm(y, residual.mT, out=slope[0])
+        torch.bmm(x, residual, out=slope[1])
+        slope.addcmul_(state, sums.unsqueeze(2), value=-1)
+        if radius is None:
+            state.sub_(slope.mul_(rate))
+        else:
+            radial = (slope * state).sum(2, keepdim=True).div_(norms.unsqueeze(2))
+            state.sub_(slope.addcmul_(state, radial, value=-1).mul_(rate))
+            lengths = torch.linalg.vector_norm(state, dim=2, keepdim=True)
+            state.mul_(radius / lengths)
+
+    return advance
