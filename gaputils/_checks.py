@@ -71,7 +71,7 @@ def as_targets(name: str, value: Any, rows: int, items: int, device: torch.devic
     if tuple(targets.shape) != (rows,):
         raise ValueError(f"{name}: expected shape ({rows},), got {tuple(targets.shape)}")
     targets = targets.to(torch.int64)
-    if rows and not (0 <= int(targets.min()) and int(targets.max()) < items):
+    if rows and not (int(targets.min()) >= 0 and int(targets.max()) < items):
         raise ValueError(
             f"{name}: expected indices in [0, {items}), "
             f"got {int(targets.min())} to {int(targets.max())}"

@@ -1,0 +1,133 @@
+r"""Sampling-free survival of one gallery item under isotropic Gaussian noise on the gallery.
+
+With noise of variance ``v`` per coordinate, independent over the items, the scaled squared
+distance ``T_j = ||y - x_j - eps_j||^2 / v`` is noncentral chi-square with ``d`` degrees of freedom
+and noncentrality ``D_j / v``, and the ``T_j`` are independent. So item ``i`` wins with probability
+``E_{t ~ T_i} prod_{j != i} P(T_j > t)``: one integral per query. (Our derivation.)
+"""
+
+from __future__ import annotations
+
+import math
+
+import scipy.special
+import torch
+from torch import Tensor
+
+NODES = torch.linspace(-6.0, 6.0, 25, dtype=torch.float64)
+WEIGHTS = torch.softmax(-(NODES**2) / 2, dim=0)
+
+# Below both bounds the saddlepoint formula errs by more than 3e-5: scipy's distribution is used.
+_SADDLEPOINT_DIM = 64
+_SADDLEPOINT_NONCENTRALITY = 128.0
+
+
+def euclidean_win(distances: Tensor, winner: Tensor, dim: int, variance: float) -> Tensor:
+    """Probability that item `winner` of each query is its nearest once the gallery is noisy.
+
+    `distances` (n, k) squared, `winner` (n,) column indices, `variance` per coordinate.
+    """
+    noncentrality = (distances / variance).clamp_min(0)
+    nodes = NODES.to(distances)
+    t = quantile(nodes, noncentrality.gather(1, winner[:, None]), dim)
+    survive = survival(t[:, None, :], noncentrality[:, :, None], dim)
+    return _integrate(survive, winner)
+
+
+def inner_product_win(scores: Tensor, winner: Tensor, deviation: Tensor) -> Tensor:
+    """The same under inner-product ranking: the noisy scores are independent normals.
+
+    `scores` (n, k), `deviation` (n,) the noise's standard deviation in score, ``||y|| sqrt(v)``.
+    """
+    lead = scores.gather(1, winner[:, None]) - scores
+    z = NODES.to(scores) + (lead / deviation[:, None]).nan_to_num()[:, :, None]
+    return _integrate(torch.special.ndtr(z), winner)
+
+
+def _integrate(survive: Tensor, winner: Tensor) -> Tensor:
+    index = winner[:, None, None].expand(-1, 1, survive.shape[2])
+    product = survive.scatter(1, index, 1.0).prod(dim=1)
+    return product @ WEIGHTS.to(product)
+
+
+def euclidean_reach(nearest: Tensor, dim: int, variance: float, items: int, tol: float) -> Tensor:
+    """Squared distance beyond which a query's items may be left out.
+
+    All of them together beat the nearest, at squared distance `nearest` (n,), with probability
+    at most `tol`. Chernoff's bound at any ``0 < s < 1/2`` is
+    ``P(T_j < T_i) <= (1 - 4 s^2)^(-d/2) exp(lambda_i s / (1 - 2 s) - lambda_j s / (1 + 2 s))``;
+    it is solved for ``lambda_j`` and the best of several ``s`` is taken.
+    """
+    s = torch.logspace(-6, -0.31, 96, dtype=nearest.dtype, device=nearest.device)
+    budget = math.log(items / tol) - dim / 2 * torch.log1p(-4 * s**2)
+    ratio = (1 + 2 * s) / s
+    own = nearest[:, None] / variance
+    return variance * (ratio * budget + own * ((1 + 2 * s) / (1 - 2 * s))).amin(dim=1)
+
+
+def inner_product_reach(best: Tensor, deviation: Tensor, items: int, tol: float) -> Tensor:
+    """Score below which a query's items may be left out, as in `euclidean_reach`."""
+    return best + deviation * math.sqrt(2) * float(scipy.special.ndtri(min(0.5, tol / items)))
+
+
+def survival(t: Tensor, noncentrality: Tensor, dim: int) -> Tensor:
+    """P(T > t) for T noncentral chi-square; `t` and `noncentrality` broadcast."""
+    score, _ = normal_score(saddlepoint(t, noncentrality, dim), noncentrality, dim)
+    result = torch.special.ndtr(-score)
+    if dim < _SADDLEPOINT_DIM:
+        t, noncentrality = torch.broadcast_tensors(t, noncentrality)
+        few = noncentrality < _SADDLEPOINT_NONCENTRALITY
+        exact = 1 - scipy.special.chndtr(
+            t[few].cpu().numpy(), dim, noncentrality[few].cpu().numpy()
+        )
+        result[few] = torch.as_tensor(1 - below, dtype=result.dtype, device=result.device)
+    return result
+
+
+def quantile(score: Tensor, noncentrality: Tensor, dim: int) -> Tensor:
+    """The t with P(T <= t) = Phi(score), by Newton steps on the saddlepoint's coordinate."""
+    q = saddlepoint(_cube_root_quantile(score, noncentrality, dim), noncentrality, dim)
+    for _ in range(4):
+        reached, slope = normal_score(q, noncentrality, dim)
+        q = torch.maximum(q - (reached - score) / slope, (q - 1) / 2)
+    t = dim * (1 + q) + noncentrality * (1 + q) ** 2
+    if dim < _SADDLEPOINT_DIM:
+        score, wide = torch.broadcast_tensors(score, noncentrality)
+        few = wide < _SADDLEPOINT_NONCENTRALITY
+        level = torch.special.ndtr(score[few]).cpu().numpy()
+        exact = scipy.special.chndtrix(level, dim, wide[few].cpu().numpy())
+        t[few] = torch.as_tensor(exact, dtype=t.dtype, device=t.device)
+    return t
+
+
+def normal_score(q: Tensor, noncentrality: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    r"""Barndorff-Nielsen's ``r*``: ``P(T <= t) = Phi(r*)`` up to about 3e-5, and ``dw/dq``.
+
+    `q` is the saddlepoint's coordinate, ``t = d (1 + q) + lambda (1 + q)^2``. With
+    ``h = (q - log(1 + q)) / q^2`` and ``a^2 = d h + lambda`` the signed root is ``w = q a`` and
+    ``r* = w + log(1 + c q) / (2 w)``, ``c = (d (1/2 - h) / q + lambda) / a^2``. Written so,
+    nothing cancels at ``q = 0``, the mean.
+    """
+    small = q.abs() < 1e-2
+    safe = torch.where(small, 1.0, q)
+    h = torch.where(
+        small, 0.5 - q * (1 / 3 - q * (1 / 4 - q / 5)), (safe - torch.log1p(safe)) / safe**2
+    )
+    slope = torch.where(small, 1 / 3 - q * (1 / 4 - q / 5), (0.5 - h) / safe)
+    square = dim * h + noncentrality
+    root = square.sqrt()
+    c = (dim * slope + noncentrality) / square
+    tilt = torch.where(small, c * (1 - c * q * (0.5 - c * q / 3)), torch.log1p(c * safe) / safe)
+    return q * root + 0.5 * tilt / root, (dim / (1 + q) + 2 * noncentrality) / (2 * root)
+
+
+def saddlepoint(t: Tensor, noncentrality: Tensor, dim: int) -> Tensor:
+    """The `q` of `normal_score` at which the scaled squared distance is `t`."""
+    return 2 * t / (dim + torch.sqrt(dim * dim + 4 * noncentrality * t)) - 1
+
+
+def _cube_root_quantile(score: Tensor, noncentrality: Tensor, dim: int) -> Tensor:
+    """Abdel-Aty's cube-root approximation, kept positive."""
+    mean = dim + noncentrality
+    spread = 2 * (dim + 2 * noncentrality) / (9 * mean**2)
+    return mean * (1 - spread + score * spread.sqrt()).clamp_min(0.05) ** 3

@@ -1,0 +1,106 @@
+"""What every closing method shares: scikit-learn's manners, checks, and a file format."""
+
+from __future__ import annotations
+
+import json
+import os
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from gaputils._checks import as_pair
+from gaputils.embeddings import read_safetensors, write_safetensors
+
+_FORMAT = "gaputils-closing/1"
+_REGISTRY: dict[str, type[Closing]] = {}
+
+
+class Closing(BaseEstimator):  # type: ignore[misc]
+    """Base of the closing methods: learns from one pair of sides, moves any other pair.
+
+    Parameters are set in `__init__` alone; what `fit` learns are tensors whose names end with an
+    underscore. `preserves_ranking` tells whether every query keeps its Euclidean ranking of the
+    gallery that was fitted; where that depends on the parameters it is a property.
+    """
+
+    preserves_ranking: ClassVar[bool] | property = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _REGISTRY[cls.__name__] = cls
+
+    def fit(self, queries: Any, gallery: Any) -> Self:
+        """Learn from `queries` (n, d) and `gallery` (m, d); returns itself.
+
+        Raises `TypeError` or `ValueError` naming the argument if a side is not a finite matrix,
+        the dimensions differ, or a parameter is out of its range.
+        """
+        queries, gallery = as_pair(queries, gallery)
+        self.dim_ = queries.shape[1]
+        self._fit(queries, gallery)
+        return self
+
+    def transform(self, queries: Any, gallery: Any) -> tuple[Tensor, Tensor]:
+        """Both sides moved: (n, d) queries and (m, d) gallery, of the dtype they came in.
+
+        Raises `NotFittedError` before `fit` and `ValueError` on another dimension.
+        """
+        check_is_fitted(self, "dim_")
+        queries, gallery = as_pair(queries, gallery)
+        if queries.shape[1] != self.dim_:
+            raise ValueError(
+                f"queries: expected dimension {self.dim_} as fitted, got {queries.shape[1]}"
+            )
+        moved_queries, moved_gallery = self._transform(queries, gallery)
+        return moved_queries.to(queries.dtype), moved_gallery.to(gallery.dtype)
+
+    def fit_transform(self, queries: Any, gallery: Any) -> tuple[Tensor, Tensor]:
+        """`fit`, then `transform` of the same sides."""
+        return self.fit(queries, gallery).transform(queries, gallery)
+
+    @abstractmethod
+    def _fit(self, queries: Tensor, gallery: Tensor) -> None: ...
+
+    @abstractmethod
+    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]: ...
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write parameters and learned tensors as one safetensors file, in one step."""
+        check_is_fitted(self, "dim_")
+        learned = {k: v for k, v in vars(self).items() if k.endswith("_") and k[0] != "_"}
+        tensors = {k: v.cpu().contiguous() for k, v in learned.items() if isinstance(v, Tensor)}
+        plain = {k: v for k, v in learned.items() if not isinstance(v, Tensor)}
+        metadata = {
+            "format": _FORMAT,
+            "method": type(self).__name__,
+            "parameters": json.dumps(self.get_params()),
+            "learned": json.dumps(plain),
+        }
+        write_safetensors(Path(path), tensors, metadata)
+        return Path(path)
+
+
+def load(path: str | os.PathLike[str], device: torch.device | str = "cpu") -> Closing:
+    """The fitted method that `Closing.save` wrote.
+
+    Raises `FileNotFoundError` if there is no such file and `ValueError` if it is truncated, of
+    another kind, or of a method this version does not know.
+    """
+    tensors, metadata = read_safetensors(path, device)
+    if metadata.get("format") != _FORMAT:
+        raise ValueError(f"path: expected a saved closing method in {path}")
+    method = _REGISTRY.get(metadata["method"])
+    if method is None:
+        raise ValueError(
+            f"path: {path} holds the method {metadata['method']!r}, "
+            f"expected one of {', '.join(sorted(_REGISTRY))}"
+        )
+    closing = method(**json.loads(metadata["parameters"]))
+    for name, value in {**json.loads(metadata["learned"]), **tensors}.items():
+        setattr(closing, name, value)
+    return closing

@@ -1,0 +1,228 @@
+"""How often a nearest neighbour survives noise on the embeddings (Chowers et al. 2026, Eq. 10)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gaputils import _exact
+from gaputils._callable import make_module_callable
+from gaputils._checks import Seed, as_pair, as_targets, choice, integer, number
+from gaputils._monte_carlo import Estimate, simulate
+from gaputils.noise import GaussianNoise, Noise
+from gaputils.scoring import check_scoring, cost, nearest
+
+METHODS = ("exact", "monte-carlo")
+_ELEMENTS = 2**20
+
+
+def robustness(
+    queries: Any,
+    gallery: Any,
+    noise: Noise,
+    method: str = "exact",
+    *,
+    scoring: str = "euclidean",
+    draws: int = 1000,
+    seed: Seed = 0,
+    tolerance: float = 1e-6,
+) -> Tensor:
+    """Probability that each query keeps its nearest gallery item under noise.
+
+    Chowers et al. 2026, Eq. 10, per query. `queries` (n, d), `gallery` (m, d); returns (n,)
+    probabilities in [0, 1].
+
+    `method="exact"` needs no sampling (`gaputils._exact`): Gaussian noise on the gallery, scoring
+    "euclidean" or "inner-product"; its absolute error is below 1e-4 for any d, of which
+    `tolerance` is the share allowed for items too far away to matter. `method="monte-carlo"`
+    takes any noise and also "cosine", where the noisy gallery is renormalised; `draws` and `seed`
+    say how often and from where; `estimate` gives its standard error.
+
+    Raises `ValueError` if the dimensions differ, a value is not finite, or `method` cannot answer
+    for this noise or scoring.
+    """
+    queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
+    winner = nearest(queries, gallery, scoring)
+    if method == "monte-carlo":
+        return _simulated(queries, gallery, noise, [winner], scoring, draws, seed)[0].per_query
+    assert isinstance(noise, GaussianNoise)
+    return _exact_wins(queries, gallery, noise, [winner], scoring, tolerance)[0]
+
+
+def accuracy_under_noise(
+    queries: Any,
+    gallery: Any,
+    targets: Any,
+    noise: Noise,
+    method: str = "exact",
+    *,
+    scoring: str = "euclidean",
+    draws: int = 1000,
+    seed: Seed = 0,
+    tolerance: float = 1e-6,
+) -> Tensor:
+    """Probability that each query's nearest item under noise is its target.
+
+    As `robustness`, with `targets` (n,) in the place of the noise-free nearest items.
+    """
+    queries, gallery, wanted = _checked(queries, gallery, noise, method, scoring, targets)
+    assert wanted is not None
+    if method == "monte-carlo":
+        return _simulated(queries, gallery, noise, [wanted], scoring, draws, seed)[0].per_query
+    assert isinstance(noise, GaussianNoise)
+    return _exact_wins(queries, gallery, noise, [wanted], scoring, tolerance)[0]
+
+
+def estimate(
+    queries: Any,
+    gallery: Any,
+    noise: Noise,
+    *,
+    targets: Any = None,
+    scoring: str = "euclidean",
+    draws: int = 1000,
+    seed: Seed = 0,
+) -> tuple[Estimate, Estimate | None]:
+    """Monte-Carlo robustness and, with `targets` (n,), accuracy, each with its standard error."""
+    queries, gallery, wanted = _checked(queries, gallery, noise, "monte-carlo", scoring, targets)
+    winners = [nearest(queries, gallery, scoring), *([] if wanted is None else [wanted])]
+    found = _simulated(queries, gallery, noise, winners, scoring, draws, seed)
+    return found[0], (found[1] if wanted is not None else None)
+
+
+def certified_radius(queries: Any, gallery: Any) -> Tensor:
+    """Norm of the smallest joint change of the gallery that changes each query's nearest item.
+
+    With `a` the distance to the nearest item and `b` to another, the least change of the two that
+    exchanges them has norm ``(b - a) / sqrt(2)``; the smallest over the others is returned, (n,),
+    infinite for a gallery of one item. Euclidean ranking. (Our derivation.)
+    """
+    queries, gallery = as_pair(queries, gallery)
+    if len(gallery) == 1:
+        return torch.full((len(queries),), math.inf, dtype=queries.dtype, device=queries.device)
+    step = max(1, 2**23 // len(gallery))
+    radii = []
+    for rows in queries.split(step):
+        squared = cost(_work(rows), _work(gallery), "euclidean").clamp_min(0)
+        near = squared.topk(2, dim=1, largest=False, sorted=True).values.sqrt()
+        radii.append((near[:, 1] - near[:, 0]) / math.sqrt(2))
+    return torch.cat(radii).to(queries.dtype)
+
+
+def exact_wins(
+    costs: Tensor,
+    winners: list[Tensor],
+    dim: int,
+    variance: float,
+    norms: Tensor,
+    scoring: str,
+    tolerance: float = 1e-6,
+) -> list[Tensor]:
+    """Probability that `winners[k]` (n,) comes first, from `costs` (n, m) of `scoring.cost`.
+
+    `variance` per coordinate, `norms` (n,) of the queries (used by inner products alone). Items
+    that beat the nearest one with probability at most `tolerance` in all are left out.
+    """
+    best = costs.amin(dim=1)
+    items = costs.shape[1]
+    if variance == 0:
+        first = costs.argmin(dim=1)
+        return [(winner == first).to(costs.dtype) for winner in winners]
+    deviation = norms * math.sqrt(variance)
+    if scoring == "euclidean":
+        reach = _exact.euclidean_reach(best.clamp_min(0), dim, variance, items, tolerance)
+    else:
+        reach = -_exact.inner_product_reach(-best, deviation, items, tolerance)
+    count = (costs <= reach[:, None]).sum(dim=1)
+    ascending, order = count.sort()
+    results = [torch.zeros_like(best) for _ in winners]
+    start = 0
+    while start < len(order):
+        stop = _batch_end(ascending, start)
+        rows = order[start:stop]
+        kept = int(count[rows[-1]])
+        values, columns = costs[rows].topk(kept, dim=1, largest=False, sorted=False)
+        for result, winner in zip(results, winners, strict=True):
+            is_winner = columns == winner[rows][:, None]
+            present = is_winner.any(dim=1)
+            place = is_winner.to(torch.uint8).argmax(dim=1)
+            if scoring == "euclidean":
+                found = _exact.euclidean_win(values, place, dim, variance)
+            else:
+                found = _exact.inner_product_win(-values, place, deviation[rows])
+            result[rows] = torch.where(present, found, 0.0)
+        start = stop
+    return results
+
+
+def _batch_end(count: Tensor, start: int) -> int:
+    """End of the longest batch from `start` that fits the budget; `count` ascends."""
+    widths = count[start:] * torch.arange(1, len(count) - start + 1, device=count.device)
+    fitting = int((widths * len(_exact.NODES) <= _ELEMENTS).sum())
+    return start + max(1, fitting)
+
+
+def _exact_wins(
+    queries: Tensor,
+    gallery: Tensor,
+    noise: GaussianNoise,
+    winners: list[Tensor],
+    scoring: str,
+    tolerance: float,
+) -> list[Tensor]:
+    dim = queries.shape[1]
+    variance = noise.coordinate_variance(dim)
+    number("tolerance", tolerance, low=0, high=1, strict=True)
+    step = max(1, 2**22 // len(gallery))
+    parts: list[list[Tensor]] = []
+    wide = _work(gallery)
+    for start in range(0, len(queries), step):
+        rows = _work(queries[start : start + step])
+        part = [winner[start : start + step] for winner in winners]
+        costs = cost(rows, wide, scoring)
+        norms = torch.linalg.vector_norm(rows, dim=1)
+        parts.append(exact_wins(costs, part, dim, variance, norms, scoring, tolerance))
+    return [torch.cat(column).clamp(0, 1).to(queries.dtype) for column in zip(*parts, strict=True)]
+
+
+def _simulated(
+    queries: Tensor,
+    gallery: Tensor,
+    noise: Noise,
+    winners: list[Tensor],
+    scoring: str,
+    draws: int,
+    seed: Seed,
+) -> list[Estimate]:
+    return simulate(queries, gallery, noise, winners, scoring, integer("draws", draws, low=1), seed)
+
+
+def _checked(
+    queries: Any, gallery: Any, noise: Any, method: str, scoring: str, targets: Any
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    queries, gallery = as_pair(queries, gallery)
+    choice("method", method, METHODS)
+    check_scoring(gallery, scoring)
+    if not isinstance(noise, Noise):
+        raise TypeError(f"noise: expected a noise such as GaussianNoise, got {noise!r}")
+    if method == "exact":
+        if not isinstance(noise, GaussianNoise) or noise.on != "gallery":
+            raise ValueError(
+                f"method: 'exact' is for GaussianNoise on the gallery, got {noise!r}; "
+                "use method='monte-carlo'"
+            )
+        if scoring == "cosine":
+            raise ValueError("method: 'exact' has no 'cosine' scoring; use method='monte-carlo'")
+    if targets is not None:
+        targets = as_targets("targets", targets, len(queries), len(gallery), queries.device)
+    return queries, gallery, targets
+
+
+def _work(value: Tensor) -> Tensor:
+    return value if value.device.type == "mps" else value.double()
+
+
+make_module_callable(__name__, robustness)

@@ -1,0 +1,44 @@
+"""The three ways of ranking a gallery, as costs: the least cost is the nearest item."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gaputils._checks import as_pair, choice
+
+SCORINGS = ("euclidean", "inner-product", "cosine")
+
+
+def cost(queries: Tensor, gallery: Tensor, scoring: str) -> Tensor:
+    """(n, m) squared distances, negated inner products, or negated cosines with the gallery.
+
+    The query's own norm is left out of the cosine: it ranks nothing.
+    """
+    product = queries @ gallery.mT
+    if scoring == "inner-product":
+        return -product
+    squares = gallery.square().sum(dim=-1)
+    if scoring == "cosine":
+        return -product / squares.sqrt().unsqueeze(-2)
+    return queries.square().sum(dim=-1).unsqueeze(-1) + squares.unsqueeze(-2) - 2 * product
+
+
+def nearest(queries: Tensor, gallery: Tensor, scoring: str = "euclidean") -> Tensor:
+    """(n,) index of each query's nearest gallery item; of equals, the first.
+
+    `queries` (n, d), `gallery` (m, d). `scoring`: "euclidean" (Chowers et al. 2026),
+    "inner-product" or "cosine". Raises `ValueError` on unusable sides, an unknown scoring, or
+    gallery rows of norm zero under cosine.
+    """
+    queries, gallery = as_pair(queries, gallery)
+    check_scoring(gallery, scoring)
+    step = max(1, 2**24 // len(gallery))
+    return torch.cat([cost(rows, gallery, scoring).argmin(dim=1) for rows in queries.split(step)])
+
+
+def check_scoring(gallery: Tensor, scoring: str) -> None:
+    """Raise `ValueError` unless `scoring` is known and can rank `gallery`."""
+    choice("scoring", scoring, SCORINGS)
+    if scoring == "cosine" and not bool(gallery.any(dim=1).all()):
+        raise ValueError("gallery: expected rows of norm above zero for cosine, got a zero row")
