@@ -1,6 +1,53 @@
-"""Data sets: one file a source."""
+"""Data sets by name: each is built by one function of one module, imported when asked for."""
 
-from gaputils.datasets._errors import DataUnavailable
-from gaputils.datasets.published import published, published_names
+from __future__ import annotations
 
-__all__ = ["DataUnavailable", "published", "published_names"]
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from gaputils.datasets._errors import DataUnavailable as DataUnavailable
+from gaputils.datasets.base import CaptionDataset as CaptionDataset
+from gaputils.datasets.base import ClassificationDataset as ClassificationDataset
+from gaputils.datasets.base import Dataset as Dataset
+from gaputils.datasets.published import published as published
+from gaputils.datasets.published import published_names as published_names
+
+BUILDERS: dict[str, str] = {
+    "openmoji": "gaputils.datasets.openmoji:openmoji",
+    "emoji10": "gaputils.datasets.openmoji:emoji10",
+}
+
+
+def names() -> list[str]:
+    """The names `load` knows."""
+    return sorted(BUILDERS)
+
+
+def load(
+    name: str, root: str | Path | None = None, split: str | None = None, **options: Any
+) -> Dataset:
+    """The data set `name`.
+
+    `root` is the folder its files lie in (or are put in), for data sets that have files; `split`
+    and `options` are the data set's own, see its module. Raises `ValueError` for a name, a split
+    or an option it does not know and `FileNotFoundError`, naming the file and its source, if
+    data is wanted that is not there.
+    """
+    if name not in BUILDERS:
+        raise ValueError(f"name: expected one of {', '.join(names())}, got {name!r}")
+    module, function = BUILDERS[name].split(":")
+    build = getattr(import_module(module), function)
+    if root is not None:
+        options["root"] = root
+    if split is not None:
+        options["split"] = split
+    try:
+        result: Dataset = build(**options)
+    except TypeError as error:
+        if "unexpected keyword" not in str(error):
+            raise
+        raise ValueError(
+            f"options: the data set {name!r} does not take one of them: {error}"
+        ) from error
+    return result

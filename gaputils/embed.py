@@ -1,0 +1,180 @@
+"""From a model and a data set to embeddings: batched, in a fixed order."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from gaputils._callable import make_module_callable
+from gaputils._checks import integer
+from gaputils.datasets.base import CaptionDataset, ClassificationDataset, Dataset, Images
+from gaputils.embeddings import Embeddings
+from gaputils.models import Model
+from gaputils.templates import fill
+
+
+def embed(
+    model: Model,
+    dataset: Dataset,
+    batch_size: int = 256,
+    device: str | torch.device = "auto",
+    *,
+    templates: str | Sequence[str] | None = None,
+    workers: int = 0,
+    progress: bool | None = None,
+) -> Embeddings:
+    """Embed `dataset` with `model`: queries are the images, the gallery is the texts.
+
+    Of a classification data set the gallery has one row a class, made from `templates` (one or
+    several with a ``{}``; the data set's own if left out) as the normalised mean over them, and
+    `targets` are the classes. Of a caption data set it has one row a caption, and `targets` is
+    each image's first caption; `info["caption_image"]` says which image each belongs to.
+
+    All rows are float32 of norm 1, in the data set's order, on the CPU. `device` "auto" is where
+    the model is; `workers` are processes that read images ahead; `progress` shows a bar (left
+    out: in a terminal only). Raises `ValueError` or `TypeError` that names the argument.
+    """
+    integer("batch_size", batch_size, low=1)
+    integer("workers", workers, low=0)
+    if not isinstance(model, Model):
+        raise TypeError(f"model: expected what load_model returns, got {type(model).__name__}")
+    if not isinstance(dataset, (ClassificationDataset, CaptionDataset)):
+        raise TypeError(f"dataset: expected a data set, got {type(dataset).__name__}")
+    if len(dataset) == 0:
+        raise ValueError(f"dataset: {dataset.name!r} has no images")
+    if device != "auto":
+        model.to(device)
+    info: dict[str, Any] = {**model.info, "dataset": dataset.name, "split": dataset.split}
+    info |= {f"dataset_{key}": value for key, value in dataset.info.items()}
+    if isinstance(dataset, ClassificationDataset):
+        used = class_templates(dataset, templates)
+        gallery = embed_classes(model, dataset.class_names, used, batch_size=batch_size)[:, 0]
+        targets = dataset.targets
+        info |= {"templates": list(used), "class_names": list(dataset.class_names)}
+    else:
+        if templates is not None:
+            raise ValueError(f"templates: the captions of {dataset.name!r} take none")
+        gallery = model.encode_texts(dataset.captions, batch_size=batch_size).cpu()
+        targets = _first_captions(dataset)
+        info["caption_image"] = dataset.caption_image.tolist()
+    queries = embed_images(
+        model, dataset.images, batch_size=batch_size, workers=workers, progress=progress
+    )
+    return Embeddings(queries, gallery, targets, info)
+
+
+def class_templates(
+    dataset: ClassificationDataset, templates: str | Sequence[str] | None
+) -> tuple[str, ...]:
+    """`templates` as a tuple; the data set's own if left out."""
+    used = dataset.templates if templates is None else templates
+    used = (used,) if isinstance(used, str) else tuple(used)
+    if not used:
+        raise ValueError("templates: expected at least one, got none")
+    return used
+
+
+def embed_classes(
+    model: Model,
+    class_names: Sequence[str],
+    templates: Sequence[str],
+    *,
+    ensemble: bool = True,
+    batch_size: int = 1024,
+) -> Tensor:
+    """Class embeddings (classes, k, d) of norm 1, on the CPU.
+
+    With `ensemble` k is 1: the mean of the class's unit-norm prompts, normalised. Without, k is
+    the number of templates. Prompts of many classes share a batch.
+    """
+    group = max(1, batch_size // len(templates))
+    parts = []
+    for start in range(0, len(class_names), group):
+        names = class_names[start : start + group]
+        prompts = [fill(template, name) for name in names for template in templates]
+        rows = model.encode_texts(prompts, batch_size=max(batch_size, len(templates)))
+        rows = rows.view(len(names), len(templates), -1)
+        if ensemble:
+            rows = F.normalize(rows.mean(1, keepdim=True), dim=-1)
+        parts.append(rows.cpu())
+    return torch.cat(parts)
+
+
+def embed_images(
+    model: Model,
+    images: Images,
+    *,
+    batch_size: int = 256,
+    workers: int = 0,
+    progress: bool | None = None,
+) -> Tensor:
+    """Image embeddings (n, d) of norm 1 in float32, in order, on the CPU."""
+    from tqdm.auto import tqdm
+
+    batches = image_batches(model, images, batch_size=batch_size, workers=workers)
+    shown = _wants_progress() if progress is None else progress
+    bar = tqdm(batches, total=-(-len(images) // batch_size), disable=not shown, unit="batch")
+    return torch.cat([model.encode_images(batch).cpu() for batch in bar])
+
+
+def image_batches(
+    model: Model, images: Images, *, batch_size: int = 256, workers: int = 0, start: int = 0
+) -> Iterator[Tensor]:
+    """What `model.encode_images` takes, `batch_size` images at a time, from image `start` on.
+
+    Pixels that lie in memory at the model's own size are handed over as they are; any other
+    images are read and preprocessed by `workers` processes ahead of the model, into pinned memory
+    if the model is on a GPU.
+    """
+    pixels = getattr(images, "pixels", None)
+    if pixels is not None and tuple(pixels.shape[2:]) == model.image_size:
+        yield from pixels[start:].split(batch_size)
+        return
+    yield from DataLoader(
+        _Preprocessed(images, model.preprocess, start),
+        batch_size=batch_size,
+        num_workers=workers,
+        pin_memory=model.device.type == "cuda",
+        persistent_workers=False,
+        prefetch_factor=4 if workers else None,
+    )
+
+
+class _Preprocessed(torch.utils.data.Dataset[Tensor]):
+    def __init__(self, images: Images, preprocess: Any, start: int) -> None:
+        self.images = images
+        self.preprocess = preprocess
+        self.start = start
+
+    def __len__(self) -> int:
+        return len(self.images) - self.start
+
+    def __getitem__(self, index: int) -> Tensor:
+        result: Tensor = self.preprocess(self.images[self.start + index])
+        return result
+
+
+def _first_captions(dataset: CaptionDataset) -> Tensor:
+    """Each image's first caption (n,)."""
+    order = torch.arange(len(dataset.caption_image) - 1, -1, -1)
+    first = torch.full((len(dataset.images),), -1)
+    first[dataset.caption_image[order]] = order
+    if bool((first < 0).any()):
+        missing = int((first < 0).nonzero()[0])
+        raise ValueError(f"dataset: image {missing} of {dataset.name!r} has no caption")
+    return first
+
+
+def _wants_progress() -> bool:
+    setting = os.environ.get("GAPUTILS_PROGRESS", "")
+    return sys.stderr.isatty() if setting == "" else setting not in ("0", "false", "no")
+
+
+make_module_callable(__name__, embed)
