@@ -1,0 +1,68 @@
+"""Social cards: one picture a page, drawn with Pillow while the site is built."""
+
+from __future__ import annotations
+
+import random
+import textwrap
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from matplotlib import font_manager
+from PIL import Image, ImageDraw, ImageFont
+from sphinx.application import Sphinx
+
+SIZE = (1200, 630)
+IMAGE, TEXT, INK, FAINT = "#0072B2", "#D55E00", "#1a1a1a", "#595959"
+
+
+@cache
+def font(size: int, weight: str = "normal") -> ImageFont.FreeTypeFont:
+    """Matplotlib's own sans-serif font, found without a network on every machine."""
+    properties = font_manager.FontProperties(family="DejaVu Sans", weight=weight)
+    return ImageFont.truetype(font_manager.findfont(properties), size)
+
+
+def draw_card(title: str) -> Image.Image:
+    """The page's title beside two clouds of points and the arrow between their means."""
+    card = Image.new("RGB", SIZE, "white")
+    pen = ImageDraw.Draw(card)
+    chance = random.Random(7)
+    for centre, colour in (((880, 190), IMAGE), ((1010, 450), TEXT)):
+        for _ in range(90):
+            x, y = (c + chance.gauss(0, s) for c, s in zip(centre, (75, 42), strict=True))
+            pen.ellipse((x - 7, y - 7, x + 7, y + 7), fill=colour)
+    pen.line((880, 190, 1010, 450), fill=INK, width=7)
+    pen.ellipse((866, 176, 894, 204), fill=INK)
+    pen.ellipse((996, 436, 1024, 464), fill=INK)
+    pen.rectangle((0, 0, 16, SIZE[1]), fill=IMAGE)
+    lines = textwrap.wrap(title, 17)[:4]
+    pen.multiline_text((80, 130), "\n".join(lines), font=font(64, "bold"), fill=INK, spacing=18)
+    pen.text((80, 540), "The Modality Gap · gaputils", font=font(32), fill=FAINT)
+    return card
+
+
+def card_url(app: Sphinx, pagename: str, title: str) -> str:
+    """Draw the page's card unless it is there; return its public address."""
+    name = pagename.replace("/", "-") + ".png"
+    folder = Path(app.outdir) / "_static" / "cards"
+    wanted: dict[str, str] = app.book_cards  # type: ignore[attr-defined]
+    wanted[str(folder / name)] = title
+    return f"{app.config.html_baseurl}_static/cards/{name}"
+
+
+def write_cards(app: Sphinx, exception: Exception | None) -> None:
+    """Write the cards once the static files have been copied (`build-finished`)."""
+    wanted: dict[str, str] = app.book_cards  # type: ignore[attr-defined]
+    if exception is not None or app.builder.format != "html":
+        return
+    for path, title in wanted.items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        draw_card(title).quantize(64).save(path, optimize=True)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.book_cards = {}  # type: ignore[attr-defined]
+    app.connect("build-finished", write_cards)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

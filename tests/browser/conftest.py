@@ -1,0 +1,177 @@
+"""The built site on localhost, and a Chromium that can reach nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).resolve().parents[2]
+SITE = Path(os.environ.get("GAPUTILS_SITE", ROOT / "_build" / "html"))
+PREFIX = "/modality-gap/"
+WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
+# The 404 page is asked for under a name that does not exist, as a reader would.
+SHOWN_AS = {"404.html": "no/such/page.html"}
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--no-first-run",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves the site as GitHub Pages does: under its prefix, with its own 404 page."""
+
+    def translate_path(self, path: str) -> str:
+        """Map the public path to a file; what is outside the prefix does not exist."""
+        if not path.startswith(PREFIX):
+            return str(SITE / "outside-the-prefix")
+        return super().translate_path("/" + path.removeprefix(PREFIX))
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer with the book's 404 page."""
+        page = SITE / "404.html"
+        if code != 404 or not page.is_file():
+            super().send_error(code, message, explain)
+            return
+        body = page.read_bytes()
+        self.send_response(404)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Keep quiet."""
+
+
+def pages() -> list[str]:
+    """Every page of the built site; empty when nothing is built."""
+    found = sorted(p.relative_to(SITE).as_posix() for p in SITE.rglob("*.html"))
+    return [p for p in found if not p.startswith(("_static/", "_sources/"))]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test of an open page runs for every page, width and theme; a page opens once for all."""
+    if "seen" in metafunc.fixturenames:
+        every = [(a, w, t) for a in pages() for w in WIDTHS for t in ("light", "dark")]
+        names = [f"{a.removesuffix('.html')}-{w}-{t}" for a, w, t in every]
+        nothing = [pytest.param(("", "", ""), marks=pytest.mark.skip("no built site"))]
+        metafunc.parametrize(
+            "seen", every or nothing, ids=names or None, indirect=True, scope="session"
+        )
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The folder of the built site."""
+    if not (SITE / "index.html").is_file():
+        pytest.skip(f"no built site at {SITE}: run `make book` first")
+    return SITE
+
+
+@pytest.fixture(scope="session")
+def server(site: Path) -> Iterator[str]:
+    """The site's address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(site))) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{served.server_port}{PREFIX}"
+        served.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if path is None:
+        pytest.skip("no Chromium on the path")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core, the accessibility checker."""
+    path = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+    if not path.is_file():
+        pytest.skip("axe-core is not there: run `python tools/vendor.py`")
+    return path.read_text(encoding="utf-8")
+
+
+@dataclass
+class Visit:
+    """One open page, and everything that went wrong while it loaded."""
+
+    page: Page
+    address: str
+    width: str
+    theme: str
+    problems: list[str] = field(default_factory=list)
+    weight: int = 0
+
+
+def listen(seen: Visit, server: str, target: str) -> None:
+    """Note console errors, failed requests, requests to anyone else, and bytes."""
+
+    def console(message: Any) -> None:
+        missing = "404" in message.text and seen.address in SHOWN_AS
+        if message.type in {"error", "warning"} and not missing:
+            seen.problems.append(f"console: {message.text}")
+
+    def request(asked: Any) -> None:
+        if not asked.url.startswith((server, "data:", "blob:")):
+            seen.problems.append(f"asks someone else: {asked.url}")
+
+    def response(answer: Any) -> None:
+        if answer.status >= 400 and answer.url != target:
+            seen.problems.append(f"{answer.status}: {answer.url}")
+
+    def finished(asked: Any) -> None:
+        seen.weight += asked.sizes()["responseBodySize"]
+
+    seen.page.on("console", console)
+    seen.page.on("pageerror", lambda error: seen.problems.append(f"script: {error}"))
+    seen.page.on("request", request)
+    seen.page.on("response", response)
+    seen.page.on("requestfailed", lambda r: seen.problems.append(f"failed: {r.url} {r.failure}"))
+    seen.page.on("requestfinished", finished)
+
+
+@pytest.fixture(scope="session")
+def seen(request: pytest.FixtureRequest, browser: Browser, server: str) -> Iterator[Visit]:
+    """A page in one width and theme, loaded, its formulas set."""
+    address, width, theme = request.param
+    wide, high = WIDTHS[width]
+    context = browser.new_context(viewport={"width": wide, "height": high}, color_scheme=theme)
+    context.add_init_script(
+        f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')"
+    )
+    visit = Visit(context.new_page(), address, width, theme)
+    target = server + SHOWN_AS.get(address, address)
+    listen(visit, server, target)
+    visit.page.goto(target, wait_until="load")
+    visit.page.wait_for_load_state("networkidle")
+    visit.page.evaluate("window.MathJax?.startup?.promise")
+    yield visit
+    context.close()

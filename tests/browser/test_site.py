@@ -1,0 +1,130 @@
+"""Every page of the built site in a real browser, with the network closed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
+
+pytestmark = pytest.mark.browser
+
+ORDINARY, EXPLORER = 3_000_000, 8_000_000
+SERIOUS = {"serious", "critical"}
+FIRST_TEXT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 1e9"
+
+# Elements that stick out of the window sideways, unless an ancestor scrolls them.
+STICKS_OUT = """() => {
+  const root = document.documentElement, wide = root.clientWidth;
+  if (root.scrollWidth <= wide) return [];
+  const scrolled = (e) => {
+    for (let p = e.parentElement; p && p !== document.body; p = p.parentElement)
+      if (getComputedStyle(p).overflowX !== 'visible') return true;
+    return false;
+  };
+  return [...document.body.querySelectorAll('*')]
+    .filter(e => e.getBoundingClientRect().right > wide + 1 && !scrolled(e))
+    .slice(0, 5)
+    .map(e => e.tagName + '.' + e.className + ' ' + e.textContent.trim().slice(0, 50))
+    .concat(['the page is ' + root.scrollWidth + ' wide']);
+}"""
+
+# Formulas that were left as TeX, or set as an error.
+NOT_SET = """() => [...document.querySelectorAll('article .math')]
+  .filter(e => !e.querySelector('mjx-container'))
+  .concat([...document.querySelectorAll('mjx-merror, [data-mml-node="merror"]')])
+  .map(e => e.textContent)"""
+
+BARE_IMAGES = """all => all.filter(i => !i.alt.trim()).map(i => i.src.slice(-60))"""
+VISIBLE = """all => all.map((e, i) => [e, i]).filter(([e]) => e.offsetParent).map(([, i]) => i)"""
+
+
+def test_loads_without_an_error_or_a_request_to_anyone_else(seen: Any) -> None:
+    assert seen.problems == []
+
+
+def test_nothing_sticks_out_sideways(seen: Any) -> None:
+    assert seen.page.evaluate(STICKS_OUT) == []
+
+
+def test_all_formulas_are_set(seen: Any) -> None:
+    assert seen.page.evaluate(NOT_SET) == []
+
+
+def test_weight(seen: Any) -> None:
+    explorer = seen.page.locator(".gu-frames").count() > 0
+    assert 0 < seen.weight <= (EXPLORER if explorer else ORDINARY)
+
+
+def test_first_text_is_there_within_a_second(seen: Any) -> None:
+    if seen.address == "index.html":
+        pytest.skip("only leads on to the first page")
+    assert seen.page.evaluate(FIRST_TEXT) < 1000
+
+
+def test_every_picture_has_an_alternative_text(seen: Any) -> None:
+    assert seen.page.eval_on_selector_all("article img", BARE_IMAGES) == []
+
+
+def test_axe_has_no_serious_finding(seen: Any, axe: str) -> None:
+    assert seen.page.evaluate("document.documentElement.dataset.theme") == seen.theme
+    seen.page.evaluate(axe)
+    found = seen.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    told = [
+        f"{v['id']}: {node['target']} {node['html'][:120]} {node['failureSummary'][:200]}"
+        for v in found["violations"]
+        if v["impact"] in SERIOUS
+        for node in v["nodes"][:4]
+    ]
+    assert told == []
+
+
+def test_one_main_landmark_and_one_heading_of_the_first_level(seen: Any) -> None:
+    assert seen.page.locator("main").count() == 1
+    assert seen.page.locator("h1").count() == 1
+
+
+def shown(explorer: Locator) -> list[int]:
+    """Which of an explorer's pictures are visible."""
+    found: list[int] = explorer.locator(".gu-stage img").evaluate_all(VISIBLE)
+    return found
+
+
+def check_slider(seen: Any, explorer: Locator, slider: Locator) -> None:
+    """The arrow key and a click at its end each show another picture, and say so."""
+    slider.focus()
+    seen.page.keyboard.press("Home")
+    first, told = shown(explorer), slider.get_attribute("aria-valuetext")
+    seen.page.keyboard.press("ArrowRight")
+    second = shown(explorer)
+    assert len(second) == 1
+    assert first != second
+    assert slider.get_attribute("aria-valuetext") != told
+    seen.page.keyboard.press("Home")
+    box = slider.bounding_box()
+    assert box is not None
+    seen.page.mouse.click(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2)
+    last = shown(explorer)
+    assert len(last) == 1
+    assert last != first
+
+
+def test_controls_move_the_picture_by_keyboard_and_mouse(seen: Any) -> None:
+    explorers = seen.page.locator(".gu-frames").all()
+    if not explorers:
+        pytest.skip("no explorer on this page")
+    for explorer in explorers:
+        explorer.scroll_into_view_if_needed()
+        assert len(shown(explorer)) == 1
+        for slider in explorer.locator("input[type=range]").all():
+            slider.scroll_into_view_if_needed()
+            check_slider(seen, explorer, slider)
+        for menu in explorer.locator("select").all():
+            menu.focus()
+            menu.select_option(index=0)
+            before = shown(explorer)
+            seen.page.keyboard.press("ArrowDown")
+            assert shown(explorer) != before
+    assert seen.problems == []
