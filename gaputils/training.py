@@ -36,7 +36,8 @@ class TrainingSettings:
     """The recipe. `logit_scale` is the factor on the cosines: kept at that value, or learned
     from there on (never above 100, as in CLIP) if `learn_logit_scale`. The learning rate rises
     over `warm_up` steps, stays to half of `steps` and falls linearly to 0. `keep` lists the steps
-    whose checkpoints are written; the last is always."""
+    whose checkpoints are written; the last is always. With `stop` the run ends there, with the
+    learning rates of a run of `steps`."""
 
     steps: int = 1500
     batch_size: int = 256
@@ -47,6 +48,7 @@ class TrainingSettings:
     learn_logit_scale: bool = False
     seed: int = 0
     keep: tuple[int, ...] = (0, 50, 400)
+    stop: int | None = None
     save_every: int = 250
 
     def __post_init__(self) -> None:
@@ -57,8 +59,15 @@ class TrainingSettings:
         integer("save_every", self.save_every, low=1)
         number("learning_rate", self.learning_rate, low=0, strict=True)
         number("logit_scale", self.logit_scale, low=0, high=100, strict=True)
+        if self.stop is not None:
+            integer("stop", self.stop, low=1)
         for step in self.keep:
             integer("keep", step, low=0)
+
+    @property
+    def last(self) -> int:
+        """The step the run ends with."""
+        return self.steps if self.stop is None else min(self.stop, self.steps)
 
     def rate(self, step: int) -> float:
         """The learning rate of the update after which `step` + 1 updates were made."""
@@ -69,7 +78,7 @@ class TrainingSettings:
     def is_recorded(self, step: int) -> bool:
         """Dense at the start, where the gap is made: the trajectory has a row at `step`."""
         every = 5 if step <= 60 else 20 if step <= 400 else 50
-        return step % every == 0 or step == self.steps
+        return step % every == 0 or step == self.last
 
 
 def train(settings: TrainingSettings, out: str | Path, *, progress: bool = False) -> pd.DataFrame:
@@ -90,9 +99,9 @@ def train(settings: TrainingSettings, out: str | Path, *, progress: bool = False
             rows.append(run.record())
             if progress:
                 _show(rows[-1], time.perf_counter() - began)
-        if run.step in settings.keep or run.step == settings.steps:
+        if run.step in settings.keep or run.step == settings.last:
             run.keep(folder)
-        if run.step == settings.steps:
+        if run.step == settings.last:
             break
         run.advance()
         if run.step % settings.save_every == 0:
