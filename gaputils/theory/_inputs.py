@@ -45,9 +45,9 @@ def as_setting(name: str, value: Any, points: Tensor) -> Tensor:
     batch = points.shape[:-2]
     if getattr(value, "ndim", 0) == 0 and not isinstance(value, (list, tuple)):
         scalar = value.item() if hasattr(value, "item") else value
-        setting = torch.tensor(number(name, scalar, low=0, strict=True))
+        setting = torch.tensor(number(name, scalar, low=0, strict=True), dtype=torch.float64)
     else:
-        setting = torch.as_tensor(value)
+        setting = torch.as_tensor(value, dtype=torch.float64)
         if setting.ndim > len(batch):
             raise ValueError(f"{name}: expected shape {tuple(batch)}, got {tuple(setting.shape)}")
         if not bool(torch.isfinite(setting).all()) or not bool((setting > 0).all()):

@@ -58,7 +58,8 @@ def constant_direction_gradient(x: Any, y: Any, tau: Any, direction: Any) -> Ten
     step = ((y - x) @ unit).mean(-1, keepdim=True)
     mass = received_mass(x, y, tau)[1]
     scale: Tensor = 2 / (temperature * x.shape[-2])
-    return scale * (1 - mass) * step
+    result: Tensor = scale * (1 - mass) * step
+    return result
 
 
 class StepFactors(NamedTuple):

@@ -1,0 +1,127 @@
+"""Gradient flow: the same as a plain loop, batched over seeds and settings, on both spaces."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import gaputils as gu
+
+
+def start(
+    runs: int, dtype: torch.dtype = torch.float64, sphere: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    return gu.theory.two_clusters(
+        runs, 10, 5, gap=1.0, spread=0.2, dtype=dtype, sphere=sphere, seed=5
+    )
+
+
+def plain_descent(
+    x: torch.Tensor, y: torch.Tensor, tau: float, lr: float, steps: int, sphere: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    for _ in range(steps):
+        x, y = x.clone().requires_grad_(), y.clone().requires_grad_()
+        slopes = torch.autograd.grad(gu.theory.contrastive_loss(x, y, tau).sum(), (x, y))
+        points = []
+        for point, slope in zip((x.detach(), y.detach()), slopes, strict=True):
+            if sphere:
+                slope = slope - (slope * point).sum(-1, keepdim=True) * point
+            moved = point - lr * slope
+            points.append(moved / moved.norm(dim=-1, keepdim=True) if sphere else moved)
+        x, y = points
+    return x, y
+
+
+@pytest.mark.parametrize("sphere", [False, True])
+@pytest.mark.parametrize("tau", [0.15, 0.8])
+def test_steps_are_those_of_autograd(sphere: bool, tau: float) -> None:
+    x, y = start(3, sphere=sphere)
+    run = gu.theory.simulate(x, y, tau=tau, lr=0.05, steps=25, sphere=sphere)
+    expected_x, expected_y = plain_descent(x, y, tau, 0.05, 25, sphere)
+    torch.testing.assert_close(run.x[-1], expected_x, rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(run.y[-1], expected_y, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("sphere", [False, True])
+def test_a_batch_of_settings_is_each_setting_alone(sphere: bool) -> None:
+    x, y = (side.expand(4, 3, 10, 5) for side in start(3, sphere=sphere))
+    tau, lr = torch.tensor([0.1, 0.2, 0.5, 1.0]), torch.tensor([0.02, 0.05, 0.1])
+    settings = {"tau": tau[:, None].expand(4, 3), "lr": lr.expand(4, 3), "sphere": sphere}
+    batched = gu.theory.simulate(x, y, **settings, steps=20)
+    for i in range(4):
+        for j in range(3):
+            alone = gu.theory.simulate(
+                x[i, j], y[i, j], tau=float(tau[i]), lr=float(lr[j]), steps=20, sphere=sphere
+            )
+            torch.testing.assert_close(batched.x[:, i, j], alone.x)
+            torch.testing.assert_close(batched.y[:, i, j], alone.y)
+
+
+def test_sphere_keeps_unit_norm_whatever_the_start() -> None:
+    x, y = start(2)
+    run = gu.theory.simulate(3 * x, 3 * y, tau=0.3, lr=0.1, steps=30, sphere=True)
+    norms = torch.cat([run.x.norm(dim=-1), run.y.norm(dim=-1)])
+    torch.testing.assert_close(norms, torch.ones_like(norms))
+
+
+def test_snapshots_start_with_the_start_and_end_with_the_end() -> None:
+    x, y = start(2)
+    run = gu.theory.simulate(x, y, tau=0.3, lr=0.1, steps=40, record=[3, 17])
+    assert run.steps == (0, 3, 17, 40)
+    torch.testing.assert_close(run.x[0], x)
+    assert run.x.shape == (4, 2, 10, 5)
+    middle = gu.theory.simulate(x, y, tau=0.3, lr=0.1, steps=17, record=2)
+    torch.testing.assert_close(run.y[2], middle.y[-1])
+
+
+def test_frame_is_tidy_and_agrees_with_the_loss() -> None:
+    x, y = start(3)
+    run = gu.theory.simulate(x, y, tau=0.3, lr=0.1, steps=40, record=8)
+    frame = run.frame()
+    assert len(frame) == 3 * len(run.steps)
+    assert not frame.isna().any().any()
+    row = frame[(frame["run"] == 2) & (frame["step"] == 40)].iloc[0]
+    loss = gu.theory.contrastive_loss(run.x[-1, 2], run.y[-1, 2], 0.3)
+    assert row["loss"] == pytest.approx(loss.item())
+    assert row["gap"] == pytest.approx((run.y[-1, 2].mean(0) - run.x[-1, 2].mean(0)).norm().item())
+    last = frame[frame["step"] == 40].reset_index(drop=True)
+    assert run.final().equals(last)
+
+
+def test_dtype_is_that_of_the_start() -> None:
+    for dtype in (torch.float32, torch.float64):
+        x, y = start(2, dtype)
+        assert gu.theory.simulate(x, y, tau=0.3, lr=0.1, steps=5).x.dtype == dtype
+
+
+def test_the_start_is_left_as_it_was() -> None:
+    x, y = start(2)
+    before = x.clone()
+    gu.theory.simulate(x, y, tau=0.3, lr=0.1, steps=5)
+    assert torch.equal(x, before)
+
+
+def test_two_clusters_lose_their_loss_and_keep_their_gap() -> None:
+    """Fig. 4 of the paper at the book's defaults, ten seeds."""
+    x, y = gu.theory.two_clusters(10, 64, 16, gap=1.0, spread=0.1)
+    run = gu.theory.simulate(x, y, tau=0.1, lr=0.1, steps=3000)
+    first, last = run.frame().query("step == 0").reset_index(), run.final()
+    assert last["loss"].max() < 0.01
+    assert (last["gap"] / first["gap"]).min() > 1 / 3
+    assert last["cosine_with_gap"].max() < 0.05
+
+
+@pytest.mark.parametrize("rank", [None, 2])
+@pytest.mark.parametrize("sphere", [False, True])
+def test_starts_have_the_gap_and_the_rank_asked_for(rank: int | None, sphere: bool) -> None:
+    x, y = gu.theory.two_clusters(
+        4, 400, 6, gap=1.2, spread=0.01, rank=rank, sphere=sphere, dtype=torch.float64
+    )
+    gap = y.mean(-2) - x.mean(-2)
+    torch.testing.assert_close(
+        gap.norm(dim=-1), torch.full((4,), 1.2, dtype=x.dtype), rtol=0.01, atol=0
+    )
+    if sphere:
+        torch.testing.assert_close(x.norm(dim=-1), torch.ones(4, 400, dtype=x.dtype))
+    elif rank:
+        assert (torch.linalg.matrix_rank(x - x.mean(-2, keepdim=True), rtol=1e-8) == rank).all()
