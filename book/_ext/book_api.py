@@ -137,8 +137,16 @@ def soften(
     lines[:] = [gentle(line) for line in lines]
 
 
+def plain_defaults(
+    _app: Sphinx, _what: str, _name: str, _thing: Any, _options: Any, told: str, gives: str | None
+) -> tuple[str, str | None] | None:
+    """A dataclass's `<factory>` is no Python, and would keep the signature from being read."""
+    return (told.replace("<factory>", "..."), gives) if told and "<factory>" in told else None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("gaputils-api", Reference)
     app.connect("autodoc-process-docstring", soften, priority=100)
+    app.connect("autodoc-process-signature", plain_defaults)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -112,9 +112,11 @@ def point_launch_buttons_at_notebooks(
 
 
 def remove_thebe(app: Sphinx, _config: object) -> None:
-    """Disconnect every listener of sphinx-thebe."""
+    """Disconnect every listener of sphinx-thebe and drop its style sheet."""
     for listeners in app.events.listeners.values():
         listeners[:] = [x for x in listeners if not x.handler.__module__.startswith("sphinx_thebe")]
+    styles = app.registry.css_files
+    styles[:] = [x for x in styles if "thebe" not in x[0]]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

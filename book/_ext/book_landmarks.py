@@ -1,12 +1,78 @@
-"""Small repairs of the theme's HTML for keyboards and screen readers."""
+"""Small repairs of the theme's HTML for keyboards, screen readers and slow lines.
+
+The theme gives some buttons a name that differs from the text they show, repeats the page's
+heading for print, and has every page load all 2,000 icons of Font Awesome. Each is mended in the
+written files, since no template offers a way in.
+"""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
 
+REPAIRS = (
+    # A visible text is the name.
+    (r'(<summary[^>]*?) aria-label="Toggle hidden content"', r"\1"),
+    (r'(<button class="btn search-button-field[^>]*?) aria-label="Search"', r"\1"),
+    (r'(<i class="theme-switch[^>]*?) title="[^"]*"', r"\1"),
+    # The sidebar is a landmark.
+    (
+        r'<div id="pst-primary-sidebar" class=',
+        '<div id="pst-primary-sidebar" role="navigation" aria-label="The book\'s pages" class=',
+    ),
+    # The heading that only print shows is no second heading of the page.
+    (
+        r'(<div id="jb-print-docs-body" class="onlyprint">\s*)<h1>(.*?)</h1>',
+        r'\1<p class="gu-print-title">\2</p>',
+    ),
+    # A list of references has list items.
+    (r'role="doc-biblioentry"', 'role="listitem"'),
+    (r"<th></th>", '<th><span class="visually-hidden">row</span></th>'),
+)
+
+ICON = re.compile(
+    r'("[\w-]+"|[A-Za-z]\w*):\[\d+,\d+,\[[^\]]*\],"[0-9a-f]+",(?:"[^"]*"|\["[^"]*","[^"]*"\])\],?'
+)
+
+
+def repair(html: str) -> str:
+    """One page, mended."""
+    for pattern, replacement in REPAIRS:
+        html = re.sub(pattern, replacement, html, flags=re.DOTALL)
+    return html
+
+
+def keep_used_icons(out: Path, used: set[str]) -> None:
+    """Leave in Font Awesome's script only the icons that some page or script names."""
+    script = out / "_static" / "scripts" / "fontawesome.js"
+    if script.is_file():
+        source = script.read_text(encoding="utf-8")
+        kept = ICON.sub(lambda m: m[0] if m[1].strip('"') in used else "", source)
+        script.write_text(kept, encoding="utf-8")
+
+
+def mend(app: Sphinx, exception: Exception | None) -> None:
+    """Mend every written page (`build-finished`)."""
+    if exception is not None or app.builder.format != "html":
+        return
+    out = Path(app.outdir)
+    used: set[str] = set()
+    for path in out.rglob("*.html"):
+        if "_static" in path.parts:
+            continue
+        html = repair(path.read_text(encoding="utf-8"))
+        path.write_text(html, encoding="utf-8")
+        used |= set(re.findall(r"\bfa-([\w-]+)", html))
+    for path in (out / "_static").rglob("*.js"):
+        if path.name != "fontawesome.js" and "vendor" not in path.parts:
+            used |= set(re.findall(r"\bfa-([\w-]+)", path.read_text(encoding="utf-8")))
+    keep_used_icons(out, used)
+
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
+    app.connect("build-finished", mend, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,24 @@
+/* What scrolls sideways can be reached by keyboard: formulas, tables, signatures, code. */
+(function () {
+  const wide =
+    "mjx-container[display=true], div.math, .cell_output .output, .bd-article table, " +
+    ".pst-scrollable-table-container, dt.sig, .bd-article pre";
+
+  function mark() {
+    for (const element of document.querySelectorAll(wide)) {
+      const scrolls =
+        element.scrollWidth > element.clientWidth + 1 &&
+        getComputedStyle(element).overflowX !== "visible";
+      if (scrolls) element.tabIndex = 0;
+      else if (element.tabIndex === 0 && element.dataset.marked) element.removeAttribute("tabindex");
+      if (scrolls) element.dataset.marked = "1";
+    }
+  }
+
+  addEventListener("load", async () => {
+    if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
+    mark();
+    addEventListener("resize", mark);
+    document.addEventListener("toggle", mark, true);
+  });
+})();
