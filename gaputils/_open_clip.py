@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import nn
 
+from gaputils.datasets._errors import DataUnavailable
+
 _COMPARED = ("mean", "std", "interpolation", "resize_mode")
 
 
@@ -18,39 +20,46 @@ def load(
     """Model, image transform, tokenizer and a description of where the weights are from."""
     import open_clip
 
-    if Path(name).is_dir():
-        if not (Path(name) / "open_clip_config.json").is_file():
-            raise ValueError(f"name: the folder {name} has no open_clip_config.json")
-        name = f"local-dir:{Path(name).resolve()}"
-    has_scheme = name.startswith(("local-dir:", "hf-hub:"))
-    if has_scheme and pretrained is not None:
-        raise ValueError(f"pretrained: {name!r} brings its own weights, got {str(pretrained)!r}")
-    options: dict[str, Any] = {}
-    declared: list[dict[str, Any]] = []
-    if not has_scheme:
+    name = _resolved(name, pretrained)
+    options = {f"image_{key}": value for key, value in (preprocess or {}).items()}
+    if ":" not in name:
         options["force_quick_gelu"] = _check_weights(name, pretrained)
-        declared = _declared(name, pretrained)
-    for key, value in (preprocess or {}).items():
-        options[f"image_{key}"] = value
+        if not preprocess:
+            _check_preprocess(name, pretrained)
+    weights = None if pretrained is None else str(pretrained)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="QuickGELU mismatch")
         try:
             module, _, transform = open_clip.create_model_and_transforms(
-                name, pretrained=None if pretrained is None else str(pretrained), **options
+                name, pretrained=weights, require_pretrained=True, **options
             )
-            tokenizer = open_clip.get_tokenizer(name)
         except UserWarning as error:
             raise ValueError(f"pretrained: {error}") from error
         except (OSError, RuntimeError) as error:
-            if "size mismatch" in str(error) or "state_dict" in str(error):
+            if "state_dict" in str(error):
                 raise ValueError(
-                    f"pretrained: the weights {pretrained} do not fit the model {name!r}: {error}"
+                    f"pretrained: the weights {weights} do not fit the model {name!r}: {error}"
                 ) from error
-            raise ConnectionError(_unavailable(name, pretrained, error)) from error
-    if not preprocess:
-        _check_preprocess(name, module, declared)
-    info = {} if pretrained is None else {"pretrained": str(pretrained)}
-    return module, transform, tokenizer, info
+            raise DataUnavailable(_unavailable(name, weights, error)) from error
+    try:
+        tokenizer = open_clip.get_tokenizer(name)
+    except OSError as error:
+        raise DataUnavailable(
+            f"the tokenizer of {name!r} is not on this machine and could not be fetched; put its "
+            f"files in the Hugging Face cache (HF_HOME). ({error})"
+        ) from error
+    return module, transform, tokenizer, {} if weights is None else {"pretrained": weights}
+
+
+def _resolved(name: str, pretrained: str | Path | None) -> str:
+    """`name` in open_clip's spelling: a folder becomes ``local-dir:FOLDER``."""
+    if Path(name).is_dir():
+        if not (Path(name) / "open_clip_config.json").is_file():
+            raise ValueError(f"name: the folder {name} has no open_clip_config.json")
+        name = f"local-dir:{Path(name).resolve()}"
+    if name.startswith(("local-dir:", "hf-hub:")) and pretrained is not None:
+        raise ValueError(f"pretrained: {name!r} brings its own weights, got {str(pretrained)!r}")
+    return name
 
 
 def _check_weights(name: str, pretrained: str | Path | None) -> bool:
@@ -88,65 +97,59 @@ def _check_weights(name: str, pretrained: str | Path | None) -> bool:
         return True
     if needs != has:
         right = f"{name}-quickgelu" if needs else name.removesuffix("-quickgelu")
+        hint = f"load {right!r}" if right in open_clip.list_models() else "load other weights"
         raise ValueError(
             f"pretrained: QuickGELU mismatch: the weights {pretrained!r} were trained "
             f"{'with' if needs else 'without'} QuickGELU, the model {name!r} computes "
-            f"{'with' if has else 'without'} it; load {right!r} instead"
+            f"{'with' if has else 'without'} it; {hint} instead"
         )
     return False
 
 
-def _declared(name: str, pretrained: str | Path | None) -> list[dict[str, Any]]:
-    """The preprocessing that the tag, or for a local file any tag of the model, goes with."""
+def _check_preprocess(name: str, pretrained: str | Path | None) -> None:
+    """Raise `ValueError` for a local file that open_clip would feed with the wrong images.
+
+    A tag brings its preprocessing; a file brings none, and open_clip then takes OpenAI's. That is
+    an error where no published weights of the model were trained so.
+    """
     import open_clip
     from open_clip.pretrained import get_pretrained_cfg
-
-    if pretrained is not None and not Path(pretrained).is_file():
-        return [get_pretrained_cfg(name, str(pretrained))]
-    return [get_pretrained_cfg(name, tag) for tag in open_clip.list_pretrained_tags_by_model(name)]
-
-
-def _check_preprocess(name: str, module: nn.Module, declared: list[dict[str, Any]]) -> None:
-    """Raise `ValueError` if no declared preprocessing is the one the model was given."""
     from open_clip.transform import PreprocessCfg
 
+    if pretrained is None or not Path(pretrained).is_file():
+        return
     default = asdict(PreprocessCfg())
-    used: Any = module.visual.preprocess_cfg  # type: ignore[union-attr]
     differences = []
-    for weights in declared:
+    for tag in open_clip.list_pretrained_tags_by_model(name):
+        weights = get_pretrained_cfg(name, tag)
         wanted = {key: weights.get(key, default[key]) for key in _COMPARED}
-        wrong = {k: v for k, v in wanted.items() if _plain(used[k]) != _plain(v)}
+        wrong = {key: value for key, value in wanted.items() if value != default[key]}
         if not wrong:
             return
         differences.append(wrong)
     if differences:
         raise ValueError(
-            f"preprocess: the published weights of {name!r} expect {differences[0]}, a local file "
-            f"does not say, and open_clip would take { ({k: used[k] for k in differences[0]}) }; "
+            f"preprocess: the published weights of {name!r} expect {differences[0]}, the file "
+            f"{pretrained} does not say, and open_clip would take "
+            f"{ ({key: default[key] for key in differences[0]}) }; "
             f"pass what the file was trained with, as preprocess={differences[0]}"
         )
 
 
-def _plain(value: Any) -> Any:
-    return tuple(value) if isinstance(value, (list, tuple)) else value
-
-
-def _unavailable(name: str, pretrained: str | Path | None, error: BaseException) -> str:
+def _unavailable(name: str, pretrained: str | None, error: BaseException) -> str:
     from open_clip.pretrained import get_pretrained_cfg
 
+    if name.startswith("local-dir:"):
+        return f"the model {name!r} could not be read: {error}"
     if name.startswith("hf-hub:"):
         wanted = f"the repository {name.removeprefix('hf-hub:')} of the Hugging Face hub"
-        local = "download that repository's files into a folder and pass the folder as the name"
-    elif name.startswith("local-dir:"):
-        return f"name: the model {name!r} could not be read: {error}"
+        local = "download its files into a folder and pass the folder as the name"
     else:
         weights = get_pretrained_cfg(name, str(pretrained)) or {}
         hub, url = weights.get("hf_hub", "").rstrip("/"), weights.get("url", "")
         wanted = f"{hub} of the Hugging Face hub" if hub else str(url or pretrained)
-        local = (
-            f'pass the weights as a local file: load_model("{name}", pretrained="/path/to/file")'
-        )
+        local = f'pass a local file with them: load_model("{name}", pretrained="/path/to/file")'
     return (
-        f"the model {name!r} with the weights {str(pretrained)!r} is not on this machine and could "
-        f"not be fetched: wanted {wanted}. Without a network {local}. ({error})"
+        f"the model {name!r} with the weights {pretrained!r} is not on this machine and could not "
+        f"be fetched: wanted {wanted}. Without a network, {local}. ({error})"
     )

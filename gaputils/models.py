@@ -137,8 +137,8 @@ def load_model(
     `preprocess` overrides single values of the image preprocessing ("mean", "std", …).
 
     Raises `ValueError` if a name, tag or step is unknown, or if activation or preprocessing do
-    not fit the weights, and `ConnectionError`, saying what was wanted and how to pass a local
-    file, if weights are neither here nor to be fetched.
+    not fit the weights, and `datasets.DataUnavailable`, saying what was wanted and how to pass a
+    local file, if weights are neither here nor to be fetched.
     """
     if not isinstance(name, str):
         raise TypeError(f"name: expected a string, got {type(name).__name__}")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from torch import Tensor
 
+from gaputils._history import DATA
 from gaputils.datasets.openmoji import catalogue, openmoji
 from gaputils.templates import SEEN
 
@@ -88,3 +90,13 @@ def _variances(points: Tensor, gap: Tensor) -> dict[str, float]:
         "variance_leading": float(torch.linalg.eigvalsh(covariance)[-1]),
         "variance_total": float(covariance.trace()),
     }
+
+
+def recorded() -> pd.DataFrame:
+    """The shipped recordings: one row a recorded step, seed and setting of the logit scale.
+
+    `setting` is "fixed at 100" (the recipe of `tiny-openmoji`; seed 0 is the shipped model),
+    "fixed at 14" or "learned from 14"; the other columns are those of `measure` with the step
+    and the losses.
+    """
+    return pd.read_csv(DATA / "trajectories.csv")

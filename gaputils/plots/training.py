@@ -1,0 +1,115 @@
+"""Figures of a recorded training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from gaputils.plots.theme import COLOR
+
+SETTING_COLOR: dict[str, str] = {
+    "fixed at 100": "#000000",
+    "learned from 14": "#CC79A7",
+    "fixed at 14": "#009E73",
+}
+_BAND: dict[str, Any] = {"errorbar": ("pi", 100), "estimator": "mean"}
+_VARIANCE_STYLE: dict[str, tuple[str, str]] = {
+    "leading": ("leading component", "-."),
+    "gap": ("along the gap", "-"),
+    "random": ("random direction", ":"),
+}
+
+
+def quantity(frame: pd.DataFrame, name: str, label: str, ax: Axes, **options: Any) -> Axes:
+    """One recorded quantity over the steps: the mean of the seeds, and a band over all of them.
+
+    `frame` has the columns "step", "seed", "setting" and `name`.
+    """
+    sns.lineplot(
+        frame, x="step", y=name, hue="setting", palette=SETTING_COLOR, ax=ax, **_BAND, **options
+    )
+    ax.set(xlabel="training step", ylabel=label)
+    if ax.get_legend():
+        ax.get_legend().set_title("logit scale")  # type: ignore[union-attr]
+    return ax
+
+
+def sides(frame: pd.DataFrame, name: str, label: str, ax: Axes) -> Axes:
+    """A quantity recorded for images and for texts, as one line and band each."""
+    for side in ("image", "text"):
+        sns.lineplot(
+            frame, x="step", y=f"{name}_{side}", color=COLOR[side], label=side, ax=ax, **_BAND
+        )
+    ax.set(xlabel="training step", ylabel=label)
+    return ax
+
+
+def variances(
+    frame: pd.DataFrame, side: str, ax: Axes, divide_by: str | None = None, label: str = "variance"
+) -> Axes:
+    """One side's variance along the gap, the leading component and a random direction.
+
+    With `divide_by`, the name of another column (say "variance_total"), as a share of it.
+    """
+    for name, (meaning, style) in _VARIANCE_STYLE.items():
+        values = frame[f"variance_{name}_{side}"]
+        if divide_by is not None:
+            values = values / frame[f"{divide_by}_{side}"]
+        data = pd.DataFrame({"step": frame["step"], "value": values})
+        sns.lineplot(
+            data,
+            x="step",
+            y="value",
+            color=COLOR[side],
+            linestyle=style,
+            label=meaning,
+            ax=ax,
+            **_BAND,
+        )
+    ax.set(xlabel="training step", ylabel=label, yscale="log", title=f"{side}s")
+    return ax
+
+
+def cosines(frame: pd.DataFrame, ax: Axes, colors: Mapping[str, str] | None = None) -> Axes:
+    """Densities of cosines: `frame` has "cosine" and "pairs", what the two items are."""
+    sns.histplot(
+        frame,
+        x="cosine",
+        hue="pairs",
+        stat="density",
+        common_norm=False,
+        element="step",
+        bins=80,
+        alpha=0.35,
+        palette=dict(colors or {}) or None,
+        ax=ax,
+    )
+    ax.set(xlabel="cosine", ylabel="density")
+    return ax
+
+
+def robustness_over_steps(
+    frame: pd.DataFrame, ax: Axes, closings: Sequence[str], labels: Mapping[str, str] | None = None
+) -> Axes:
+    """Robustness at each kept step, a line a closing.
+
+    `frame` has the columns "step", "closing" (a key of the theme's colours) and "robustness".
+    Steps are equally spaced: what is shown is an order, not a duration.
+    """
+    steps = [str(step) for step in sorted(frame["step"].unique())]
+    for closing in closings:
+        rows = frame[frame["closing"] == closing].sort_values("step")
+        ax.plot(
+            steps,
+            rows["robustness"],
+            marker="o",
+            color=COLOR[closing],
+            label=(labels or {}).get(closing, closing),
+        )
+    ax.set(xlabel="training step", ylabel="robustness")
+    ax.legend()
+    return ax
