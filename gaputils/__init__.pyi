@@ -6,6 +6,7 @@ from . import templates as templates
 from . import theory as theory
 from .closing import HullProjection as HullProjection
 from .closing import MeanShift as MeanShift
+from .curves import robustness_curve as robustness_curve
 from .embed import embed as embed
 from .embed import embed_classes as embed_classes
 from .embeddings import Embeddings as Embeddings
@@ -15,11 +16,16 @@ from .geometry import measure_gap as measure_gap
 from .models import PAPER_MODELS as PAPER_MODELS
 from .models import Model as Model
 from .models import load_model as load_model
+from .noise import AlternativeGallery as AlternativeGallery
+from .noise import BinaryQuantization as BinaryQuantization
 from .noise import GaussianNoise as GaussianNoise
+from .noise import ScalarQuantization as ScalarQuantization
 from .noise import UniformQuantization as UniformQuantization
 from .robustness import accuracy_under_noise as accuracy_under_noise
 from .robustness import certified_radius as certified_radius
+from .robustness import estimate as estimate
 from .robustness import robustness as robustness
-from .robustness import robustness_curve as robustness_curve
+from .statistics import GapStatistics as GapStatistics
+from .statistics import fit_mean_shift as fit_mean_shift
 
 __version__: str

@@ -58,7 +58,9 @@ class Moments:
     @cached_property
     def rank(self) -> int:
         """Dimension of the affine hull, as far as the embeddings' precision can tell."""
-        relative = (max(self.count, self.dim) * self.epsilon) ** 2 * float(self.variances[0])
+        own = max(self.count, self.dim) * self.epsilon**2
+        products = 10 * self.dim * torch.finfo(torch.float64).eps
+        relative = max(own, products) * float(self.variances[0])
         rounding = (self.epsilon * float(self.mean.norm())) ** 2
         found = int((self.variances > max(relative, rounding)).sum())
         return min(found, self.count - 1)

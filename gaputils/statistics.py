@@ -1,0 +1,224 @@
+"""Means and covariances of two modalities over a stream of rows, in memory independent of them."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from gaputils import _checks
+from gaputils.closing.mean_shift import MeanShift
+from gaputils.closing.subspace import check_n_components, count_components, project
+from gaputils.geometry.moments import Moments, moment_measures
+
+_ROWS = 4096
+_COLUMNS = 128
+_DOUBLE_ROWS = 65_536
+
+
+class GapStatistics(Metric):
+    """The measures of the gap that means and covariances determine, from shards of any size.
+
+    `update(queries=…, gallery=…)` takes (rows, dim) arrays or tensors, one side or both, as many
+    of one as one likes; a memory-mapped array is read in blocks and never held. `compute()` gives
+    the rows of `measure_gap` that need no pairs of points, as float64 scalars. One pass; memory
+    grows with dim² only. torchmetrics merges the states of several processes, in `compute()` or by
+    `merge_state`.
+
+    Sums are centred and merged by the pairwise formulas of Chan, Golub and LeVeque (1983), in
+    float64. Products of float32 rows are formed in float64 for the first 65,536 rows of a side and
+    in float32 afterwards, in blocks of 4,096 rows added up in float64, where their rounding errors
+    average out.
+
+    Raises `ValueError` or `TypeError` naming the argument for a wrong dimension or values that are
+    not finite; the state is then as before. `compute` raises `ValueError` if a side has no rows.
+    """
+
+    is_differentiable = False
+    higher_is_better = None
+    full_state_update = False
+
+    queries_state: Tensor
+    gallery_state: Tensor
+    epsilon: Tensor
+
+    def __init__(self, dim: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.dim = _checks.integer("dim", dim, low=1)
+        empty = torch.zeros(self.dim + 2, self.dim, dtype=torch.float64)
+        for side in ("queries", "gallery"):
+            self.add_state(f"{side}_state", empty, dist_reduce_fx=_merge_all)
+        self.add_state("epsilon", torch.zeros((), dtype=torch.float64), dist_reduce_fx="max")
+
+    def update(self, queries: Any = None, gallery: Any = None) -> None:
+        """Take in the rows of `queries` (any number, dim) and of `gallery`."""
+        if queries is None and gallery is None:
+            raise ValueError("queries, gallery: expected at least one of them")
+        for name, value in (("queries", queries), ("gallery", gallery)):
+            if value is not None:
+                self._absorb(name, value)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Each measure by its name in `measure_gap`, as a float64 scalar."""
+        measures = moment_measures(self.moments("queries"), self.moments("gallery"))
+        return {
+            name: torch.tensor(value, dtype=torch.float64, device=self.device)
+            for name, value in measures.items()
+        }
+
+    def moments(self, side: str) -> Moments:
+        """Count, mean and covariance of "queries" or "gallery" as this process has seen them."""
+        state: Tensor = getattr(
+            self, f"{_checks.choice('side', side, ('queries', 'gallery'))}_state"
+        )
+        count = int(state[0, 0])
+        if count == 0:
+            raise ValueError(f"{side}: no rows yet, call update({side}=…) first")
+        return Moments(count, state[1].clone(), state[2:] / count, float(self.epsilon))
+
+    def _absorb(self, name: str, value: Any) -> None:
+        if not isinstance(value, (np.ndarray, Tensor)) or value.ndim != 2 or len(value) == 0:
+            _checks.as_matrix(name, value)
+        if value.shape[1] != self.dim:
+            raise ValueError(f"{name}: expected dimension {self.dim}, got {value.shape[1]}")
+        state: Tensor = getattr(self, f"{name}_state")
+        seen, epsilon = int(state[0, 0]), 0.0
+        part = _Sums(self.dim)
+        for block in _blocks(name, value):
+            part.add(name, block, exact=seen + part.count < _DOUBLE_ROWS)
+            epsilon = max(epsilon, torch.finfo(block.dtype).eps)
+        merged = _merge(state, part.state().to(state.device))
+        setattr(self, f"{name}_state", merged)
+        self.epsilon = self.epsilon.clamp(min=epsilon)
+
+
+class _Sums:
+    """Sums of rows and of their products about a shift that the first block sets."""
+
+    def __init__(self, dim: int) -> None:
+        self.count = 0
+        self.shift: Tensor | None = None
+        self.first = torch.zeros(dim, dtype=torch.float64)
+        self.second = torch.zeros(dim, dim, dtype=torch.float64)
+
+    def add(self, name: str, block: Tensor, exact: bool) -> None:
+        if self.shift is None:
+            self.shift = block.double().mean(0).to(block.dtype)
+            self.first, self.second = self.first.to(block.device), self.second.to(block.device)
+        shift = self.shift.to(block)
+        centred = (block.double() - shift) if exact else block - shift
+        sums = centred.sum(0)
+        if not bool(torch.isfinite(sums).all()):
+            _checks.as_matrix(name, block)
+            raise ValueError(f"{name}: the sum of {len(block)} rows is not finite in {block.dtype}")
+        self.first += sums
+        for start in range(0, block.shape[1], _COLUMNS):
+            stop = start + _COLUMNS
+            self.second[start:stop, start:] += centred[:, start:stop].T @ centred[:, start:]
+        self.count += len(block)
+
+    def state(self) -> Tensor:
+        """The packed count, mean and centred products."""
+        assert self.shift is not None
+        offset = self.first / self.count
+        upper = self.second.triu()
+        products = upper + upper.T - torch.diag(upper.diagonal())
+        products -= self.count * torch.outer(offset, offset)
+        head = torch.zeros(2, len(offset), dtype=torch.float64, device=offset.device)
+        head[0, 0] = self.count
+        head[1] = self.shift.double() + offset
+        return torch.cat([head, products])
+
+
+def fit_mean_shift(
+    statistics: GapStatistics, n_components: int | float | None = None, alpha: float = 1.0
+) -> MeanShift:
+    """The `MeanShift` that fitting on all rows at once would give, from their statistics alone.
+
+    `n_components` and `alpha` as there; the states of all processes are merged first. Raises
+    `ValueError` if a side has no rows and for `n_components="auto"`, which needs the rows.
+    """
+    if isinstance(n_components, str):
+        raise ValueError(f"n_components: {n_components!r} needs the rows, not their statistics")
+    with statistics.sync_context():
+        queries, gallery = statistics.moments("queries"), statistics.moments("gallery")
+    shift = MeanShift(n_components=n_components, alpha=alpha)
+    check_n_components(n_components)
+    kept = count_components(n_components, gallery.variances[: gallery.rank])
+    components = gallery.hull[:, :kept].T
+    shift.dim_ = statistics.dim
+    shift.n_components_ = kept
+    shift.gap_ = queries.mean - gallery.mean
+    shift.shift_ = shift.gap_ - project(shift.gap_, components)
+    return shift
+
+
+def _merge(a: Tensor, b: Tensor) -> Tensor:
+    """Two packed states as one: row 0 holds the count, row 1 the mean, the others the products."""
+    n, m = a[0, 0], b[0, 0]
+    if float(m) == 0:
+        return a
+    if float(n) == 0:
+        return b
+    difference = b[1] - a[1]
+    merged = torch.empty_like(a)
+    merged[0] = a[0] + b[0]
+    merged[1] = a[1] + difference * (m / (n + m))
+    merged[2:] = a[2:] + b[2:] + torch.outer(difference, difference) * (n * m / (n + m))
+    return merged
+
+
+def _merge_all(states: Tensor) -> Tensor:
+    result = states[0]
+    for state in states[1:]:
+        result = _merge(result, state)
+    return result
+
+
+def _blocks(name: str, value: Any) -> Iterator[Tensor]:
+    """Blocks of rows as floating tensors; the next is read while the last is worked on."""
+    if isinstance(value, np.ndarray) and value.dtype.kind not in "fiu":
+        _checks.as_matrix(name, value[:1])
+    starts = range(0, len(value), _ROWS)
+    if not isinstance(value, np.memmap):
+        yield from (_read(name, value[start : start + _ROWS]) for start in starts)
+        return
+    with ThreadPoolExecutor(1) as reader:
+        ahead = reader.submit(_read, name, value[:_ROWS])
+        for start in starts[1:]:
+            block = ahead.result()
+            ahead = reader.submit(_read, name, value[start : start + _ROWS])
+            yield block
+        yield ahead.result()
+
+
+def _read(name: str, rows: Any) -> Tensor:
+    """`rows` as a floating tensor; the pages of a memory map are handed back once they are read."""
+    if isinstance(rows, Tensor) and rows.dtype in (torch.float32, torch.float64):
+        return rows.detach()
+    if not isinstance(rows, np.ndarray) or rows.dtype not in (np.float32, np.float64):
+        return _checks.as_matrix(name, rows)
+    block = torch.from_numpy(np.array(rows, dtype=rows.dtype.newbyteorder("="), order="C"))
+    _hand_back(rows)
+    return block
+
+
+def _hand_back(rows: np.ndarray[Any, Any]) -> None:
+    """Tell the system that the pages under `rows`, a view of a read-only map, may go."""
+    if rows.flags.writeable or not rows.flags.c_contiguous:
+        return
+    base: Any = rows
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if not isinstance(base, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    origin = np.frombuffer(base, np.uint8, 1).__array_interface__["data"][0]
+    first = rows.__array_interface__["data"][0] - origin
+    start = first // mmap.PAGESIZE * mmap.PAGESIZE
+    base.madvise(mmap.MADV_DONTNEED, start, first + rows.nbytes - start)
