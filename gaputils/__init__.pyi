@@ -2,6 +2,7 @@ from . import datasets as datasets
 from . import geometry as geometry
 from . import pages as pages
 from . import plots as plots
+from . import tasks as tasks
 from . import templates as templates
 from . import theory as theory
 from .closing import HullProjection as HullProjection
@@ -27,5 +28,8 @@ from .robustness import estimate as estimate
 from .robustness import robustness as robustness
 from .statistics import GapStatistics as GapStatistics
 from .statistics import fit_mean_shift as fit_mean_shift
+from .tasks import multiple_choice as multiple_choice
+from .tasks import retrieval as retrieval
+from .tasks import zero_shot as zero_shot
 
 __version__: str

@@ -1,0 +1,121 @@
+"""What embeddings are for: zero-shot classification, retrieval, multiple choice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from gaputils import _checks
+from gaputils.embeddings import Embeddings
+from gaputils.scoring import check_scoring, cost
+
+
+def top_k(queries: Any, gallery: Any, k: int = 1, scoring: str = "cosine") -> Tensor:
+    """(n, k) indices of the k best gallery items of each query, best first.
+
+    `queries` (n, d), `gallery` (m, d); `scoring` is "cosine", "euclidean" or "inner-product".
+    Raises `ValueError` if the gallery has fewer than k items, or for an unknown scoring.
+    """
+    x, y = _checks.as_pair(queries, gallery)
+    check_scoring(y, scoring)
+    if _checks.integer("k", k, low=1) > len(y):
+        raise ValueError(f"k: expected at most the {len(y)} gallery items, got {k}")
+    step = max(1, 2**24 // len(y))
+    parts = (x[start : start + step] for start in range(0, len(x), step))
+    return torch.cat([cost(part, y, scoring).topk(k, largest=False).indices for part in parts])
+
+
+def zero_shot(embeddings: Embeddings, scoring: str = "cosine") -> pd.Series[float]:
+    """Zero-shot classification: `top1`, `top5` and `mean_per_class` accuracy, in [0, 1].
+
+    Queries are images, the gallery holds one text embedding a class, targets are the classes.
+    `mean_per_class` is top-1 accuracy averaged over the classes that occur; `top5` is NaN with
+    fewer than 5 classes. Radford et al. (2021), section 3.1. Raises `ValueError` without targets.
+    """
+    targets = _targets(embeddings)
+    best = top_k(embeddings.queries, embeddings.gallery, min(5, len(embeddings.gallery)), scoring)
+    right = best == targets[:, None]
+    first = right[:, 0].double()
+    hits = torch.zeros(len(embeddings.gallery), dtype=torch.float64, device=first.device)
+    hits.index_add_(0, targets, first)
+    count = torch.bincount(targets, minlength=len(hits))
+    return pd.Series(
+        {
+            "top1": float(first.mean()),
+            "top5": float(right.any(1).double().mean()) if best.shape[1] == 5 else math.nan,
+            "mean_per_class": float((hits[count > 0] / count[count > 0]).mean()),
+        },
+        name="zero_shot",
+    )
+
+
+def retrieval(
+    embeddings: Embeddings,
+    ks: Sequence[int] = (1, 5, 10),
+    scoring: str = "cosine",
+    owners: Any = None,
+) -> pd.Series[float]:
+    """Recall@k both ways: rows `queries_recall@k` (searching the gallery) and `gallery_recall@k`.
+
+    Recall@k is the share of searches with at least one right item among the k best. `owners` (m,)
+    is the query that each gallery item belongs to, so that an image may have several captions;
+    left out it is `info["caption_image"]`, else row i belongs to query i. With images as queries
+    and captions as the gallery, the rows are text and image retrieval recall. A k beyond the size
+    of a side counts all of it. Raises `ValueError` if nothing says what belongs together.
+    """
+    owner = _owners(embeddings, owners)
+    x, y = embeddings.queries, embeddings.gallery
+    sizes = [_checks.integer("ks", k, low=1) for k in ks]
+    if not sizes:
+        raise ValueError("ks: expected at least one number, got none")
+    most = max(sizes)
+    found = owner[top_k(x, y, min(most, len(y)), scoring)]
+    forward = found == torch.arange(len(x), device=found.device)[:, None]
+    backward = top_k(y, x, min(most, len(x)), scoring) == owner[:, None]
+    result = {}
+    for side, right in (("queries", forward), ("gallery", backward)):
+        for k in sizes:
+            result[f"{side}_recall@{k}"] = float(right[:, :k].any(1).double().mean())
+    return pd.Series(result, name="retrieval")
+
+
+def multiple_choice(queries: Any, options: Any, scoring: str = "cosine") -> Tensor:
+    """(n,) the option that each query is nearest to, when every query has options of its own.
+
+    `queries` (n, d), `options` (n, k, d): the k answers to the question of that row. Compare with
+    the right answers for accuracy. Chowers et al. (2026), Fig. 9, on A-OKVQA.
+    """
+    x = _checks.as_matrix("queries", queries)
+    shape = tuple(getattr(options, "shape", ()))
+    if len(shape) != 3 or shape[0] != len(x) or shape[2] != x.shape[1] or shape[1] == 0:
+        raise ValueError(
+            f"options: expected shape ({len(x)}, options, {x.shape[1]}), got {shape or options!r}"
+        )
+    flat = _checks.as_matrix("options", options.reshape(-1, shape[2])).to(x)
+    check_scoring(flat, scoring)
+    return cost(x[:, None], flat.view(shape), scoring)[:, 0].argmin(1)
+
+
+def _targets(embeddings: Embeddings) -> Tensor:
+    if embeddings.targets is None:
+        raise ValueError("embeddings: expected targets, the class of each query; there are none")
+    return embeddings.targets
+
+
+def _owners(embeddings: Embeddings, owners: Any) -> Tensor:
+    n, m = len(embeddings.queries), len(embeddings.gallery)
+    if owners is None:
+        owners = embeddings.info.get("caption_image")
+    if owners is None and embeddings.paired:
+        owners = torch.arange(m)
+    if owners is None:
+        raise ValueError(
+            f"owners: expected the query of each gallery item, as {n} queries and {m} items "
+            f"are not paired"
+        )
+    return _checks.as_targets("owners", owners, m, n, embeddings.queries.device)

@@ -1,0 +1,166 @@
+"""Accuracy and recall against the `clip-benchmark` package and against counting by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from clip_benchmark.metrics import zeroshot_classification, zeroshot_retrieval
+from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
+
+import gaputils as gu
+from gaputils import tasks
+
+pytestmark = pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+
+
+class Batches:
+    """The data loader that `clip-benchmark` expects: batches and the class names."""
+
+    def __init__(self, batches: list, classes: list[str]) -> None:
+        self.batches = batches
+        self.classes = classes
+        self.dataset = self
+
+    def __iter__(self):
+        return iter(self.batches)
+
+
+@pytest.fixture(scope="module")
+def model() -> gu.Model:
+    return gu.load_model("tiny-openmoji", device="cpu")
+
+
+def preprocessed(model: gu.Model, images, start: int, stop: int) -> torch.Tensor:
+    return torch.stack([model.preprocess(images[i]) for i in range(start, stop)])
+
+
+@pytest.mark.parametrize(("name", "rows"), [("emoji10", 1000), ("openmoji", 300)])
+def test_zero_shot_equals_clip_benchmark(
+    model: gu.Model, name: str, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_number(value) -> float:
+        """NumPy no longer turns the array of one number, which the package makes, into a float."""
+        return value.item() if hasattr(value, "item") else float(value)
+
+    monkeypatch.setattr(zeroshot_classification, "float", one_number, raising=False)
+    dataset = gu.datasets.load(name)
+    order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))[:rows]
+    images = [dataset.images[int(i)] for i in order]
+    targets = dataset.targets[order]
+    classes = list(dataset.class_names)
+    templates = list(dataset.templates)[:2]
+
+    batches = [
+        (preprocessed(model, images, i, min(i + 200, rows)), targets[i : i + 200])
+        for i in range(0, rows, 200)
+    ]
+    theirs = zeroshot_classification.evaluate(
+        model.module,
+        Batches(batches, classes),
+        model.tokenizer,
+        classes,
+        [template.replace("{}", "{c}") for template in templates],
+        "cpu",
+        amp=False,
+    )
+    queries = torch.cat([model.encode_images(batch) for batch, _ in batches])
+    gallery = gu.embed_classes(model, classes, templates)[:, 0]
+    ours = tasks.zero_shot(gu.Embeddings(queries, gallery, targets))
+    assert ours["top1"] == pytest.approx(theirs["acc1"], abs=1e-7)
+    assert ours["top5"] == pytest.approx(theirs["acc5"], abs=1e-7)
+    assert ours["mean_per_class"] == pytest.approx(theirs["mean_per_class_recall"], abs=1e-7)
+
+
+@pytest.mark.parametrize("captions", [1, 3])
+def test_retrieval_equals_clip_benchmark(model: gu.Model, captions: int) -> None:
+    dataset = gu.datasets.load("openmoji")
+    rows, templates = 160, list(dataset.templates)[:captions]
+    texts = [[t.format(dataset.class_names[i]) for t in templates] for i in range(rows)]
+    pixels = preprocessed(model, dataset.images, 0, rows)
+    batches = [(pixels[i : i + 50], texts[i : i + 50]) for i in range(0, rows, 50)]
+    theirs = zeroshot_retrieval.evaluate(
+        model.module, batches, model.tokenizer, "cpu", amp=False, recall_k_list=[1, 5]
+    )
+    queries = model.encode_images(pixels)
+    gallery = model.encode_texts([text for own in texts for text in own])
+    owners = torch.arange(rows).repeat_interleave(captions)
+    e = gu.Embeddings(queries, gallery, torch.arange(rows) * captions)
+    ours = tasks.retrieval(e, (1, 5), owners=owners)
+    for k in (1, 5):
+        assert ours[f"queries_recall@{k}"] == pytest.approx(
+            theirs[f"text_retrieval_recall@{k}"], abs=1e-7
+        )
+        assert ours[f"gallery_recall@{k}"] == pytest.approx(
+            theirs[f"image_retrieval_recall@{k}"], abs=1e-7
+        )
+
+
+def random_task(n: int = 60, m: int = 9, d: int = 5) -> gu.Embeddings:
+    rng = np.random.default_rng(0)
+    gallery = rng.normal(size=(m, d))
+    targets = rng.integers(m - 1, size=n)
+    return gu.Embeddings(gallery[targets] + rng.normal(size=(n, d)), gallery, targets)
+
+
+@pytest.mark.parametrize("scoring", ["cosine", "euclidean", "inner-product"])
+def test_zero_shot_against_scikit_learn(scoring: str) -> None:
+    e = random_task()
+    x, y, t = e.queries.numpy(), e.gallery.numpy(), e.targets.numpy()
+    scores = {
+        "cosine": x @ (y / np.linalg.norm(y, axis=1, keepdims=True)).T,
+        "inner-product": x @ y.T,
+        "euclidean": -np.linalg.norm(x[:, None] - y, axis=2),
+    }[scoring]
+    accuracy = tasks.zero_shot(e, scoring)
+    labels = np.arange(len(y))
+    assert accuracy["top1"] == pytest.approx(top_k_accuracy_score(t, scores, k=1, labels=labels))
+    assert accuracy["top5"] == pytest.approx(top_k_accuracy_score(t, scores, k=5, labels=labels))
+    assert accuracy["mean_per_class"] == pytest.approx(balanced_accuracy_score(t, scores.argmax(1)))
+
+
+def test_few_classes_have_no_top5() -> None:
+    assert np.isnan(tasks.zero_shot(random_task(m=4))["top5"])
+
+
+def test_published_clip_recall() -> None:
+    e = gu.datasets.published("liang2022-clip-coco")
+    recall = tasks.retrieval(e, (1,))
+    assert recall["queries_recall@1"] == pytest.approx(0.552)
+    assert recall["gallery_recall@1"] == pytest.approx(0.506)
+
+
+def test_caption_owners_come_from_the_info() -> None:
+    x = torch.eye(3)
+    gallery = torch.eye(3)[[0, 0, 1, 2, 2]] + 0.1
+    e = gu.Embeddings(x, gallery, [0, 2, 3], {"caption_image": [0, 0, 1, 2, 2]})
+    assert (tasks.retrieval(e, (1, 99)) == 1).all()
+    e.info["caption_image"] = [1, 1, 0, 2, 2]
+    assert tasks.retrieval(e, (1,))["queries_recall@1"] == pytest.approx(1 / 3)
+    assert tasks.retrieval(e, (1,))["gallery_recall@1"] == pytest.approx(2 / 5)
+
+
+@pytest.mark.parametrize("scoring", ["cosine", "euclidean", "inner-product"])
+def test_multiple_choice_is_zero_shot_row_by_row(scoring: str) -> None:
+    rng = np.random.default_rng(0)
+    x, options = rng.normal(size=(20, 6)), rng.normal(size=(20, 4, 6))
+    chosen = tasks.multiple_choice(x, options, scoring)
+    for i in range(20):
+        assert int(chosen[i]) == int(tasks.top_k(x[i : i + 1], options[i], 1, scoring))
+
+
+def test_bad_arguments_are_named() -> None:
+    e = random_task()
+    with pytest.raises(ValueError, match="k: expected at most the 9 gallery items"):
+        tasks.top_k(e.queries, e.gallery, 10)
+    with pytest.raises(ValueError, match="scoring: expected one of"):
+        tasks.zero_shot(e, "dot")
+    with pytest.raises(ValueError, match="owners: expected the query of each gallery item"):
+        tasks.retrieval(e)
+    with pytest.raises(ValueError, match=r"ks: expected at least one"):
+        tasks.retrieval(random_task(5, 5), (), owners=range(5))
+    with pytest.raises(ValueError, match=r"options: expected shape \(60, options, 5\)"):
+        tasks.multiple_choice(e.queries, e.gallery)
+    e.targets = None
+    with pytest.raises(ValueError, match="expected targets"):
+        tasks.zero_shot(e)
