@@ -1,6 +1,12 @@
 """Theory of the gap: the loss, its gradient, its dynamics, and what distance does to robustness."""
 
 from gaputils.theory.dynamics import Trajectory, simulate
+from gaputils.theory.experiments import (
+    expansion_error,
+    growth_along_gap,
+    loss_over_gap,
+    sweep,
+)
 from gaputils.theory.measures import gap_measures, training_measures
 from gaputils.theory.objective import (
     assignment,
@@ -17,6 +23,7 @@ from gaputils.theory.predictions import (
     tight_cluster_gradient,
     tight_cluster_terms,
 )
+from gaputils.theory.shapes import paired_lines, shifted_pairs
 from gaputils.theory.starts import two_clusters
 from gaputils.theory.survival import survival, survival_slope
 
@@ -26,15 +33,21 @@ __all__ = [
     "assignment",
     "constant_direction_gradient",
     "contrastive_loss",
+    "expansion_error",
     "gap_measures",
     "gradient",
     "gradients",
+    "growth_along_gap",
+    "loss_over_gap",
+    "paired_lines",
     "predicted_variance_along_gap",
     "received_mass",
+    "shifted_pairs",
     "simulate",
     "step_factors",
     "survival",
     "survival_slope",
+    "sweep",
     "tight_cluster_gradient",
     "tight_cluster_terms",
     "training_measures",
