@@ -123,7 +123,8 @@ class ScalarQuantization:
         low, high = values.amin(dim=0), values.amax(dim=0)
         step = (high - low) / (2**self.bits - 1)
         safe = torch.where(step > 0, step, 1.0)
-        return low + ((values - low) / safe).round() * step
+        decoded: Tensor = low + ((values - low) / safe).round() * step
+        return decoded
 
     def apply(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from gaputils.noise import GaussianNoise, Noise
 from gaputils.scoring import check_scoring, cost, nearest
 
 METHODS = ("exact", "monte-carlo")
-_ELEMENTS = 2**20
+_ELEMENTS = 2**18
 
 
 def robustness(
@@ -112,50 +113,115 @@ def certified_radius(queries: Any, gallery: Any) -> Tensor:
     return torch.cat(radii).to(queries.dtype)
 
 
-def exact_wins(
-    costs: Tensor,
-    winners: list[Tensor],
+class ExactWins:
+    """Exact win probabilities of one chunk of queries, for several variances at once.
+
+    `dim` of the space, `variances` per coordinate, `scoring` "euclidean" or "inner-product".
+    Items that beat the nearest one with probability at most `tolerance` in all are left out; the
+    rest are sorted once for all variances. With `same_order` the caller promises that the costs
+    of later calls rank the items as the first call's do, and they are not sorted again.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        variances: Sequence[float],
+        scoring: str,
+        tolerance: float = 1e-6,
+        same_order: bool = False,
+    ) -> None:
+        self.dim, self.variances, self.scoring = dim, variances, scoring
+        self.tolerance, self.same_order = tolerance, same_order
+        self._order: Tensor | None = None
+
+    def __call__(self, costs: Tensor, winners: list[Tensor], norms: Tensor) -> list[list[Tensor]]:
+        """Probability that `winners[k]` (n,) comes first, for each variance and each k.
+
+        `costs` (n, m) of `scoring.cost`, `norms` (n,) of the queries (for inner products alone).
+        """
+        best, first = costs.min(dim=1)
+        limits = [
+            _reach(best, self.dim, v, norms, costs.shape[1], self.scoring, self.tolerance)
+            for v in self.variances
+        ]
+        counts = [(costs <= limit[:, None]).sum(dim=1) for limit in limits]
+        values, columns = self._nearest(costs, max(int(count.max()) for count in counts))
+        places = [_place(columns, winner) for winner in winners]
+        results = []
+        for variance, count in zip(self.variances, counts, strict=True):
+            if variance == 0:
+                results.append([(winner == first).to(costs.dtype) for winner in winners])
+            else:
+                results.append(self._one(values, places, count, variance, norms))
+        return results
+
+    def _nearest(self, costs: Tensor, kept: int) -> tuple[Tensor, Tensor]:
+        """The `kept` least costs of each row, ascending, and their columns."""
+        order = self._order
+        if order is None or order.shape[1] < kept or order.shape[0] != costs.shape[0]:
+            found = costs.topk(kept, dim=1, largest=False)
+            self._order = found.indices if self.same_order else None
+            return found.values, found.indices
+        columns = order[:, :kept]
+        return costs.gather(1, columns), columns
+
+    def _one(
+        self, values: Tensor, places: list[Tensor], count: Tensor, variance: float, norms: Tensor
+    ) -> list[Tensor]:
+        """Win probabilities at one variance, in batches of rows that keep about as many items."""
+        found = [torch.zeros_like(values[:, 0]) for _ in places]
+        ascending, order = count.sort()
+        start = 0
+        while start < len(order):
+            stop = _batch_end(ascending, start)
+            rows = order[start:stop]
+            near = values[rows, : int(ascending[stop - 1])]
+            for k, place in enumerate(places):
+                own = place[rows]
+                again = own == places[0][rows] if k else torch.zeros_like(own, dtype=torch.bool)
+                result = torch.where(again, found[0][rows], 0.0)
+                todo = ~again & (own >= 0) & (own < near.shape[1])
+                if bool(todo.any()):
+                    args = near[todo], own[todo], self.dim, variance, norms[rows][todo]
+                    result[todo] = _win(*args, self.scoring)
+                found[k][rows] = result
+            start = stop
+        return found
+
+
+def _reach(
+    best: Tensor,
     dim: int,
     variance: float,
     norms: Tensor,
+    items: int,
     scoring: str,
-    tolerance: float = 1e-6,
-) -> list[Tensor]:
-    """Probability that `winners[k]` (n,) comes first, from `costs` (n, m) of `scoring.cost`.
-
-    `variance` per coordinate, `norms` (n,) of the queries (used by inner products alone). Items
-    that beat the nearest one with probability at most `tolerance` in all are left out.
-    """
-    best = costs.amin(dim=1)
-    items = costs.shape[1]
+    tolerance: float,
+) -> Tensor:
+    """(n,) cost above which items may be left out."""
     if variance == 0:
-        first = costs.argmin(dim=1)
-        return [(winner == first).to(costs.dtype) for winner in winners]
-    deviation = norms * math.sqrt(variance)
+        return best
     if scoring == "euclidean":
-        reach = _exact.euclidean_reach(best.clamp_min(0), dim, variance, items, tolerance)
+        limit = _exact.euclidean_reach(best.clamp_min(0), dim, variance, items, tolerance)
     else:
-        reach = -_exact.inner_product_reach(-best, deviation, items, tolerance)
-    count = (costs <= reach[:, None]).sum(dim=1)
-    ascending, order = count.sort()
-    results = [torch.zeros_like(best) for _ in winners]
-    start = 0
-    while start < len(order):
-        stop = _batch_end(ascending, start)
-        rows = order[start:stop]
-        kept = int(count[rows[-1]])
-        values, columns = costs[rows].topk(kept, dim=1, largest=False, sorted=False)
-        for result, winner in zip(results, winners, strict=True):
-            is_winner = columns == winner[rows][:, None]
-            present = is_winner.any(dim=1)
-            place = is_winner.to(torch.uint8).argmax(dim=1)
-            if scoring == "euclidean":
-                found = _exact.euclidean_win(values, place, dim, variance)
-            else:
-                found = _exact.inner_product_win(-values, place, deviation[rows])
-            result[rows] = torch.where(present, found, 0.0)
-        start = stop
-    return results
+        deviation = norms * math.sqrt(variance)
+        limit = -_exact.inner_product_reach(-best, deviation, items, tolerance)
+    return torch.maximum(limit, best)
+
+
+def _place(columns: Tensor, winner: Tensor) -> Tensor:
+    """Where `winner` (n,) stands in each row of `columns`; -1 if it was left out."""
+    match = columns == winner[:, None]
+    return torch.where(match.any(dim=1), match.to(torch.uint8).argmax(dim=1), -1)
+
+
+def _win(
+    near: Tensor, place: Tensor, dim: int, variance: float, norms: Tensor, scoring: str
+) -> Tensor:
+    """Win probability of the item at `place` (n,) among `near` (n, k)."""
+    if scoring == "euclidean":
+        return _exact.euclidean_win(near, place, dim, variance).to(near.dtype)
+    return _exact.inner_product_win(-near, place, norms * math.sqrt(variance))
 
 
 def _batch_end(count: Tensor, start: int) -> int:
@@ -163,6 +229,18 @@ def _batch_end(count: Tensor, start: int) -> int:
     widths = count[start:] * torch.arange(1, len(count) - start + 1, device=count.device)
     fitting = int((widths * len(_exact.NODES) <= _ELEMENTS).sum())
     return start + max(1, fitting)
+
+
+def check_exact(noise: Noise, scoring: str) -> GaussianNoise:
+    """`noise` if the exact engine can answer for it under `scoring`, else a `ValueError`."""
+    if not isinstance(noise, GaussianNoise) or noise.on != "gallery":
+        raise ValueError(
+            f"method: 'exact' is for GaussianNoise on the gallery, got {noise!r}; "
+            "use method='monte-carlo'"
+        )
+    if scoring == "cosine":
+        raise ValueError("method: 'exact' has no 'cosine' scoring; use method='monte-carlo'")
+    return noise
 
 
 def _exact_wins(
@@ -184,7 +262,8 @@ def _exact_wins(
         part = [winner[start : start + step] for winner in winners]
         costs = cost(rows, wide, scoring)
         norms = torch.linalg.vector_norm(rows, dim=1)
-        parts.append(exact_wins(costs, part, dim, variance, norms, scoring, tolerance))
+        wins = ExactWins(dim, [variance], scoring, tolerance)
+        parts.append(wins(costs, part, norms)[0])
     return [torch.cat(column).clamp(0, 1).to(queries.dtype) for column in zip(*parts, strict=True)]
 
 
@@ -209,13 +288,7 @@ def _checked(
     if not isinstance(noise, Noise):
         raise TypeError(f"noise: expected a noise such as GaussianNoise, got {noise!r}")
     if method == "exact":
-        if not isinstance(noise, GaussianNoise) or noise.on != "gallery":
-            raise ValueError(
-                f"method: 'exact' is for GaussianNoise on the gallery, got {noise!r}; "
-                "use method='monte-carlo'"
-            )
-        if scoring == "cosine":
-            raise ValueError("method: 'exact' has no 'cosine' scoring; use method='monte-carlo'")
+        check_exact(noise, scoring)
     if targets is not None:
         targets = as_targets("targets", targets, len(queries), len(gallery), queries.device)
     return queries, gallery, targets

@@ -6,7 +6,7 @@ import json
 import os
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from sklearn.base import BaseEstimator
@@ -24,11 +24,13 @@ class Closing(BaseEstimator):  # type: ignore[misc]
     """Base of the closing methods: learns from one pair of sides, moves any other pair.
 
     Parameters are set in `__init__` alone; what `fit` learns are tensors whose names end with an
-    underscore. `preserves_ranking` tells whether every query keeps its Euclidean ranking of the
-    gallery that was fitted; where that depends on the parameters it is a property.
+    underscore. `preserves_ranking` tells whether every query is guaranteed to keep its Euclidean
+    ranking of the gallery that was fitted.
     """
 
-    preserves_ranking: ClassVar[bool] | property = False
+    @property
+    def preserves_ranking(self) -> bool:
+        return False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -50,7 +50,7 @@ class HullProjection(Closing):
         self.center = center
 
     @property
-    def preserves_ranking(self) -> bool:  # type: ignore[override]
+    def preserves_ranking(self) -> bool:
         return self.n_components is None
 
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:  # noqa: ARG002
@@ -92,7 +92,8 @@ class HullProjection(Closing):
             offset, dim=1, keepdim=True
         ).clamp_min(torch.finfo(offset.dtype).tiny)
         two = -cosines.topk(2, dim=1, largest=False).values.sum(dim=1, keepdim=True)
-        return 2 / two.clamp_min(2 / _LARGEST_AUTO_RADIUS)
+        ratio: Tensor = 2 / two.clamp_min(2 / _LARGEST_AUTO_RADIUS)
+        return ratio
 
 
 def _require_equal_norms(gallery: Tensor) -> None:

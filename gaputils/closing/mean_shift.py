@@ -47,7 +47,7 @@ class MeanShift(Closing):
         self.agreement = agreement
 
     @property
-    def preserves_ranking(self) -> bool:  # type: ignore[override]
+    def preserves_ranking(self) -> bool:
         return self.n_components is None
 
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
