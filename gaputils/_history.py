@@ -48,18 +48,20 @@ def kept_steps(folder: Path) -> list[int]:
 
 
 def write_checkpoint(
-    path: Path, state: dict[str, Tensor], rows: Tensor, metadata: dict[str, str]
+    path: Path, state: dict[str, Tensor], rows: Tensor, training: dict[str, Any]
 ) -> None:
     """Write `state`, whose token table has just the vocabulary's `rows`, in half precision.
 
-    Single numbers, such as the logit scale, stay as they are.
+    Single numbers, such as the logit scale, stay as they are. `training` says where they are
+    from; it is one entry of the file's metadata, since safetensors writes several in any order
+    and the same training must give the same bytes.
     """
     tensors = {
         name: (value.half() if value.ndim else value).detach().contiguous()
         for name, value in state.items()
     }
     tensors[TOKEN_ROWS] = rows.to(torch.int32)
-    write_safetensors(path, tensors, metadata)
+    write_safetensors(path, tensors, {"training": json.dumps(training)})
 
 
 def is_compact(tensors: dict[str, Tensor]) -> bool:

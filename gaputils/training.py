@@ -11,6 +11,7 @@ import json
 import math
 import time
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ class TrainingSettings:
     whose checkpoints are written; the last is always. With `stop` the run ends there, with the
     learning rates of a run of `steps`."""
 
-    steps: int = 1500
+    steps: int = 1000
     batch_size: int = 256
     learning_rate: float = 2e-3
     betas: tuple[float, float] = (0.9, 0.98)
@@ -138,11 +139,10 @@ class _Run:
 
     @classmethod
     def start(cls, settings: TrainingSettings) -> _Run:
-        from open_clip import CLIP, SimpleTokenizer
+        from open_clip import CLIP
 
         config = _history.MODEL_CONFIG
-        tokenizer = SimpleTokenizer(context_length=config["text_cfg"]["context_length"])
-        captions = _Captions(tokenizer)
+        captions = _captions()
         with torch.random.fork_rng():
             torch.manual_seed(settings.seed)
             model = CLIP(**config)
@@ -195,8 +195,8 @@ class _Run:
 
     def keep(self, folder: Path) -> None:
         path = _history.checkpoint_path(folder, self.step)
-        metadata = {"step": str(self.step), "settings": json.dumps(asdict(self.settings))}
-        _history.write_checkpoint(path, self.model.state_dict(), self.captions.rows, metadata)
+        training = {"step": self.step, "settings": asdict(self.settings)}
+        _history.write_checkpoint(path, self.model.state_dict(), self.captions.rows, training)
 
     def save(self, folder: Path, rows: list[dict[str, float]]) -> None:
         """All that is needed to go on, in one file."""
@@ -262,6 +262,14 @@ class _Captions:
 
     def encode(self, captions: tuple[str, ...]) -> Tensor:
         return torch.searchsorted(self.rows, self.tokenizer(list(captions)))
+
+
+@lru_cache(maxsize=1)
+def _captions() -> _Captions:
+    from open_clip import SimpleTokenizer
+
+    length = _history.MODEL_CONFIG["text_cfg"]["context_length"]
+    return _Captions(SimpleTokenizer(context_length=length))
 
 
 def _claim(folder: Path, settings: TrainingSettings) -> None:
