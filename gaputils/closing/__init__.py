@@ -1,7 +1,31 @@
 """Ways of closing the gap after training: `fit(queries, gallery)`, then `transform`."""
 
+from gaputils.closing.ablation import DimensionAblation
 from gaputils.closing.base import Closing, load
+from gaputils.closing.centering import Centering
+from gaputils.closing.gr_clip import GRCLIP
 from gaputils.closing.hull import HullProjection
 from gaputils.closing.mean_shift import MeanShift
+from gaputils.closing.naive_shift import NaiveShift
+from gaputils.closing.nnn import NearestNeighborNormalization
+from gaputils.closing.procrustes import Procrustes
+from gaputils.closing.realign import ReAlign
+from gaputils.closing.standardizing import Standardizing
+from gaputils.closing.whitening import Coral, Whitening
 
-__all__ = ["Closing", "HullProjection", "MeanShift", "load"]
+__all__ = [
+    "GRCLIP",
+    "Centering",
+    "Closing",
+    "Coral",
+    "DimensionAblation",
+    "HullProjection",
+    "MeanShift",
+    "NaiveShift",
+    "NearestNeighborNormalization",
+    "Procrustes",
+    "ReAlign",
+    "Standardizing",
+    "Whitening",
+    "load",
+]

@@ -1,0 +1,37 @@
+"""Centring: take each side's own mean away."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from gaputils.closing.base import Closing
+from gaputils.closing.subspace import work
+
+
+class Centering(Closing):
+    """Subtract from each side the mean it had when fitted.
+
+    The "collapse" of C3 (Zhang et al. 2024, "Connect, Collapse, Corrupt"), which assumes that the
+    gap is one vector orthogonal to both sides. `renormalize=True` puts the rows back on the
+    sphere.
+
+    Guarantees means of zero on the data that were fitted (without `renormalize`), and hence no
+    gap. Without `renormalize` its Euclidean ranking is that of `NaiveShift()`: both differ from
+    one another by a translation of everything. That ranking changes by as much of the gap as lies
+    in the gallery's hull. Learns `query_mean_` (d,) and `gallery_mean_` (d,).
+    """
+
+    def __init__(self, renormalize: bool = False) -> None:
+        self.renormalize = renormalize
+
+    def _fit(self, queries: Tensor, gallery: Tensor) -> None:
+        self.query_mean_ = work(queries).mean(dim=0)
+        self.gallery_mean_ = work(gallery).mean(dim=0)
+
+    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+        first = work(queries) - self.query_mean_.to(queries.device)
+        second = work(gallery) - self.gallery_mean_.to(gallery.device)
+        if self.renormalize:
+            first, second = F.normalize(first, dim=1), F.normalize(second, dim=1)
+        return first, second

@@ -1,0 +1,48 @@
+"""The naive shift: one side, or both, along the gap vector, whatever it does to the ranking."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from gaputils._checks import choice, number
+from gaputils.closing.base import Closing
+from gaputils.closing.subspace import work
+
+_SHARES = {"gallery": (0.0, 1.0), "queries": (-1.0, 0.0), "both": (-0.5, 0.5)}
+
+
+class NaiveShift(Closing):
+    """Move a side by ``alpha g``, ``g`` the mean of the queries minus the mean of the gallery.
+
+    Liang et al. 2022, section 4.2, move images and texts towards each other and put them back on
+    the sphere: ``side="both"``, ``renormalize=True``, each side by half of ``alpha g``. Chowers
+    et al. 2026, Fig. 2, move the texts, the searched side: ``side="gallery"``. ``alpha=0``
+    changes nothing, ``alpha=1`` makes the means equal before renormalising.
+
+    Guarantees nothing: the part of ``g`` that lies in the gallery's hull favours the items on its
+    side, and renormalising moves every item by another amount. Learns `gap_` (d,).
+    """
+
+    def __init__(
+        self, alpha: float = 1.0, side: str = "gallery", renormalize: bool = False
+    ) -> None:
+        self.alpha = alpha
+        self.side = side
+        self.renormalize = renormalize
+
+    def _fit(self, queries: Tensor, gallery: Tensor) -> None:
+        number("alpha", self.alpha)
+        choice("side", self.side, tuple(_SHARES))
+        self.gap_ = work(queries).mean(dim=0) - work(gallery).mean(dim=0)
+
+    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+        shares = _SHARES[choice("side", self.side, tuple(_SHARES))]
+        step = number("alpha", self.alpha) * self.gap_.to(queries.device)
+        moved = [
+            work(values) + share * step
+            for values, share in zip((queries, gallery), shares, strict=True)
+        ]
+        if self.renormalize:
+            moved = [F.normalize(values, dim=1) for values in moved]
+        return moved[0], moved[1]

@@ -1,0 +1,61 @@
+"""Standardising each side: mean away, and scale to one."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gaputils._checks import choice
+from gaputils.closing.base import Closing
+from gaputils.closing.subspace import work
+
+SCALES = ("row", "coordinate")
+
+
+class Standardizing(Closing):
+    """I0T's standardisation of the embeddings, in two readings of the word.
+
+    An et al. 2025 (I0T). ``scale="row"`` is their post-hoc method, I0T_post, as in the authors'
+    code: unit rows, minus the side's mean, back to unit rows; on the same data that is
+    `Centering(renormalize=True)`. ``scale="coordinate"`` divides each coordinate by the side's
+    standard deviation instead, which is what their trained variant's batch normalisation starts
+    from (our reading; its learned scale and offset are left out).
+
+    Guarantees: "row" gives unit rows; "coordinate" gives means of zero and variances of one on
+    the data that were fitted, except for coordinates that do not vary, which become zero. No
+    ranking is kept. Learns `query_mean_`, `gallery_mean_`, `query_scale_`, `gallery_scale_`, all
+    (d,).
+    """
+
+    def __init__(self, scale: str = "row") -> None:
+        self.scale = scale
+
+    def _fit(self, queries: Tensor, gallery: Tensor) -> None:
+        choice("scale", self.scale, SCALES)
+        self.query_mean_, self.query_scale_ = _moments(_unit(queries))
+        self.gallery_mean_, self.gallery_scale_ = _moments(_unit(gallery))
+
+    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+        by_row = choice("scale", self.scale, SCALES) == "row"
+        return (
+            _standardize(_unit(queries), self.query_mean_, self.query_scale_, by_row),
+            _standardize(_unit(gallery), self.gallery_mean_, self.gallery_scale_, by_row),
+        )
+
+
+def _unit(values: Tensor) -> Tensor:
+    return F.normalize(work(values), dim=1)
+
+
+def _moments(values: Tensor) -> tuple[Tensor, Tensor]:
+    scale = values.std(dim=0, correction=0)
+    return values.mean(dim=0), torch.where(scale > 1e-7, scale, 0.0)
+
+
+def _standardize(values: Tensor, mean: Tensor, scale: Tensor, by_row: bool) -> Tensor:
+    offset = values - mean.to(values.device)
+    if by_row:
+        return F.normalize(offset, dim=1)
+    scale = scale.to(values.device)
+    return torch.where(scale > 0, offset / scale, 0.0)
