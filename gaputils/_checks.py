@@ -17,6 +17,8 @@ def as_matrix(name: str, value: Any, *, min_rows: int = 1) -> Tensor:
     Shares memory with `value` where it can. Raises `TypeError` if it is not an array of real
     numbers and `ValueError` if its shape or its values are not usable.
     """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name}: expected a plain array, got a masked one; fill it first")
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in "fiu":
             raise TypeError(f"{name}: expected real numbers, got dtype {value.dtype}")

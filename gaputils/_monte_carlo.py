@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -55,8 +56,14 @@ def simulate(
         Estimate(
             hits[k] / draws,
             float(shares[k].mean()),
-            float(shares[k].std() / draws**0.5) if noise.random else 0.0,
+            _standard_error(shares[k]) if noise.random else 0.0,
             draws,
         )
         for k in range(len(winners))
     ]
+
+
+def _standard_error(shares: Tensor) -> float:
+    if len(shares) < 2:
+        return math.nan
+    return float(shares.std() / math.sqrt(len(shares)))

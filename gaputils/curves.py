@@ -32,7 +32,7 @@ def robustness_curve(
     scoring: str = "euclidean",
     draws: int = 1000,
     seed: Seed = 0,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-5,
 ) -> pd.DataFrame:
     """Mean robustness and accuracy against `alpha`, a row per alpha and noise.
 
@@ -51,8 +51,14 @@ def robustness_curve(
     queries, gallery = as_pair(queries, gallery)
     choice("method", method, METHODS)
     check_scoring(gallery, scoring)
+    if not isinstance(closing, Closing):
+        raise TypeError(f"closing: expected a closing method such as MeanShift, got {closing!r}")
     alphas = [number("alphas", alpha) for alpha in alphas]
     listed = list(noises) if isinstance(noises, Sequence) else [noises]
+    for noise in listed:
+        if not isinstance(noise, Noise):
+            raise TypeError(f"noises: expected noises such as GaussianNoise, got {noise!r}")
+    number("tolerance", tolerance, low=0, high=1, strict=True)
     wanted = None
     if targets is not None:
         wanted = as_targets("targets", targets, len(queries), len(gallery), queries.device)
@@ -61,7 +67,8 @@ def robustness_curve(
     if method == "monte-carlo":
         rows = _monte_carlo(line, alphas, listed, wanted, scoring, draws, seed)
     else:
-        same_order = closing.preserves_ranking and scoring == "euclidean"
+        between = all(0 <= alpha <= 1 for alpha in alphas) or torch.equal(queries, moved[0])
+        same_order = closing.preserves_ranking and scoring == "euclidean" and between
         rows = _exact(line, alphas, listed, wanted, scoring, tolerance, same_order)
     return pd.DataFrame(rows)
 

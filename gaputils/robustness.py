@@ -17,7 +17,7 @@ from gaputils.noise import GaussianNoise, Noise
 from gaputils.scoring import check_scoring, cost, nearest
 
 METHODS = ("exact", "monte-carlo")
-_ELEMENTS = 2**18
+_ELEMENTS = 2**19
 
 
 def robustness(
@@ -29,7 +29,7 @@ def robustness(
     scoring: str = "euclidean",
     draws: int = 1000,
     seed: Seed = 0,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-5,
 ) -> Tensor:
     """Probability that each query keeps its nearest gallery item under noise.
 
@@ -46,11 +46,11 @@ def robustness(
     for this noise or scoring.
     """
     queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
-    winner = nearest(queries, gallery, scoring)
     if method == "monte-carlo":
+        winner = nearest(queries, gallery, scoring)
         return _simulated(queries, gallery, noise, [winner], scoring, draws, seed)[0].per_query
     assert isinstance(noise, GaussianNoise)
-    return _exact_wins(queries, gallery, noise, [winner], scoring, tolerance)[0]
+    return _exact_wins(queries, gallery, noise, None, scoring, tolerance)
 
 
 def accuracy_under_noise(
@@ -63,7 +63,7 @@ def accuracy_under_noise(
     scoring: str = "euclidean",
     draws: int = 1000,
     seed: Seed = 0,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-5,
 ) -> Tensor:
     """Probability that each query's nearest item under noise is its target.
 
@@ -74,7 +74,7 @@ def accuracy_under_noise(
     if method == "monte-carlo":
         return _simulated(queries, gallery, noise, [wanted], scoring, draws, seed)[0].per_query
     assert isinstance(noise, GaussianNoise)
-    return _exact_wins(queries, gallery, noise, [wanted], scoring, tolerance)[0]
+    return _exact_wins(queries, gallery, noise, wanted, scoring, tolerance)
 
 
 def estimate(
@@ -127,7 +127,7 @@ class ExactWins:
         dim: int,
         variances: Sequence[float],
         scoring: str,
-        tolerance: float = 1e-6,
+        tolerance: float = 1e-5,
         same_order: bool = False,
     ) -> None:
         self.dim, self.variances, self.scoring = dim, variances, scoring
@@ -148,11 +148,20 @@ class ExactWins:
         values, columns = self._nearest(costs, max(int(count.max()) for count in counts))
         places = [_place(columns, winner) for winner in winners]
         results = []
-        for variance, count in zip(self.variances, counts, strict=True):
+        for variance, count, limit in zip(self.variances, counts, limits, strict=True):
             if variance == 0:
                 results.append([(winner == first).to(costs.dtype) for winner in winners])
             else:
-                results.append(self._one(values, places, count, variance, norms))
+                # A batch keeps as many items as its widest row needs: the others' further items
+                # count as if they stood at the limit, so that none widens the range to be fitted.
+                near = torch.minimum(values, limit[:, None])
+                found = self._one(near, places, count, variance, norms)
+                if self.scoring == "inner-product":
+                    found = [
+                        torch.where(norms == 0, (winner == first).to(share), share)
+                        for winner, share in zip(winners, found, strict=True)
+                    ]
+                results.append(found)
         return results
 
     def _nearest(self, costs: Tensor, kept: int) -> tuple[Tensor, Tensor]:
@@ -219,6 +228,8 @@ def _win(
     near: Tensor, place: Tensor, dim: int, variance: float, norms: Tensor, scoring: str
 ) -> Tensor:
     """Win probability of the item at `place` (n,) among `near` (n, k)."""
+    if near.shape[1] == 1:
+        return torch.ones_like(near[:, 0])
     if scoring == "euclidean":
         return _exact.euclidean_win(near, place, dim, variance).to(near.dtype)
     return _exact.inner_product_win(-near, place, norms * math.sqrt(variance))
@@ -247,24 +258,25 @@ def _exact_wins(
     queries: Tensor,
     gallery: Tensor,
     noise: GaussianNoise,
-    winners: list[Tensor],
+    winner: Tensor | None,
     scoring: str,
     tolerance: float,
-) -> list[Tensor]:
+) -> Tensor:
+    """(n,) win probabilities of `winner` (n,), or of each query's own nearest item."""
     dim = queries.shape[1]
     variance = noise.coordinate_variance(dim)
     number("tolerance", tolerance, low=0, high=1, strict=True)
     step = max(1, 2**22 // len(gallery))
-    parts: list[list[Tensor]] = []
+    parts = []
     wide = _work(gallery)
     for start in range(0, len(queries), step):
         rows = _work(queries[start : start + step])
-        part = [winner[start : start + step] for winner in winners]
         costs = cost(rows, wide, scoring)
+        part = costs.argmin(dim=1) if winner is None else winner[start : start + step]
         norms = torch.linalg.vector_norm(rows, dim=1)
         wins = ExactWins(dim, [variance], scoring, tolerance)
-        parts.append(wins(costs, part, norms)[0])
-    return [torch.cat(column).clamp(0, 1).to(queries.dtype) for column in zip(*parts, strict=True)]
+        parts.append(wins(costs, [part], norms)[0][0])
+    return torch.cat(parts).clamp(0, 1).to(queries.dtype)
 
 
 def _simulated(

@@ -96,13 +96,20 @@ def load(path: str | os.PathLike[str], device: torch.device | str = "cpu") -> Cl
     tensors, metadata = read_safetensors(path, device)
     if metadata.get("format") != _FORMAT:
         raise ValueError(f"path: expected a saved closing method in {path}")
-    method = _REGISTRY.get(metadata["method"])
+    name = metadata.get("method")
+    method = _REGISTRY.get(str(name))
     if method is None:
         raise ValueError(
-            f"path: {path} holds the method {metadata['method']!r}, "
+            f"path: {path} holds the method {name!r}, "
             f"expected one of {', '.join(sorted(_REGISTRY))}"
         )
-    closing = method(**json.loads(metadata["parameters"]))
-    for name, value in {**json.loads(metadata["learned"]), **tensors}.items():
-        setattr(closing, name, value)
+    try:
+        closing = method(**json.loads(metadata["parameters"]))
+        learned = {**json.loads(metadata["learned"]), **tensors}
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"path: {path} is damaged: {error!r}") from error
+    if "dim_" not in learned or not all(key.endswith("_") and key[0] != "_" for key in learned):
+        raise ValueError(f"path: {path} is damaged: it holds {', '.join(sorted(learned))}")
+    for key, value in learned.items():
+        setattr(closing, key, value)
     return closing

@@ -91,7 +91,7 @@ class HullProjection(Closing):
         cosines = cost(offset, gallery, "cosine") / torch.linalg.vector_norm(
             offset, dim=1, keepdim=True
         ).clamp_min(torch.finfo(offset.dtype).tiny)
-        two = -cosines.topk(2, dim=1, largest=False).values.sum(dim=1, keepdim=True)
+        two = -cosines.nan_to_num().topk(2, dim=1, largest=False).values.sum(dim=1, keepdim=True)
         ratio: Tensor = 2 / two.clamp_min(2 / _LARGEST_AUTO_RADIUS)
         return ratio
 

@@ -23,7 +23,8 @@ def principal_components(gallery: Tensor) -> tuple[Tensor, Tensor]:
     costs no more than d x d and no precision is lost to a Gram matrix.
     """
     m, d = gallery.shape
-    centred = work(gallery - gallery.mean(dim=0))
+    centred = work(gallery)
+    centred = centred - centred.mean(dim=0)
     if m > 2 * d:
         centred = torch.linalg.qr(centred, mode="r").R
     _, values, components = torch.linalg.svd(centred, full_matrices=False)
