@@ -270,3 +270,14 @@ def _wrap(
 @torch.inference_mode()
 def _dimension(module: Any, tokenizer: Any, device: torch.device) -> int:
     return int(module.encode_text(tokenizer(["a"]).to(device)).shape[1])
+
+
+def load_history(name: str = TINY, *, device: str | torch.device = "auto") -> dict[int, Model]:
+    """Every kept checkpoint of a training history, by step.
+
+    `name` is "tiny-openmoji" or the folder of a run of `gaputils train`.
+    """
+    folder = _history_folder(name, None)
+    if folder is None:
+        raise ValueError(f"name: {name!r} has no training history here")
+    return {step: load_model(name, step=step, device=device) for step in training_steps(folder)}

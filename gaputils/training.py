@@ -36,11 +36,13 @@ _STATE_FILE = "unfinished.safetensors"
 class TrainingSettings:
     """The recipe. `logit_scale` is the factor on the cosines: kept at that value, or learned
     from there on (never above 100, as in CLIP) if `learn_logit_scale`. The learning rate rises
-    over `warm_up` steps, stays to half of `steps` and falls linearly to 0. `keep` lists the steps
-    whose checkpoints are written; the last is always. With `stop` the run ends there, with the
-    learning rates of a run of `steps`."""
+    over `warm_up` steps, stays to half of `schedule` and falls linearly, to be 0 at `schedule`,
+    which is a third more than `steps` if left out: by default a run ends at half its learning
+    rate, where it knows its emoji and still has its gap. `keep` lists the steps whose checkpoints
+    are written; the last is always."""
 
-    steps: int = 1000
+    steps: int = 750
+    schedule: int | None = None
     batch_size: int = 256
     learning_rate: float = 2e-3
     betas: tuple[float, float] = (0.9, 0.98)
@@ -49,7 +51,6 @@ class TrainingSettings:
     learn_logit_scale: bool = False
     seed: int = 0
     keep: tuple[int, ...] = (0, 50, 400)
-    stop: int | None = None
     save_every: int = 250
 
     def __post_init__(self) -> None:
@@ -60,26 +61,22 @@ class TrainingSettings:
         integer("save_every", self.save_every, low=1)
         number("learning_rate", self.learning_rate, low=0, strict=True)
         number("logit_scale", self.logit_scale, low=0, high=100, strict=True)
-        if self.stop is not None:
-            integer("stop", self.stop, low=1)
+        if self.schedule is not None:
+            integer("schedule", self.schedule, low=self.steps)
         for step in self.keep:
             integer("keep", step, low=0)
-
-    @property
-    def last(self) -> int:
-        """The step the run ends with."""
-        return self.steps if self.stop is None else min(self.stop, self.steps)
 
     def rate(self, step: int) -> float:
         """The learning rate of the update after which `step` + 1 updates were made."""
         rising = min(1.0, (step + 1) / self.warm_up)
-        falling = min(1.0, (self.steps - step) / (self.steps - self.steps // 2))
+        end = self.schedule or round(self.steps * 4 / 3)
+        falling = min(1.0, (end - step) / (end - end // 2))
         return self.learning_rate * min(rising, falling)
 
     def is_recorded(self, step: int) -> bool:
         """Dense at the start, where the gap is made: the trajectory has a row at `step`."""
         every = 5 if step <= 60 else 20 if step <= 400 else 50
-        return step % every == 0 or step == self.last
+        return step % every == 0 or step == self.steps
 
 
 def train(settings: TrainingSettings, out: str | Path, *, progress: bool = False) -> pd.DataFrame:
@@ -100,9 +97,9 @@ def train(settings: TrainingSettings, out: str | Path, *, progress: bool = False
             rows.append(run.record())
             if progress:
                 _show(rows[-1], time.perf_counter() - began)
-        if run.step in settings.keep or run.step == settings.last:
+        if run.step in settings.keep or run.step == settings.steps:
             run.keep(folder)
-        if run.step == settings.last:
+        if run.step == settings.steps:
             break
         run.advance()
         if run.step % settings.save_every == 0:

@@ -96,7 +96,8 @@ def recorded() -> pd.DataFrame:
     """The shipped recordings: one row a recorded step, seed and setting of the logit scale.
 
     `setting` is "fixed at 100" (the recipe of `tiny-openmoji`; seed 0 is the shipped model),
-    "fixed at 14" or "learned from 14"; the other columns are those of `measure` with the step
-    and the losses.
+    "fixed at 14" or "learned from 14" (both on the recipe's schedule, ended at step 400) or
+    "annealed" (at 100, twice as long, until the learning rate is 0); the other columns are those
+    of `measure` with the step and the losses.
     """
     return pd.read_csv(DATA / "trajectories.csv")

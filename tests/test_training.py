@@ -66,7 +66,7 @@ def test_stopped_at_any_moment_and_started_again_it_ends_with_the_same_bytes(
 
 
 def test_another_seed_gives_other_weights(finished, tmp_path):
-    other = TrainingSettings(steps=6, batch_size=16, warm_up=2, keep=(0,), stop=1, seed=1)
+    other = TrainingSettings(steps=1, batch_size=16, warm_up=2, keep=(0,), seed=1)
     train(other, tmp_path / "run")
     first, second = (
         _history.checkpoint_path(folder, 0).read_bytes()
@@ -75,8 +75,8 @@ def test_another_seed_gives_other_weights(finished, tmp_path):
     assert first != second
 
 
-def test_a_stop_ends_on_the_way_of_the_longer_run(finished, tmp_path):
-    short = TrainingSettings(steps=6, batch_size=16, warm_up=2, keep=(), stop=3)
+def test_a_shorter_run_on_the_same_schedule_is_the_start_of_the_longer(finished, tmp_path):
+    short = TrainingSettings(steps=3, schedule=8, batch_size=16, warm_up=2, keep=())
     train(short, tmp_path / "run")
     a, b = (_history.read_checkpoint(folder, 3) for folder in (finished[0], tmp_path / "run"))
     assert all(torch.equal(a[name], b[name]) for name in a)
@@ -123,12 +123,13 @@ def test_held_out_emoji_are_never_drawn():
 
 
 def test_the_rate_rises_stays_and_falls():
-    settings = TrainingSettings(steps=100, warm_up=10, learning_rate=1.0)
+    settings = TrainingSettings(steps=100, schedule=100, warm_up=10, learning_rate=1.0)
     rates = [settings.rate(step) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[9:51] == pytest.approx([1.0] * 42)
     assert rates[75] == pytest.approx(0.5)
     assert rates[99] == pytest.approx(0.02)
+    assert TrainingSettings(steps=75, learning_rate=1.0).rate(75) == pytest.approx(0.5)
 
 
 def test_measure_agrees_with_its_definitions():
@@ -168,8 +169,9 @@ def test_the_random_directions_are_orthogonal_to_the_gap():
 def test_recorded_runs_have_three_seeds_each():
     frame = trajectory.recorded()
     seeds = frame.groupby("setting")["seed"].nunique()
-    assert sorted(seeds.index) == ["fixed at 100", "fixed at 14", "learned from 14"]
-    assert (seeds == 3).all()
+    assert sorted(seeds.index) == ["annealed", "fixed at 100", "fixed at 14", "learned from 14"]
+    assert (seeds.drop("annealed") == 3).all()
+    assert seeds["annealed"] >= 2
     assert not frame.drop(columns="loss_batch").isna().any().any()
 
 
@@ -186,7 +188,7 @@ def test_the_shipped_history_is_that_of_the_recorded_seed_0():
 
 
 def test_the_recipe_repeats_the_recorded_start(tmp_path):
-    train(TrainingSettings(stop=5, keep=()), tmp_path / "run")
+    train(TrainingSettings(steps=5, schedule=1000, keep=()), tmp_path / "run")
     again = pd.read_csv(tmp_path / "run" / TRAJECTORY_FILE)
     frame = trajectory.recorded()
     rows = frame[(frame["setting"] == "fixed at 100") & (frame["seed"] == 0)].iloc[:2]
@@ -205,7 +207,7 @@ def test_the_recipe_repeats_the_recorded_start(tmp_path):
         ({"logit_scale": math.nan}, "logit_scale"),
         ({"seed": -1}, "seed"),
         ({"keep": (-1,)}, "keep"),
-        ({"stop": 0}, "stop"),
+        ({"schedule": 749}, "schedule"),
     ],
 )
 def test_bad_settings_are_named(options, name):

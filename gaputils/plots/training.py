@@ -13,9 +13,11 @@ from gaputils.plots.theme import COLOR
 
 SETTING_COLOR: dict[str, str] = {
     "fixed at 100": "#000000",
+    "annealed": "#999999",
     "learned from 14": "#CC79A7",
     "fixed at 14": "#009E73",
 }
+CLOSINGS: tuple[str, ...] = ("original", "shift", "projection")
 _BAND: dict[str, Any] = {"errorbar": ("pi", 100), "estimator": "mean"}
 _VARIANCE_STYLE: dict[str, tuple[str, str]] = {
     "leading": ("leading component", "-."),
@@ -35,6 +37,23 @@ def quantity(frame: pd.DataFrame, name: str, label: str, ax: Axes, **options: An
     ax.set(xlabel="training step", ylabel=label)
     if ax.get_legend():
         ax.get_legend().set_title("logit scale")  # type: ignore[union-attr]
+    return ax
+
+
+def loss_and_accuracy(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """The loss on the left axis, the share of right names on one to the right."""
+    sns.lineplot(frame, x="step", y="loss", color=COLOR["gap"], ax=ax, label="loss", **_BAND)
+    other = ax.twinx()
+    sns.lineplot(
+        frame, x="step", y="top1", color=COLOR["projection"], ax=other, label="right names", **_BAND
+    )
+    other.set(ylabel="share of right names", ylim=(0, 1))
+    other.grid(False)
+    other.spines["right"].set_visible(True)
+    lines = [*ax.lines, *other.lines]
+    other.get_legend().remove()  # type: ignore[union-attr]
+    ax.legend(lines, [str(line.get_label()) for line in lines], loc="center right")
+    ax.set(xlabel="training step", ylabel="loss", ylim=(0, None))
     return ax
 
 
@@ -71,6 +90,8 @@ def variances(
             **_BAND,
         )
     ax.set(xlabel="training step", ylabel=label, yscale="log", title=f"{side}s")
+    ax.set_xscale("symlog", linthresh=10)
+    ax.set_xlim(0, None)
     return ax
 
 
