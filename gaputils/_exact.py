@@ -22,11 +22,8 @@ _SADDLEPOINT_DIM = 64
 _SADDLEPOINT_NONCENTRALITY = 128.0
 
 
-_DEGREE = 9
-_ANGLES = torch.pi * (torch.arange(_DEGREE + 1, dtype=torch.float64) + 0.5) / (_DEGREE + 1)
-_CHEBYSHEV_POINTS = torch.cos(_ANGLES)
-_CHEBYSHEV_SERIES = torch.cos(torch.arange(_DEGREE + 1)[:, None] * _ANGLES) * 2 / (_DEGREE + 1)
-_CHEBYSHEV_SERIES[0] /= 2
+_NEWTON_STEPS = 6
+_NEWTON_ENOUGH = 1e-4  # the next error is smaller by the order of 1/sqrt(d)
 
 
 def euclidean_win(distances: Tensor, winner: Tensor, dim: int, variance: float) -> Tensor:
@@ -39,7 +36,8 @@ def euclidean_win(distances: Tensor, winner: Tensor, dim: int, variance: float) 
     t = quantile(NODES.to(distances), own, dim)
     if _needs_scipy(noncentrality, dim):
         return _integrate(survival(t[:, None, :], noncentrality[:, :, None], dim), winner)
-    return _integrate(torch.special.ndtr(-_interpolated_score(t, noncentrality, dim)), winner)
+    score = _interpolated_score(t, noncentrality, dim)
+    return _integrate(torch.erfc(score * math.sqrt(0.5)) / 2, winner)
 
 
 def _interpolated_score(t: Tensor, noncentrality: Tensor, dim: int) -> Tensor:
@@ -51,14 +49,23 @@ def _interpolated_score(t: Tensor, noncentrality: Tensor, dim: int) -> Tensor:
     """
     s = torch.sqrt(noncentrality + dim / 2)
     low, high = s.amin(dim=1, keepdim=True), s.amax(dim=1, keepdim=True)
+    points, to_series = _chebyshev(float((high / low).max()), s.device)
     half = (high - low).clamp_min(1e-6 * high) / 2
-    grid = low + half * (1 + _CHEBYSHEV_POINTS.to(s))
-    at = (grid.square() - dim / 2).clamp_min(0)[:, :, None]
+    at = ((low + half * (1 + points)).square() - dim / 2).clamp_min(0)[:, :, None]
     values, _ = normal_score(saddlepoint(t[:, None, :], at, dim), at, dim)
-    series = _CHEBYSHEV_SERIES.to(s) @ values
-    x = ((s - low) / half - 1).clamp(-1, 1)
-    powers = torch.cos(torch.arange(_DEGREE + 1, device=s.device) * torch.acos(x)[:, :, None])
+    series = to_series @ values
+    angle = torch.acos(((s - low) / half - 1).clamp(-1, 1))
+    powers = torch.cos(torch.arange(len(points), device=s.device) * angle[:, :, None])
     return powers.float() @ series.float()
+
+
+def _chebyshev(ratio: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Interpolation points in [-1, 1], as many as a range of that `ratio` needs; their series."""
+    count = 4 if ratio < 1.2 else 6 if ratio < 1.6 else 10
+    angles = torch.pi * (torch.arange(count, dtype=torch.float64, device=device) + 0.5) / count
+    series = torch.cos(torch.arange(count, device=device)[:, None] * angles) * 2 / count
+    series[0] /= 2
+    return torch.cos(angles), series
 
 
 def inner_product_win(scores: Tensor, winner: Tensor, deviation: Tensor) -> Tensor:
@@ -113,9 +120,12 @@ def survival(t: Tensor, noncentrality: Tensor, dim: int) -> Tensor:
 def quantile(score: Tensor, noncentrality: Tensor, dim: int) -> Tensor:
     """The t with P(T <= t) = Phi(score), by Newton steps on the saddlepoint's coordinate."""
     q = saddlepoint(_cube_root_quantile(score, noncentrality, dim), noncentrality, dim)
-    for _ in range(4):
+    for _ in range(_NEWTON_STEPS):
         reached, slope = normal_score(q, noncentrality, dim)
-        q = torch.maximum(q - (reached - score) / slope, (q - 1) / 2)
+        error = reached - score
+        q = torch.maximum(q - error / slope, (q - 1) / 2)
+        if float(error.abs().max()) < _NEWTON_ENOUGH:
+            break
     t = dim * (1 + q) + noncentrality * (1 + q) ** 2
     if _needs_scipy(noncentrality, dim):
         shape = (score + noncentrality).shape
@@ -137,19 +147,15 @@ def normal_score(q: Tensor, noncentrality: Tensor, dim: int) -> tuple[Tensor, Te
     `q` is the saddlepoint's coordinate, ``t = d (1 + q) + lambda (1 + q)^2``. With
     ``h = (q - log(1 + q)) / q^2`` and ``a^2 = d h + lambda`` the signed root is ``w = q a`` and
     ``r* = w + log(1 + c q) / (2 w)``, ``c = (d (1/2 - h) / q + lambda) / a^2``. Written so,
-    nothing cancels at ``q = 0``, the mean.
+    only slowly varying factors cancel at ``q = 0``, the mean, and they may be taken next to it.
     """
-    small = q.abs() < 1e-2
-    safe = torch.where(small, 1.0, q)
-    h = torch.where(
-        small, 0.5 - q * (1 / 3 - q * (1 / 4 - q / 5)), (safe - torch.log1p(safe)) / safe**2
-    )
-    slope = torch.where(small, 1 / 3 - q * (1 / 4 - q / 5), (0.5 - h) / safe)
+    safe = torch.where(q.abs() < 1e-4, 1e-4, q)
+    h = (safe - torch.log1p(safe)) / (safe * safe)
     square = dim * h + noncentrality
     root = square.sqrt()
-    c = (dim * slope + noncentrality) / square
-    tilt = torch.where(small, c * (1 - c * q * (0.5 - c * q / 3)), torch.log1p(c * safe) / safe)
-    return q * root + 0.5 * tilt / root, (dim / (1 + q) + 2 * noncentrality) / (2 * root)
+    c = (dim * (0.5 - h) / safe + noncentrality) / square
+    score = q * root + torch.log1p(c * safe) / (2 * safe * root)
+    return score, (dim / (1 + q) + 2 * noncentrality) / (2 * root)
 
 
 def saddlepoint(t: Tensor, noncentrality: Tensor, dim: int) -> Tensor:

@@ -17,7 +17,7 @@ from gaputils.noise import GaussianNoise, Noise
 from gaputils.scoring import check_scoring, cost, nearest
 
 METHODS = ("exact", "monte-carlo")
-_ELEMENTS = 2**19
+_ELEMENTS = 2**20
 
 
 def robustness(
