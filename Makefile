@@ -1,0 +1,52 @@
+# `make book` and `make test` set up everything they need. See CONTRIBUTING.md for the rest.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+NOTEBOOKS := $(wildcard notebooks/*.md)
+SIBLINGS := $(NOTEBOOKS:.md=.ipynb)
+
+export PYTHONWARNINGS ?= default
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: book test lint types check-notebooks notebooks vendor bench nightly reproduce singlehtml clean
+
+book: $(READY) vendor check-notebooks
+	$(BIN)/jupyter-book build . --all -n -W --keep-going
+	test -s _build/html/index.html
+
+test: $(READY) vendor lint types check-notebooks
+	$(BIN)/pytest
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[all]'
+	touch $@
+
+vendor: $(READY)
+	$(BIN)/python tools/vendor.py
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+# The .ipynb siblings are what Colab and papermill open; the .md files are the source.
+notebooks: $(READY)
+	$(BIN)/python tools/notebooks.py
+
+check-notebooks: $(READY)
+	$(BIN)/python tools/notebooks.py --check
+
+bench: $(READY)
+	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only --benchmark-json=_build/benchmarks.json
+
+nightly: $(READY)
+	$(BIN)/pytest --nightly
+
+clean:
+	rm -rf _build

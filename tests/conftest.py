@@ -1,0 +1,42 @@
+"""Options and skips shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BESIDE = ROOT.parent / "shared" / "embeddings"
+
+# Matplotlib opens no window, the model hub is never asked.
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--nightly` runs the long tests too."""
+    parser.addoption("--nightly", action="store_true", help="run the tests marked nightly too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what this machine or this run cannot do."""
+    import torch
+
+    skips = {
+        "gpu": None if torch.cuda.is_available() else "there is no CUDA device",
+        "network": None if os.environ.get("GAPUTILS_NETWORK") else "GAPUTILS_NETWORK is not set",
+        "nightly": None if config.getoption("--nightly") else "runs with --nightly",
+    }
+    for item in items:
+        for name, reason in skips.items():
+            if reason and item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache() -> None:
+    """Point the published loader at the copy beside the checkout, if there is one."""
+    if "GAPUTILS_CACHE" not in os.environ and (BESIDE / "liang2022").is_dir():
+        os.environ["GAPUTILS_CACHE"] = str(BESIDE)
