@@ -64,19 +64,34 @@ def retrieval(
 
     Recall@k is the share of searches with at least one right item among the k best. `owners` (m,)
     is the query that each gallery item belongs to, so that an image may have several captions;
-    left out it is `info["caption_image"]`, else row i belongs to query i. With images as queries
-    and captions as the gallery, the rows are text and image retrieval recall. A k beyond the size
-    of a side counts all of it. Raises `ValueError` if nothing says what belongs together.
+    left out it is `info["caption_image"]`, else `targets` say which item belongs to each query, so
+    that a caption may have several images (items without any are not searched for). With images
+    as queries and captions as the gallery, the rows are text and image retrieval recall. A k
+    beyond the size of a side counts all of it. Raises `ValueError` if nothing says what belongs
+    together.
     """
-    owner = _owners(embeddings, owners)
     x, y = embeddings.queries, embeddings.gallery
     sizes = [_checks.integer("ks", k, low=1) for k in ks]
     if not sizes:
         raise ValueError("ks: expected at least one number, got none")
-    most = max(sizes)
-    found = owner[top_k(x, y, min(most, len(y)), scoring)]
-    forward = found == torch.arange(len(x), device=found.device)[:, None]
-    backward = top_k(y, x, min(most, len(x)), scoring) == owner[:, None]
+    if owners is None:
+        owners = embeddings.info.get("caption_image")
+    to_gallery = top_k(x, y, min(max(sizes), len(y)), scoring)
+    to_queries = top_k(y, x, min(max(sizes), len(x)), scoring)
+    rows = torch.arange(len(x), device=x.device)[:, None]
+    items = torch.arange(len(y), device=x.device)[:, None]
+    if owners is not None:
+        owner = _checks.as_targets("owners", owners, len(y), len(x), x.device)
+        forward, backward = owner[to_gallery] == rows, to_queries == owner[:, None]
+    elif embeddings.targets is not None:
+        target = embeddings.targets
+        forward = to_gallery == target[:, None]
+        backward = (target[to_queries] == items)[torch.unique(target)]
+    else:
+        raise ValueError(
+            f"owners: expected the query of each gallery item, as nothing says which of "
+            f"{len(x)} queries and {len(y)} items belong together"
+        )
     result = {}
     for side, right in (("queries", forward), ("gallery", backward)):
         for k in sizes:
@@ -105,17 +120,3 @@ def _targets(embeddings: Embeddings) -> Tensor:
     if embeddings.targets is None:
         raise ValueError("embeddings: expected targets, the class of each query; there are none")
     return embeddings.targets
-
-
-def _owners(embeddings: Embeddings, owners: Any) -> Tensor:
-    n, m = len(embeddings.queries), len(embeddings.gallery)
-    if owners is None:
-        owners = embeddings.info.get("caption_image")
-    if owners is None and embeddings.paired:
-        owners = torch.arange(m)
-    if owners is None:
-        raise ValueError(
-            f"owners: expected the query of each gallery item, as {n} queries and {m} items "
-            f"are not paired"
-        )
-    return _checks.as_targets("owners", owners, m, n, embeddings.queries.device)

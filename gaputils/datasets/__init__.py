@@ -12,6 +12,7 @@ from gaputils.datasets.base import ClassificationDataset as ClassificationDatase
 from gaputils.datasets.base import Dataset as Dataset
 from gaputils.datasets.published import published as published
 from gaputils.datasets.published import published_names as published_names
+from gaputils.datasets.published import published_where_available as published_where_available
 
 BUILDERS: dict[str, str] = {
     "openmoji": "gaputils.datasets.openmoji:openmoji",

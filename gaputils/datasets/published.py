@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -141,3 +142,17 @@ def _fetch(name: str, source: Source) -> Path:
     finally:
         logger.setLevel(level)
     return Path(path)
+
+
+def published_where_available(names: Iterable[str] | None = None) -> dict[str, Embeddings]:
+    """Those of the `names` (all) that are in the cache or can be fetched, in their order.
+
+    For each of the others a line on standard output says what is missing and why.
+    """
+    found = {}
+    for name in published_names() if names is None else names:
+        try:
+            found[name] = published(name)
+        except DataUnavailable as error:
+            print(f"Left out here: {error}")
+    return found

@@ -28,6 +28,7 @@ from gaputils.geometry.pairs import (
     rmg_schrodi,
     unmatched_cosine,
 )
+from gaputils.geometry.projection import principal_coordinates
 
 __all__ = [
     "MEASURES",
@@ -47,6 +48,7 @@ __all__ = [
     "measure_gap",
     "moment_measures",
     "neighborhood_kendall",
+    "principal_coordinates",
     "random_shares",
     "rmg_few_dims",
     "rmg_schrodi",
