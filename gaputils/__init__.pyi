@@ -5,6 +5,7 @@ from . import plots as plots
 from . import tasks as tasks
 from . import templates as templates
 from . import theory as theory
+from . import widgets as widgets
 from .closing import GRCLIP as GRCLIP
 from .closing import Centering as Centering
 from .closing import Coral as Coral

@@ -1,0 +1,157 @@
+"""Closing the gap of real embeddings: the clouds move, the rankings stay, robustness rises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from gaputils.closing import HullProjection, MeanShift
+from gaputils.curves import robustness_curve
+from gaputils.embeddings import Embeddings
+from gaputils.geometry import gap_vector
+from gaputils.noise import GaussianNoise
+from gaputils.plots.theme import COLOR
+from gaputils.robustness import robustness
+from gaputils.widgets.explorer import Explorer, explorer
+from gaputils.widgets.pictures import blank
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+_GRID = tuple(0.125 * i for i in range(13))
+
+
+def published_closing(
+    embeddings: Mapping[str, Embeddings],
+    *,
+    alphas: Sequence[float] = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5),
+    variances: Sequence[float] = (0.005, 0.022, 0.04),
+    items: Sequence[int] = (10, 100, 500),
+    face: str = "auto",
+) -> Explorer:
+    """The paper's shift on real embeddings: both clouds, and exact robustness along the way.
+
+    `embeddings` by the names of their models: the first is drawn beforehand, all can be chosen
+    live. `alphas` say how far the gap is closed, `variances` are the noise's (total), `items` how
+    many of the gallery's first items are searched. Live, `components` limits what counts as the
+    gallery's hull.
+    """
+    known = dict(embeddings)
+    first = next(iter(known))
+    sizes = tuple(m for m in items if m <= len(known[first].gallery))
+
+    @lru_cache(maxsize=64)
+    def curve(model: str, m: int, variance: float, components: str) -> pd.DataFrame:
+        queries, gallery = _sides(known[model], m)
+        shift = MeanShift(n_components=None if components == "all" else float(components))
+        return robustness_curve(queries, gallery, shift, _GRID, GaussianNoise(variance))
+
+    @lru_cache(maxsize=64)
+    def rivals(model: str, m: int, variance: float) -> dict[str, float]:
+        queries, gallery = _sides(known[model], m)
+        found = {}
+        for name, closing in (
+            ("projection", HullProjection()),
+            ("scaled", HullProjection(radius=2)),
+        ):
+            moved = closing.fit(queries, gallery).transform(queries, gallery)
+            found[name] = float(robustness(*moved, GaussianNoise(variance)).mean())
+        return found
+
+    def show(
+        alpha: float, variance: float, m: int, model: str = first, components: str = "all"
+    ) -> tuple[Any, str]:
+        queries, gallery = _sides(known[model], m)
+        shift = MeanShift(n_components=None if components == "all" else float(components))
+        moved = shift.set_params(alpha=alpha).fit(queries, gallery).transform(queries, gallery)[1]
+        now = float(robustness(queries, moved, GaussianNoise(variance)).mean())
+        along = curve(model, m, variance, components)
+        return _draw(queries, gallery, moved, (alpha, now), along, rivals(model, m, variance))
+
+    return explorer(
+        show,
+        description="Closing the gap of published embeddings",
+        names={
+            "m": "captions searched",
+            "variance": "noise variance",
+            "alpha": "how far closed (alpha)",
+            "components": "share of variance kept as hull",
+        },
+        start={"variance": variances[-1], "m": sizes[0]},
+        free={"alpha": (0.0, 1.5), "variance": (0.001, 0.2)},
+        extra={"components": ("all", "0.99", "0.9", "0.5"), "model": tuple(known)},
+        face=face,
+        m=sizes,
+        variance=variances,
+        alpha=alphas,
+    )
+
+
+def _sides(e: Embeddings, m: int) -> tuple[Tensor, Tensor]:
+    """All queries, and the first `m` items of the gallery, of norm 1 to rounding."""
+    queries, gallery = (torch.nn.functional.normalize(x) for x in (e.queries, e.gallery[:m]))
+    return queries, gallery
+
+
+def _plane(queries: Tensor, gallery: Tensor) -> Tensor:
+    """Two axes, (d, 2): along the gap, and the gallery's widest direction across it."""
+    gap = torch.nn.functional.normalize(gap_vector(queries, gallery), dim=0)
+    spread = gallery - gallery.mean(0)
+    across = torch.linalg.svd(spread - spread @ gap[:, None] * gap, full_matrices=False).Vh[0]
+    return torch.stack([gap, across], dim=1)
+
+
+def _draw(
+    queries: Tensor,
+    gallery: Tensor,
+    moved: Tensor,
+    now: tuple[float, float],
+    along: pd.DataFrame,
+    rivals: dict[str, float],
+) -> tuple[Any, str]:
+    """The figure of one setting, and what it shows in words."""
+    axes = _plane(queries, gallery)
+    figure = blank(6.0, 3.2)
+    left, right = figure.subplots(
+        1, 2, gridspec_kw={"left": 0.05, "right": 0.98, "bottom": 0.2, "top": 0.9, "wspace": 0.42}
+    )
+    left.scatter(*(queries @ axes).T.numpy(), s=6, color=COLOR["image"], label="images")
+    left.scatter(*(gallery @ axes).T.numpy(), s=6, color="0.8", label="captions before")
+    left.scatter(*(moved @ axes).T.numpy(), s=8, marker="s", color=COLOR["text"], label="captions")
+    left.set(xlabel="along the gap", ylabel="across", xticks=[], yticks=[])
+    left.legend(
+        loc="lower center",
+        bbox_to_anchor=(0.5, 0.98),
+        ncols=3,
+        fontsize=8,
+        handletextpad=-0.4,
+        columnspacing=0.6,
+    )
+    right.plot(along["alpha"], along["robustness"], color=COLOR["shift"], label="shift")
+    for name, value in rivals.items():
+        right.axhline(value, color=COLOR[name], ls="--", lw=1.4, label=name)
+    right.plot(*now, "o", color=COLOR["shift"], mec="black", ms=9)
+    right.set(
+        xlabel="how far closed (alpha)",
+        ylabel="robustness",
+        ylim=(float(along["robustness"].min()) - 0.02, 1.005),
+    )
+    right.legend(
+        loc="lower center",
+        bbox_to_anchor=(0.45, 0.98),
+        ncols=3,
+        fontsize=8,
+        handlelength=1.2,
+        columnspacing=0.8,
+    )
+    start = float(along["robustness"].iloc[0])
+    told = (
+        f"{len(gallery)} captions searched, alpha {now[0]:.3g}: robustness {now[1]:.3f}, where it "
+        f"was {start:.3f} before, {rivals['projection']:.3f} with the hull projection and "
+        f"{rivals['scaled']:.3f} scaled to twice the circumradius."
+    )
+    return figure, told
