@@ -1,10 +1,14 @@
 from . import datasets as datasets
 from . import geometry as geometry
+from . import histories as histories
+from . import models as models
 from . import pages as pages
 from . import plots as plots
 from . import tasks as tasks
 from . import templates as templates
 from . import theory as theory
+from . import training as training
+from . import trajectory as trajectory
 from . import widgets as widgets
 from .closing import GRCLIP as GRCLIP
 from .closing import Centering as Centering
