@@ -1,0 +1,136 @@
+"""The sampling-free integral against quadrature over SciPy's noncentral chi-square."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from gaputils import _exact
+from gaputils.robustness import ExactWins
+
+QUADRATURE_NODES = 300
+
+
+def reference(noncentrality: np.ndarray, winner: int, dim: int) -> float:
+    """P(item `winner` has the least noisy distance): Gauss-Legendre in the square root of t."""
+    root = np.sqrt(noncentrality[winner] + dim)
+    low, high = max(0.0, root - 9), root + 9
+    x, weights = np.polynomial.legendre.leggauss(QUADRATURE_NODES)
+    s = low + (high - low) * (x + 1) / 2
+    t = s * s
+    weights = weights * (high - low) * s
+
+    def law(item: float):
+        return stats.ncx2(dim, item) if item > 1e-200 else stats.chi2(dim)
+
+    product = law(noncentrality[winner]).pdf(t)
+    for item in np.delete(noncentrality, winner):
+        product = product * (1 - law(item).cdf(t))
+    return float(weights @ product)
+
+
+def exact(noncentrality: np.ndarray, winner: int, dim: int) -> float:
+    """The package's answer, beside a query that keeps every item so that nothing is pruned away."""
+    rows = np.stack([noncentrality, np.full_like(noncentrality, noncentrality.min())])
+    wins = ExactWins(dim, [1.0], "euclidean")
+    found = wins(torch.tensor(rows), [torch.tensor([winner, 0])], torch.ones(2))
+    return float(found[0][0][0])
+
+
+def configurations(dim: int):
+    """Noncentralities of one query: ties, duplicates, near and far items, none and many."""
+    rng = np.random.default_rng(dim)
+    scale = np.sqrt(dim)
+    yield np.zeros(2), 0
+    yield np.full(5, 7.0 * dim), 3
+    yield np.array([0.0, 0.0, 5 * scale]), 0
+    yield np.array([120.0, 127.9, 128.1, 140.0]), 0
+    yield np.array([3.0, 3.0 + scale, 1e5]), 0
+    yield np.array([40.0, 40.0 + scale, 45.0 + 2 * scale]), 1
+    for base in (0.3, 30.0, 3000.0, 1e5):
+        width = np.sqrt(dim + base)
+        yield base + np.sort(rng.exponential(size=6)) * width * rng.uniform(0.2, 4), 0
+    yield np.concatenate([[1.0, 1.0 + scale], np.full(4, 1e4)]), 0
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, 8, 63, 64, 128, 512])
+def test_equals_quadrature(dim: int) -> None:
+    for noncentrality, winner in configurations(dim):
+        error = exact(noncentrality, winner, dim) - reference(noncentrality, winner, dim)
+        assert abs(error) < 1e-4, (noncentrality, winner, error)
+
+
+@pytest.mark.parametrize("items", [2, 20, 300])
+@pytest.mark.parametrize("dim", [2, 512])
+def test_equidistant_items_win_equally_often(items: int, dim: int) -> None:
+    assert exact(np.full(items, 900.0), items - 1, dim) == pytest.approx(1 / items, abs=3e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), items=st.integers(2, 12), dim=st.integers(1, 700))
+def test_win_probabilities_of_all_items_sum_to_one(seed: int, items: int, dim: int) -> None:
+    rng = np.random.default_rng(seed)
+    noncentrality = rng.exponential(size=items) * 10.0 ** rng.uniform(-2, 4)
+    total = sum(exact(noncentrality, item, dim) for item in range(items))
+    assert total == pytest.approx(1, abs=items * 3e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    dim=st.integers(1, 600),
+    log_noncentrality=st.floats(-2, 5),
+)
+def test_quantile_inverts_survival(seed: int, dim: int, log_noncentrality: float) -> None:
+    noncentrality = torch.tensor([[10.0**log_noncentrality]], dtype=torch.float64)
+    score = torch.tensor(np.random.default_rng(seed).uniform(-5, 5, size=(1, 7)))
+    t = _exact.quantile(score, noncentrality, dim)
+    back = _exact.survival(t, noncentrality, dim)
+    torch.testing.assert_close(back, torch.special.ndtr(-score), atol=2e-6, rtol=0)
+
+
+@pytest.mark.parametrize("dim", [64, 300])
+@pytest.mark.parametrize("noncentrality", [0.0, 1.0, 90.0, 4e3, 1e6])
+def test_saddlepoint_distribution(dim: int, noncentrality: float) -> None:
+    law = stats.ncx2(dim, noncentrality) if noncentrality else stats.chi2(dim)
+    t = law.mean() + law.std() * np.linspace(-4, 5, 13)
+    found = _exact.survival(torch.tensor(t), torch.tensor(noncentrality, dtype=torch.float64), dim)
+    np.testing.assert_allclose(found.numpy(), 1 - law.cdf(t), atol=3e-5)
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("dim", [4, 256])
+def test_pruning_stays_within_its_bound(tolerance: float, dim: int) -> None:
+    rng = np.random.default_rng(1)
+    near = rng.uniform(0, 50, size=(20, 1))
+    costs = torch.tensor(near + np.sort(rng.exponential(size=(20, 400)), axis=1) * 10 * dim**0.5)
+    winner = [costs.argmin(dim=1)]
+    whole = ExactWins(dim, [1.0], "euclidean", 1e-12)(costs, winner, torch.ones(20))[0][0]
+    pruned = ExactWins(dim, [1.0], "euclidean", tolerance)(costs, winner, torch.ones(20))[0][0]
+    assert float((whole - pruned).abs().max()) <= tolerance + 2e-5
+
+
+@pytest.mark.parametrize("dim", [2, 64, 512])
+def test_reach_bounds_the_chance_of_the_items_left_out(dim: int) -> None:
+    nearest = torch.tensor([0.0, 3.0, 80.0, 5e3], dtype=torch.float64)
+    tolerance = 1e-3
+    reach = _exact.euclidean_reach(nearest, dim, 1.0, 1, tolerance)
+    for near, far in zip(nearest.numpy(), reach.numpy(), strict=True):
+        assert far >= near
+        assert reference(np.array([near, far]), 1, dim) <= tolerance
+    scores = _exact.inner_product_reach(nearest, torch.ones(4, dtype=torch.float64), 1, tolerance)
+    lead = (nearest - scores).numpy()
+    assert (stats.norm.sf(lead / np.sqrt(2)) <= tolerance * (1 + 1e-9)).all()
+
+
+def test_inner_product_of_two_items_is_one_normal() -> None:
+    lead, deviation = np.linspace(0, 4, 9), 0.7
+    scores = torch.tensor(np.stack([lead, np.zeros(9)], axis=1))
+    first = torch.zeros(9, dtype=torch.int64)
+    found = _exact.inner_product_win(scores, first, torch.full((9,), deviation).double())
+    expected = stats.norm.cdf(lead / (deviation * np.sqrt(2)))
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-7)
