@@ -1,9 +1,11 @@
 from . import datasets as datasets
 from . import geometry as geometry
 from . import histories as histories
+from . import methods as methods
 from . import models as models
 from . import pages as pages
 from . import plots as plots
+from . import side_by_side as side_by_side
 from . import tasks as tasks
 from . import templates as templates
 from . import theory as theory
@@ -22,10 +24,12 @@ from .closing import Procrustes as Procrustes
 from .closing import ReAlign as ReAlign
 from .closing import Standardizing as Standardizing
 from .closing import Whitening as Whitening
+from .comparison import compare_closings as compare_closings
 from .curves import robustness_curve as robustness_curve
 from .embed import embed as embed
 from .embed import embed_classes as embed_classes
 from .embeddings import Embeddings as Embeddings
+from .files import read_pair as read_pair
 from .geometry import describe_measures as describe_measures
 from .geometry import gap_vector as gap_vector
 from .geometry import measure_gap as measure_gap
@@ -37,6 +41,8 @@ from .noise import BinaryQuantization as BinaryQuantization
 from .noise import GaussianNoise as GaussianNoise
 from .noise import ScalarQuantization as ScalarQuantization
 from .noise import UniformQuantization as UniformQuantization
+from .report import benefits as benefits
+from .report import report as report
 from .robustness import accuracy_under_noise as accuracy_under_noise
 from .robustness import certified_radius as certified_radius
 from .robustness import estimate as estimate
