@@ -31,7 +31,7 @@ def principal_components(gallery: Tensor) -> tuple[Tensor, Tensor]:
     eps = torch.finfo(gallery.dtype).eps
     scale = work(gallery).abs().max().clamp_min(torch.finfo(values.dtype).tiny)
     rank = int((values > max(m, d) ** 0.5 * eps * torch.maximum(values[0], scale)).sum())
-    return components[:rank], values[:rank].square() / m
+    return components[:rank].contiguous(), values[:rank].square() / m
 
 
 def check_n_components(value: Any, names: tuple[str, ...] = ()) -> None:
