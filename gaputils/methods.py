@@ -40,27 +40,33 @@ def standard_methods() -> dict[str, Closing | None]:
     }
 
 
-def close(
-    method: Closing | None, embeddings: Embeddings, calibration: Embeddings | None = None
-) -> Embeddings:
-    """`embeddings` after `method`, None leaving them as they are; targets and info are kept.
+def fit(method: Closing, embeddings: Embeddings, calibration: Embeddings | None = None) -> Closing:
+    """`method` fitted; it is returned.
 
     The methods whose definition asks for data beside those that are searched, `GRCLIP` (means),
     `NearestNeighborNormalization` (reference queries) and `Procrustes` (pairs), are fitted on
     `calibration` if it is given; all others on `embeddings`. Raises `ValueError` if `Procrustes`
     finds no targets to make pairs from.
     """
-    if method is None:
-        return embeddings
-    source = embeddings
-    if calibration is not None and isinstance(method, _CALIBRATED):
-        source = calibration
+    elsewhere = calibration is not None and isinstance(method, _CALIBRATED)
+    source = calibration if elsewhere and calibration is not None else embeddings
     gallery = source.gallery
     if isinstance(method, ways.Procrustes):
         gallery = gallery[known_targets(source)]
-    queries, gallery = method.fit(source.queries, gallery).transform(
-        embeddings.queries, embeddings.gallery
-    )
+    return method.fit(source.queries, gallery)
+
+
+def close(
+    method: Closing | None, embeddings: Embeddings, calibration: Embeddings | None = None
+) -> Embeddings:
+    """`embeddings` after `fit` of `method`, None leaving them as they are.
+
+    Targets and info are kept.
+    """
+    if method is None:
+        return embeddings
+    fitted = fit(method, embeddings, calibration)
+    queries, gallery = fitted.transform(embeddings.queries, embeddings.gallery)
     return Embeddings(queries, gallery, embeddings.targets, dict(embeddings.info))
 
 

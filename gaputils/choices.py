@@ -1,0 +1,98 @@
+"""Multiple choice: every query has a small gallery of its own (Chowers et al. 2026, Fig. 9)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gaputils._checks import Seed, as_generator, as_matrix, as_targets, integer
+from gaputils.closing.base import Closing
+from gaputils.closing.subspace import work
+from gaputils.noise import GaussianNoise
+from gaputils.robustness import ExactWins
+from gaputils.scoring import check_scoring, cost
+
+
+def hard_choices(
+    texts: Any, targets: Any, options: int = 4, seed: Seed = 0
+) -> tuple[Tensor, Tensor]:
+    """For each query the right text and the `options` - 1 texts that are most like it.
+
+    `texts` (m, d), `targets` (n,) the right text of each query. Returns (n, `options`) rows of
+    `texts`, in an order drawn from `seed` so that places tell nothing, and (n,) the right place.
+    "Most like" is the greatest cosine between texts: which distractors are hard is not decided by
+    the image. Raises `ValueError` if there are fewer texts than options.
+    """
+    texts = as_matrix("texts", texts)
+    if integer("options", options, low=2) > len(texts):
+        raise ValueError(f"options: expected at most the {len(texts)} texts, got {options}")
+    right = torch.as_tensor(targets, device=texts.device)
+    right = as_targets("targets", right, len(right), len(texts), texts.device)
+    unit = torch.nn.functional.normalize(texts, dim=1)
+    likeness = unit[right] @ unit.mT
+    likeness[torch.arange(len(right)), right] = math.inf
+    chosen = likeness.topk(options, dim=1).indices
+    draws = torch.rand(len(right), options, generator=as_generator(seed))
+    order = draws.argsort(dim=1).to(texts.device)
+    return chosen.gather(1, order), order.argmin(dim=1)
+
+
+def close_each(method: Closing | None, queries: Any, options: Tensor) -> tuple[Tensor, Tensor]:
+    """`method` fitted on all queries and the options of one question, for each question.
+
+    `queries` (n, d), `options` (n, k, d); returns both moved. None moves nothing. The hull of
+    one question's options has k - 1 dimensions, however many texts there are in all.
+    """
+    queries = as_matrix("queries", queries)
+    if method is None:
+        return queries, options
+    moved = [
+        method.fit(queries, own).transform(queries[i : i + 1], own) for i, own in enumerate(options)
+    ]
+    return torch.cat([pair[0] for pair in moved]), torch.stack([pair[1] for pair in moved])
+
+
+def choice_survival(
+    queries: Any,
+    options: Tensor,
+    answers: Any,
+    noise: GaussianNoise,
+    scoring: str = "euclidean",
+    *,
+    draws: int = 200,
+    seed: Seed = 0,
+) -> tuple[Tensor, Tensor]:
+    """Probabilities under noise on the options that the answer stays, and that it is right.
+
+    `queries` (n, d), `options` (n, k, d), `answers` (n,) the right places; two results (n,).
+    Exact for "euclidean" and "inner-product"; "cosine" takes `draws` draws, each with fresh noise
+    for every question. Robustness as in Chowers et al. 2026, Eq. 10, a gallery a question.
+    """
+    rows = work(as_matrix("queries", queries))
+    wide = work(options)
+    check_scoring(wide.flatten(0, 1), scoring)
+    right = as_targets("answers", answers, len(rows), wide.shape[1], rows.device)
+    costs = _costs(rows, wide, scoring)
+    first = costs.argmin(dim=1)
+    variance = noise.coordinate_variance(rows.shape[1])
+    if scoring != "cosine":
+        norms = torch.linalg.vector_norm(rows, dim=1)
+        kept, hit = ExactWins(rows.shape[1], [variance], scoring)(costs, [first, right], norms)[0]
+        return kept, hit
+    generator = as_generator(seed, wide.device)
+    single, queries32 = wide.float(), rows.float()
+    counts = torch.zeros(2, len(rows), dtype=rows.dtype, device=rows.device)
+    for _ in range(draws):
+        shape, device = single.shape, single.device
+        noisy = torch.randn(shape, device=device, generator=generator).mul_(math.sqrt(variance))
+        found = _costs(queries32, noisy.add_(single), scoring).argmin(dim=1)
+        counts += torch.stack([found == first, found == right])
+    return counts[0] / draws, counts[1] / draws
+
+
+def _costs(queries: Tensor, options: Tensor, scoring: str) -> Tensor:
+    """(n, k) costs of each query's own options."""
+    return cost(queries[:, None], options, scoring)[:, 0]

@@ -1,0 +1,126 @@
+"""Closing methods in figures: dots a method, lines along a sweep, and an image that flips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+
+from gaputils.plots.theme import COLOR
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SCORING_COLOR: dict[str, str] = {
+    "euclidean": COLOR["image"],
+    "inner-product": COLOR["centered"],
+    "cosine": COLOR["projection"],
+}
+SCORING_MARKER: dict[str, str] = {"euclidean": "o", "inner-product": "s", "cosine": "D"}
+METHOD_COLOR: dict[str, str] = {
+    "original": COLOR["original"],
+    "naive shift": COLOR["gap"],
+    "naive shift, renormalised": COLOR["text"],
+    "mean shift": COLOR["shift"],
+    "mean shift, renormalised": COLOR["image"],
+    "hull projection": COLOR["projection"],
+    "hull projection, scaled": COLOR["scaled"],
+    "hull projection, scaled and centred": COLOR["centered"],
+}
+
+
+def method_dots(
+    frame: pd.DataFrame, value: str, ax: Axes, label: str = "", legend: bool = True
+) -> Axes:
+    """A row a method, a dot a scoring; the original's values go down as thin lines.
+
+    `frame` has the columns "method", "scoring" and `value`.
+    """
+    order = list(dict.fromkeys(frame["method"]))
+    place = {name: row for row, name in enumerate(order)}
+    offsets = dict(zip(SCORING_COLOR, (-0.22, 0.0, 0.22), strict=True))
+    for scoring, part in frame.groupby("scoring", sort=False):
+        name = str(scoring)
+        style: dict[str, Any] = {"color": SCORING_COLOR[name], "label": name if legend else None}
+        rows = part["method"].map(place) + offsets[name]
+        ax.plot(part[value], rows, SCORING_MARKER[name], markersize=5, **style)
+        original = part.loc[part["method"] == "original", value]
+        if len(original):
+            ax.axvline(float(original.iloc[0]), color=SCORING_COLOR[name], linewidth=0.8, alpha=0.6)
+    ax.set(yticks=range(len(order)), ylim=(len(order) - 0.5, -0.5), xlabel=label or value)
+    ax.set_yticklabels(order)
+    if legend:
+        ax.legend(fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    return ax
+
+
+def method_lines(
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    ax: Axes,
+    *,
+    dashed: str | None = None,
+    log: bool = False,
+    legend: bool = True,
+    palette: Mapping[str, str] = METHOD_COLOR,
+) -> Axes:
+    """`y` against `x`, a line a method; the column `dashed`, say a prediction, as dashed lines.
+
+    With `log` the ticks of `x` are its own values on a logarithmic axis.
+    """
+    for method, part in frame.groupby("method", sort=False):
+        style: dict[str, Any] = {"color": palette.get(str(method), COLOR["baseline"])}
+        marker = "o" if log else ""
+        ax.plot(part[x], part[y], f"{marker}-", markersize=4, label=str(method), **style)
+        if dashed is not None:
+            ax.plot(part[x], part[dashed], "--", linewidth=1, **style)
+    if log:
+        ticks = sorted(frame[x].unique())
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.minorticks_off()
+    ax.set(xlabel=x, ylabel=y)
+    if legend:
+        ax.legend(fontsize="small")
+    return ax
+
+
+def template_dots(frame: pd.DataFrame, value: str, ax: Axes, legend: bool = True) -> Axes:
+    """A row a method, a dot a caption template, seen and unseen in training by colour.
+
+    `frame` has the columns "method", "template", "kind" and `value`; a bar marks each mean.
+    """
+    palette = {"seen": COLOR["image"], "unseen": COLOR["text"]}
+    sns.stripplot(
+        frame,
+        x=value,
+        y="method",
+        hue="kind",
+        palette=palette,
+        dodge=True,
+        jitter=0.12,
+        size=3.5,
+        alpha=0.75,
+        legend=legend,
+        ax=ax,
+    )
+    for row, (_, part) in enumerate(frame.groupby("method", sort=False)):
+        mean = float(part[value].mean())
+        ax.plot([mean, mean], [row - 0.38, row + 0.38], color="black", linewidth=1.6)
+    ax.set(ylabel="", xlabel=value)
+    if legend:
+        sns.move_legend(ax, "lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, title=None)
+    return ax
+
+
+def answers(pixels: Any, captions: Sequence[str], ax: Axes) -> Axes:
+    """An image (3, height, width) of bytes with lines of text beneath."""
+    ax.imshow(np.moveaxis(np.asarray(pixels), 0, -1), interpolation="nearest")
+    ax.set_axis_off()
+    text = "\n".join(captions)
+    ax.text(0.5, -0.06, text, transform=ax.transAxes, ha="center", va="top", fontsize="small")
+    return ax
