@@ -275,9 +275,10 @@ def _dimension(module: Any, tokenizer: Any, device: torch.device) -> int:
 def load_history(name: str = TINY, *, device: str | torch.device = "auto") -> dict[int, Model]:
     """Every kept checkpoint of a training history, by step.
 
-    `name` is "tiny-openmoji" or the folder of a run of `gaputils train`.
+    `name` is "tiny-openmoji" or the folder of a run of `gaputils train`. Any other model that
+    `load_model` takes by its name alone counts as one checkpoint, at step 0.
     """
     folder = _history_folder(name, None)
     if folder is None:
-        raise ValueError(f"name: {name!r} has no training history here")
+        return {0: load_model(name, device=device)}
     return {step: load_model(name, step=step, device=device) for step in training_steps(folder)}

@@ -8,11 +8,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._history import DATA
+from gaputils._history import DATA, MODEL_CONFIG
 from gaputils.datasets.openmoji import catalogue, openmoji
 from gaputils.templates import SEEN
 
 PAIRS = 512
+DIM = int(MODEL_CONFIG["embed_dim"])
 _TEMPLATE = SEEN[3]
 _DIRECTIONS = 16
 

@@ -52,7 +52,7 @@ def loss_and_accuracy(frame: pd.DataFrame, ax: Axes) -> Axes:
     other.spines["right"].set_visible(True)
     lines = [*ax.lines, *other.lines]
     other.get_legend().remove()  # type: ignore[union-attr]
-    ax.legend(lines, [str(line.get_label()) for line in lines], loc="center right")
+    ax.legend(lines, [str(line.get_label()) for line in lines], loc=(0.42, 0.14))
     ax.set(xlabel="training step", ylabel="loss", ylim=(0, None))
     return ax
 
@@ -68,7 +68,12 @@ def sides(frame: pd.DataFrame, name: str, label: str, ax: Axes) -> Axes:
 
 
 def variances(
-    frame: pd.DataFrame, side: str, ax: Axes, divide_by: str | None = None, label: str = "variance"
+    frame: pd.DataFrame,
+    side: str,
+    ax: Axes,
+    divide_by: str | None = None,
+    label: str = "variance",
+    legend: bool = True,
 ) -> Axes:
     """One side's variance along the gap, the leading component and a random direction.
 
@@ -85,7 +90,7 @@ def variances(
             y="value",
             color=COLOR[side],
             linestyle=style,
-            label=meaning,
+            label=meaning if legend else None,
             ax=ax,
             **_BAND,
         )
@@ -116,7 +121,7 @@ def cosines(frame: pd.DataFrame, ax: Axes, colors: Mapping[str, str] | None = No
 def robustness_over_steps(
     frame: pd.DataFrame, ax: Axes, closings: Sequence[str], labels: Mapping[str, str] | None = None
 ) -> Axes:
-    """Robustness at each kept step, a line a closing.
+    """Share of neighbours that noise changes, 1 - robustness, at each kept step, a line a closing.
 
     `frame` has the columns "step", "closing" (a key of the theme's colours) and "robustness".
     Steps are equally spaced: what is shown is an order, not a duration.
@@ -126,11 +131,11 @@ def robustness_over_steps(
         rows = frame[frame["closing"] == closing].sort_values("step")
         ax.plot(
             steps,
-            rows["robustness"],
+            1 - rows["robustness"],
             marker="o",
             color=COLOR[closing],
             label=(labels or {}).get(closing, closing),
         )
-    ax.set(xlabel="training step", ylabel="robustness")
+    ax.set(xlabel="training step", ylabel="1 - robustness", yscale="log")
     ax.legend()
     return ax
