@@ -1,5 +1,6 @@
 """Seaborn figures: each takes tidy data and an `ax`, returns the `ax`, computes no science."""
 
+from gaputils.plots.curves import robustness_curves
 from gaputils.plots.geometry import (
     clouds,
     clouds_grid,
@@ -18,6 +19,7 @@ __all__ = [
     "clouds_grid",
     "measure_heatmap",
     "relative_gaps",
+    "robustness_curves",
     "set_theme",
     "variance_shares",
 ]
