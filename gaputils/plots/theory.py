@@ -34,12 +34,12 @@ def bands(
 
 
 def over_steps(
-    frame: pd.DataFrame, y: str, label: str, ax: Axes, *, log: bool = False, **options: Any
+    frame: pd.DataFrame, y: str, ylabel: str, ax: Axes, *, log: bool = False, **options: Any
 ) -> Axes:
     """One measure of a simulation against the step (log axis; step 0 drawn at the left edge)."""
     drawn = frame.assign(step=frame["step"].clip(lower=0.5))
     bands(drawn, "step", y, ax, **options)
-    ax.set(xscale="log", xlabel="step", ylabel=label, yscale="log" if log else "linear")
+    ax.set(xscale="log", xlabel="step", ylabel=ylabel, yscale="log" if log else "linear")
     return ax
 
 
