@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pandas as pd
+from sklearn.base import clone
 from torch import Tensor
 
 from gaputils._checks import integer
@@ -39,25 +40,23 @@ def rephrase(
     """
     integer("base", base, low=0)
     rows = []
+    others = [template for template in range(len(galleries)) if template != base]
     for name, method in methods.items():
-        first = Embeddings(queries, galleries[base], targets)
-        fitted = _Moved(method, first, calibration)
-        for template, gallery in enumerate(galleries):
-            if template == base:
-                continue
-            other = fitted
+        first = _Moved(method, Embeddings(queries, galleries[base], targets), calibration)
+        before = {scoring: first.nearest(first.gallery, scoring) for scoring in scorings}
+        for template in others:
+            gallery, current = galleries[template], first
             if refit:
-                other = _Moved(method, Embeddings(queries, gallery, targets), calibration)
+                current = _Moved(method, Embeddings(queries, gallery, targets), calibration)
+            moved = current.gallery if refit else first.of(gallery)
             for scoring in scorings:
-                before = nearest(fitted.queries, fitted.gallery, scoring)
-                moved = other.gallery if refit else fitted.of(gallery)
-                after = nearest(other.queries, moved, scoring)
+                after = current.nearest(moved, scoring)
                 rows.append(
                     {
                         "method": name,
                         "scoring": scoring,
                         "template": template,
-                        "agreement": float((before == after).double().mean()),
+                        "agreement": float((before[scoring] == after).double().mean()),
                         "accuracy": float((after == targets).double().mean()),
                     }
                 )
@@ -74,10 +73,13 @@ class _Moved:
         if method is not None:
             if calibration is not None:
                 calibration = replace(calibration, gallery=embeddings.gallery)
-            self.method = fit(method, embeddings, calibration)
+            self.method = fit(clone(method), embeddings, calibration)
         self.queries, self.gallery = embeddings.queries, embeddings.gallery
         if self.method is not None:
             self.queries, self.gallery = self.method.transform(self.raw, self.gallery)
+
+    def nearest(self, gallery: Tensor, scoring: str) -> Tensor:
+        return nearest(self.queries, gallery, scoring)
 
     def of(self, gallery: Tensor) -> Tensor:
         """Another gallery of the same items after the fitted method."""
