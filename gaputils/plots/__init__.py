@@ -8,6 +8,13 @@ from gaputils.plots.geometry import (
     relative_gaps,
     variance_shares,
 )
+from gaputils.plots.report import (
+    benefits,
+    benefits_by_size,
+    by_temperature,
+    gap_and_robustness,
+)
+from gaputils.plots.story import survival_bars, two_clouds
 from gaputils.plots.theme import COLOR, DIVERGING, SEQUENTIAL, WIDTH, set_theme
 
 __all__ = [
@@ -15,11 +22,17 @@ __all__ = [
     "DIVERGING",
     "SEQUENTIAL",
     "WIDTH",
+    "benefits",
+    "benefits_by_size",
+    "by_temperature",
     "clouds",
     "clouds_grid",
+    "gap_and_robustness",
     "measure_heatmap",
     "relative_gaps",
     "robustness_curves",
     "set_theme",
+    "survival_bars",
+    "two_clouds",
     "variance_shares",
 ]
