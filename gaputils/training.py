@@ -50,7 +50,7 @@ class TrainingSettings:
     logit_scale: float = 100.0
     learn_logit_scale: bool = False
     seed: int = 0
-    keep: tuple[int, ...] = (0, 50, 400)
+    keep: tuple[int, ...] = (0, 50, 200, 400)
     save_every: int = 250
 
     def __post_init__(self) -> None:

@@ -45,14 +45,14 @@ def loss_and_accuracy(frame: pd.DataFrame, ax: Axes) -> Axes:
     sns.lineplot(frame, x="step", y="loss", color=COLOR["gap"], ax=ax, label="loss", **_BAND)
     other = ax.twinx()
     sns.lineplot(
-        frame, x="step", y="top1", color=COLOR["projection"], ax=other, label="right names", **_BAND
+        frame, x="step", y="top1", color=COLOR["projection"], ax=other, label="right", **_BAND
     )
     other.set(ylabel="share of right names", ylim=(0, 1))
     other.grid(False)
     other.spines["right"].set_visible(True)
     lines = [*ax.lines, *other.lines]
     other.get_legend().remove()  # type: ignore[union-attr]
-    ax.legend(lines, [str(line.get_label()) for line in lines], loc=(0.42, 0.14))
+    ax.legend(lines, [str(line.get_label()) for line in lines], loc=(0.45, 0.14))
     ax.set(xlabel="training step", ylabel="loss", ylim=(0, None))
     return ax
 
