@@ -6,6 +6,7 @@ from . import models as models
 from . import pages as pages
 from . import plots as plots
 from . import side_by_side as side_by_side
+from . import sweep as sweep
 from . import tasks as tasks
 from . import templates as templates
 from . import theory as theory
