@@ -15,6 +15,7 @@ from gaputils.theory.objective import (
     gradients,
     received_mass,
 )
+from gaputils.theory.orthogonality import changed_by_shift, flat_gallery
 from gaputils.theory.predictions import (
     StepFactors,
     constant_direction_gradient,
@@ -31,9 +32,11 @@ __all__ = [
     "StepFactors",
     "Trajectory",
     "assignment",
+    "changed_by_shift",
     "constant_direction_gradient",
     "contrastive_loss",
     "expansion_error",
+    "flat_gallery",
     "gap_measures",
     "gradient",
     "gradients",
