@@ -68,3 +68,19 @@ def test_a_changed_file_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path) -
     with pytest.raises(DataUnavailable, match="not the published file"):
         gu.datasets.published("liang2022-clasp")
     assert np.load(folder / "features_clasp.npy").shape == (3, 3)
+
+
+def test_what_is_missing_is_left_out_and_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_network(*_args, **_kwargs) -> None:
+        raise ConnectionError("no route to host")
+
+    (tmp_path / "liang2022").mkdir()
+    file = "features_clasp.npy"
+    (tmp_path / "liang2022" / file).write_bytes((cache_folder() / "liang2022" / file).read_bytes())
+    monkeypatch.setenv("GAPUTILS_CACHE", str(tmp_path))
+    monkeypatch.setattr("requests.get", no_network)
+    names = ["liang2022-clip-coco", "liang2022-clasp"]
+    assert list(gu.datasets.published_where_available(names)) == ["liang2022-clasp"]
+    assert "Left out here: liang2022-clip-coco" in capsys.readouterr().out
