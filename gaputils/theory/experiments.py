@@ -63,7 +63,7 @@ def _trained(cases: list[dict[str, Any]], runs: int) -> pd.DataFrame:
     frame = trajectory.frame().drop(columns=["tau", "lr"])
     before = frame[frame["step"] == 0].set_index("run").drop(columns="step")
     after = frame[frame["step"] == first["steps"]].set_index("run").drop(columns="step")
-    table: pd.DataFrame = after.join(before, rsuffix="_start").reset_index()
+    table: pd.DataFrame = after.join(before.add_suffix("_start")).reset_index()
     return table.assign(run=table["run"] % runs)
 
 

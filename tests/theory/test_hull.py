@@ -1,0 +1,85 @@
+"""What a change of the queries or a renormalisation may do to neighbours and robustness."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gaputils as gu
+
+
+def setting(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Queries (5, 9) and a unit-norm gallery (4, 9), whose hull has dimension 3."""
+    generator = torch.Generator().manual_seed(seed)
+    queries = torch.randn(5, 9, generator=generator, dtype=torch.float64)
+    gallery = torch.randn(4, 9, generator=generator, dtype=torch.float64)
+    return queries, torch.nn.functional.normalize(gallery, dim=1)
+
+
+def inside(gallery: torch.Tensor) -> torch.Tensor:
+    """The projection (9, 9) onto the direction space of the gallery's hull."""
+    basis = torch.linalg.qr((gallery[1:] - gallery[0]).mT)[0]
+    return basis @ basis.mT
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from([0.01, 0.2]))
+def test_no_orthogonal_translation_beats_the_projection(seed: int, variance: float) -> None:
+    queries, gallery = setting(seed)
+    noise = gu.GaussianNoise(variance, per="coordinate")
+    projected, _ = gu.HullProjection().fit(queries, gallery).transform(queries, gallery)
+    best = gu.robustness(projected, gallery, noise)
+    outside = torch.eye(9, dtype=torch.float64) - inside(gallery)
+    generator = torch.Generator().manual_seed(seed + 1)
+    for size in (0.1, 1.0):
+        step = size * torch.randn(5, 9, generator=generator, dtype=torch.float64) @ outside
+        assert (gu.robustness(queries + step, gallery, noise) <= best + 2e-4).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from([0.01, 0.2]))
+def test_inner_products_are_most_robust_on_the_hull(seed: int, variance: float) -> None:
+    queries, gallery = setting(seed)
+    noise = gu.GaussianNoise(variance, per="coordinate")
+    projection = inside(gallery)
+    on_hull = queries @ projection
+    best = gu.robustness(on_hull, gallery, noise, scoring="inner-product")
+    outside = torch.eye(9, dtype=torch.float64) - projection
+    generator = torch.Generator().manual_seed(seed + 1)
+    for scale in (0.3, 1.0, 4.0):
+        rest = torch.randn(5, 9, generator=generator, dtype=torch.float64) @ outside
+        other = gu.robustness(scale * on_hull + rest, gallery, noise, scoring="inner-product")
+        assert (other <= best + 2e-4).all()
+        same = gu.robustness(scale * on_hull, gallery, noise, scoring="inner-product")
+        torch.testing.assert_close(same, best, rtol=0, atol=2e-4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**31), st.floats(0.1, 4))
+def test_renormalising_keeps_neighbours_of_equal_norms_alone(seed: int, length: float) -> None:
+    how = {"lengths": [length], "renormalize": True}
+    equal = gu.theory.flat_gallery(30, 6, 12, gap=1.0, seed=seed)
+    assert gu.theory.changed_by_shift(*equal, **how)["changed"].max() == 0
+
+
+def test_renormalising_unequal_norms_changes_neighbours() -> None:
+    unequal = gu.theory.flat_gallery(400, 20, 12, gap=1.0, norms=0.8, seed=0)
+    how = {"lengths": [0.5, 4.0], "renormalize": True}
+    assert gu.theory.changed_by_shift(*unequal, **how)["changed"].min() > 0.02
+
+
+@pytest.mark.parametrize("degrees", [0.0, 10.0, 60.0])
+def test_only_the_orthogonal_shift_changes_nothing(degrees: float) -> None:
+    start = gu.theory.flat_gallery(400, 20, 12, gap=1.0, seed=1)
+    changed = gu.theory.changed_by_shift(*start, lengths=[3.0], degrees=[degrees])["changed"][0]
+    assert (changed == 0) == (degrees == 0)
+
+
+def test_flat_gallery_is_orthogonal_to_its_direction_and_as_far_as_asked() -> None:
+    queries, gallery, direction = gu.theory.flat_gallery(10, 5, 7, gap=1.5, norms=0.4, seed=2)
+    assert (gallery @ direction == 0).all()
+    torch.testing.assert_close(queries @ direction, torch.full((10,), 1.5, dtype=queries.dtype))
+    assert gallery.norm(dim=1).min() > 0.6 - 1e-12
+    assert gallery.norm(dim=1).max() < 1.4 + 1e-12
