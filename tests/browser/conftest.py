@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -56,8 +57,8 @@ class Handler(SimpleHTTPRequestHandler):
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        with suppress(BrokenPipeError):
+            self.wfile.write(body if self.command != "HEAD" else b"")
 
     def log_message(self, *_: Any) -> None:
         """Keep quiet."""
@@ -171,7 +172,8 @@ def seen(request: pytest.FixtureRequest, browser: Browser, server: str) -> Itera
     target = server + SHOWN_AS.get(address, address)
     listen(visit, server, target)
     visit.page.goto(target, wait_until="load")
-    visit.page.wait_for_load_state("networkidle")
     visit.page.evaluate("window.MathJax?.startup?.promise")
+    visit.page.evaluate("document.fonts.ready.then(() => null)")
+    visit.page.wait_for_timeout(100)
     yield visit
     context.close()

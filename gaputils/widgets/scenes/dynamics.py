@@ -46,6 +46,7 @@ def training_dynamics(
         start={"gap": gaps[-1], "tau": temperatures[0]},
         free={"gap": (0.1, 1.9), "tau": (0.01, 1.0)},
         face=face,
+        colours=48,
         gap=gaps,
         tau=temperatures,
         step=STEPS,
