@@ -25,7 +25,7 @@ from .closing import Procrustes as Procrustes
 from .closing import ReAlign as ReAlign
 from .closing import Standardizing as Standardizing
 from .closing import Whitening as Whitening
-from .comparison import compare_closings as compare_closings
+from .side_by_side import compare_closings as compare_closings
 from .curves import robustness_curve as robustness_curve
 from .embed import embed as embed
 from .embed import embed_classes as embed_classes

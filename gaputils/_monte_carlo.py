@@ -46,7 +46,10 @@ def simulate(
     for draw in range(draws):
         noisy_queries, noisy_gallery = noise.apply(queries, gallery, generator)
         found = torch.cat(
-            [cost(rows, noisy_gallery, scoring).argmin(dim=1) for rows in noisy_queries.split(step)]
+            [
+                cost(rows, noisy_gallery, scoring).argmin(dim=1)
+                for rows in torch.split(noisy_queries, step)
+            ]
         )
         for k, winner in enumerate(winners):
             hit = (found == winner).to(torch.float32)

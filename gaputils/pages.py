@@ -27,8 +27,11 @@ def glue(key: str, value: float | int | str) -> None:
         register(key, plain, display=False)
 
 
-def table(frame: pd.DataFrame, formats: dict[str, str] | str = "{:.3f}") -> Any:
-    """`frame` as a table for a page: numbers formatted, no index clutter, scrolls when narrow."""
-    floats = frame.select_dtypes("floating").columns
-    chosen = dict.fromkeys(floats, formats) if isinstance(formats, str) else formats
+def table(frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}") -> Any:
+    """`frame` as a table for a page: numbers formatted, missing values as a dash."""
+    if isinstance(formats, str):
+        numbers = [name for name in frame if pd.api.types.is_float_dtype(frame[name])]
+        chosen: dict[Any, Any] = dict.fromkeys(numbers, formats)
+    else:
+        chosen = dict(formats)
     return frame.style.format(chosen, na_rep="–").set_table_attributes('class="dataframe"')

@@ -34,7 +34,9 @@ def nearest(queries: Tensor, gallery: Tensor, scoring: str = "euclidean") -> Ten
     queries, gallery = as_pair(queries, gallery)
     check_scoring(gallery, scoring)
     step = max(1, 2**24 // len(gallery))
-    return torch.cat([cost(rows, gallery, scoring).argmin(dim=1) for rows in queries.split(step)])
+    return torch.cat(
+        [cost(rows, gallery, scoring).argmin(dim=1) for rows in torch.split(queries, step)]
+    )
 
 
 def check_scoring(gallery: Tensor, scoring: str) -> None:
