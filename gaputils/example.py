@@ -1,0 +1,38 @@
+"""Embeddings to try things on: a real model's if they are at hand, else the shipped model's."""
+
+from __future__ import annotations
+
+import torch
+
+from gaputils._checks import integer
+from gaputils.datasets import DataUnavailable, load, published
+from gaputils.embed import embed
+from gaputils.embeddings import Embeddings
+from gaputils.methods import unit_rows
+from gaputils.models import load_model
+
+
+def example_embeddings(
+    name: str = "liang2022-clip-coco", model: str = "tiny-openmoji", queries: int = 500
+) -> Embeddings:
+    """The published embeddings `name`, or those of `model` on OpenMoji where they are missing.
+
+    Rows are of norm 1 in double precision, row i of the gallery answers query i, and there are at
+    most `queries` of either. `info["title"]` says in words what they are. Raises `ValueError` for
+    an unknown name.
+    """
+    integer("queries", queries, low=2)
+    try:
+        found = published(name)
+        title = f"{found.info['model']} on {found.info['data']}"
+    except DataUnavailable:
+        found = embed(load_model(model), load("openmoji"), templates="an emoji of a {}.")
+        title = f"{model} on OpenMoji (the published embeddings could not be fetched)"
+    chosen = slice(None, queries)
+    pairs = Embeddings(
+        found.queries[chosen],
+        found.gallery[chosen],
+        torch.arange(min(queries, len(found.gallery))),
+        {**found.info, "title": title},
+    )
+    return unit_rows(pairs)
