@@ -1,3 +1,4 @@
+from . import comparison as comparison
 from . import datasets as datasets
 from . import geometry as geometry
 from . import histories as histories
