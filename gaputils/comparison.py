@@ -29,7 +29,7 @@ def compare_zero_shot(
     Both encode the same preprocessed pixels in single precision. Raises `ModuleNotFoundError` if
     `clip-benchmark` is not installed.
     """
-    from clip_benchmark.metrics import (  # type: ignore[import-untyped]
+    from clip_benchmark.metrics import (
         zeroshot_classification as theirs,
     )
 
