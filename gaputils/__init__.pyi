@@ -26,7 +26,7 @@ from .closing import Procrustes as Procrustes
 from .closing import ReAlign as ReAlign
 from .closing import Standardizing as Standardizing
 from .closing import Whitening as Whitening
-from .side_by_side import compare_closings as compare_closings
+from .scorecard import compare_closings as compare_closings
 from .curves import robustness_curve as robustness_curve
 from .embed import embed as embed
 from .embed import embed_classes as embed_classes

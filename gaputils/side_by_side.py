@@ -1,67 +1,207 @@
-"""Closing methods side by side, under every scoring, on one pair of sides."""
+"""Closing methods side by side: what each does to accuracy, rankings and robustness."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+import torch
+from torch import Tensor
 
-from gaputils._checks import Seed, as_pair, as_targets
+from gaputils._checks import Seed
 from gaputils.closing.base import Closing
-from gaputils.noise import GaussianNoise, Noise
-from gaputils.robustness import estimate, robustness
-from gaputils.scoring import SCORINGS, nearest
+from gaputils.closing.subspace import work
+from gaputils.embeddings import Embeddings
+from gaputils.methods import Methods, close, known_targets, spread
+from gaputils.noise import GaussianNoise, Noise, equivalent_gaussian
+from gaputils.robustness import accuracy_under_noise, certified_radius, estimate, robustness
+from gaputils.scoring import SCORINGS, cost, nearest
+from gaputils.tasks import top_k
 
 
-def compare_closings(
-    queries: Any,
-    gallery: Any,
-    closings: Mapping[str, Closing | None],
-    noises: Mapping[str, Noise],
-    *,
-    targets: Any = None,
+def compare(
+    embeddings: Embeddings,
+    methods: Methods,
+    variances: Sequence[float] = (0.005, 0.022, 0.04),
     scorings: Sequence[str] = SCORINGS,
+    *,
+    calibration: Embeddings | None = None,
+    relative: bool = False,
+    ks: Sequence[int] = (1, 5, 10),
     draws: int = 200,
     seed: Seed = 0,
 ) -> pd.DataFrame:
-    """Robustness and clean accuracy of each method, scoring and noise, a row for each.
+    """One row for each method and scoring; `embeddings` need targets.
 
-    `closings` maps a label to a method (fitted here on both sides) or to None for the original;
-    `noises` maps a label to a noise. Gaussian noise on the gallery is answered exactly under
-    Euclidean and inner-product scoring, anything else by `draws` Monte-Carlo draws from `seed`.
+    Columns: `method`, `scoring`, `accuracy`, `agreement` (share of queries with the original's
+    nearest item), ``robustness@v`` and ``accuracy@v`` under Gaussian noise of total variance v
+    on the gallery, `certified_radius` (mean; missing for cosine), ``recall@k`` (share of queries
+    with their target among the k nearest), `spread` of the gallery over the original's, `seconds`
+    for fit and transform. Exact but for cosine, which takes `draws` draws.
 
-    Columns: `method`, `scoring`, `noise`, `robustness`, `standard_error` (0 where exact),
-    `unchanged` (share of queries whose nearest item is the original one under that scoring) and
-    with `targets` (n,) `accuracy`. Raises as `robustness` does.
+    A method that inflates the gallery meets a fixed noise with an advantage that is none of its
+    making. With `relative` each variance is taken relative to the gallery's own spread: v times
+    `spread` squared, and radii are divided by `spread`.
     """
-    queries, gallery = as_pair(queries, gallery)
-    if targets is not None:
-        targets = as_targets("targets", targets, len(queries), len(gallery), queries.device)
+    targets = known_targets(embeddings)
+    before = nearest(embeddings.queries, embeddings.gallery)
     rows = []
-    for method, closing in closings.items():
-        sides = (queries, gallery)
-        if closing is not None:
-            sides = closing.fit(queries, gallery).transform(queries, gallery)
+    for name, method in methods.items():
+        start = time.perf_counter()
+        moved = close(method, embeddings, calibration)
+        seconds = time.perf_counter() - start
+        ratio = spread(moved.gallery) / spread(embeddings.gallery)
+        unit = ratio if relative else 1.0
         for scoring in scorings:
-            found = nearest(*sides, scoring)
-            row: dict[str, Any] = {
-                "method": method,
-                "scoring": scoring,
-                "unchanged": float((found == nearest(queries, gallery, scoring)).double().mean()),
-            }
-            if targets is not None:
-                row["accuracy"] = float((found == targets).double().mean())
-            for label, noise in noises.items():
-                mean, error = _robustness(*sides, noise, scoring, draws, seed)
-                rows.append({**row, "noise": label, "robustness": mean, "standard_error": error})
+            row: dict[str, Any] = {"method": name, "scoring": scoring}
+            found = nearest(moved.queries, moved.gallery, scoring)
+            row["accuracy"] = _share(found == targets)
+            row["agreement"] = _share(found == before)
+            for variance in variances:
+                noise = GaussianNoise(variance * unit**2)
+                kept, right = _under(moved, noise, scoring, draws, seed)
+                row[f"robustness@{variance:g}"], row[f"accuracy@{variance:g}"] = kept, right
+            row["certified_radius"] = _certificate(moved, scoring) / unit
+            row |= _recalls(moved, ks, scoring)
+            rows.append({**row, "spread": ratio, "seconds": seconds})
     return pd.DataFrame(rows)
 
 
-def _robustness(
-    queries: Any, gallery: Any, noise: Noise, scoring: str, draws: int, seed: Seed
+def winners(frame: pd.DataFrame, variance: float) -> pd.DataFrame:
+    """Who comes first in a table of `compare`, by question (rows) and scoring (columns).
+
+    Questions: clean accuracy, robustness at `variance`, the same among methods that change no
+    answer, and accuracy at `variance`. Methods within 0.0005 of the best share a place; each cell
+    names them with the value.
+    """
+    kept = frame[frame["agreement"] == 1]
+    questions = {
+        "clean accuracy": (frame, "accuracy"),
+        f"robustness at {variance:g}": (frame, f"robustness@{variance:g}"),
+        "robustness, no answer changed": (kept, f"robustness@{variance:g}"),
+        f"accuracy at {variance:g}": (frame, f"accuracy@{variance:g}"),
+    }
+    table = {
+        question: {scoring: _first(part, column) for scoring, part in rows.groupby("scoring")}
+        for question, (rows, column) in questions.items()
+    }
+    return pd.DataFrame(table).T[list(dict.fromkeys(frame["scoring"]))]
+
+
+def _first(rows: pd.DataFrame, column: str) -> str:
+    best = float(rows[column].max())
+    names = rows.loc[rows[column] > best - 5e-4, "method"]
+    return f"{', '.join(names)} ({best:.3f})"
+
+
+def under_noises(
+    embeddings: Mapping[str, Embeddings],
+    noises: Mapping[str, Noise],
+    scorings: Sequence[str] = SCORINGS,
+    *,
+    draws: int = 200,
+    seed: Seed = 0,
+) -> pd.DataFrame:
+    """Robustness and accuracy of each named pair of sides under each named noise.
+
+    Columns: `method`, `noise`, `scoring`, `robustness`, `accuracy` (clean), `noisy_accuracy`,
+    `variance` (mean squared change of a gallery row) and `predicted`, the robustness under
+    Gaussian noise of that variance: exact, or with `draws` draws for cosine.
+    """
+    rows = []
+    for method, e in embeddings.items():
+        targets = known_targets(e)
+        for name, noise in noises.items():
+            like = equivalent_gaussian(noise, e.gallery)
+            for scoring in scorings:
+                kept, right = estimate(
+                    e.queries,
+                    e.gallery,
+                    noise,
+                    targets=targets,
+                    scoring=scoring,
+                    draws=draws,
+                    seed=seed,
+                )
+                clean = nearest(e.queries, e.gallery, scoring) == targets
+                rows.append(
+                    {
+                        "method": method,
+                        "noise": name,
+                        "scoring": scoring,
+                        "robustness": kept.mean,
+                        "accuracy": _share(clean),
+                        "noisy_accuracy": None if right is None else right.mean,
+                        "variance": like.variance,
+                        "predicted": _under(e, like, scoring, draws, seed)[0],
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def accuracy_curve(
+    embeddings: Embeddings,
+    make: Callable[[float], Closing],
+    alphas: Sequence[float],
+    scorings: Sequence[str] = SCORINGS,
+) -> pd.DataFrame:
+    """Noise-free accuracy of ``make(alpha)`` at each alpha.
+
+    Columns: `alpha`, `scoring`, `gap` (distance of the two means), `accuracy` (missing without
+    targets), `unchanged` (share of queries with the original's nearest item).
+    """
+    before = nearest(embeddings.queries, embeddings.gallery)
+    rows = []
+    for alpha in alphas:
+        moved = close(make(float(alpha)), embeddings)
+        gap = float(torch.linalg.vector_norm(moved.queries.mean(dim=0) - moved.gallery.mean(dim=0)))
+        for scoring in scorings:
+            found = nearest(moved.queries, moved.gallery, scoring)
+            row = {"alpha": float(alpha), "scoring": scoring, "gap": gap}
+            if embeddings.targets is not None:
+                row["accuracy"] = _share(found == embeddings.targets)
+            rows.append({**row, "unchanged": _share(found == before)})
+    return pd.DataFrame(rows)
+
+
+def _share(values: Tensor) -> float:
+    return float(values.double().mean())
+
+
+def _under(
+    e: Embeddings, noise: GaussianNoise, scoring: str, draws: int, seed: Seed
 ) -> tuple[float, float]:
-    if isinstance(noise, GaussianNoise) and noise.on == "gallery" and scoring != "cosine":
-        return float(robustness(queries, gallery, noise, scoring=scoring).mean()), 0.0
-    kept, _ = estimate(queries, gallery, noise, scoring=scoring, draws=draws, seed=seed)
-    return kept.mean, kept.standard_error
+    """Mean robustness and accuracy under `noise`, exact where there is an exact answer."""
+    targets = known_targets(e)
+    if scoring == "cosine":
+        kept, right = estimate(
+            e.queries, e.gallery, noise, targets=targets, scoring=scoring, draws=draws, seed=seed
+        )
+        assert right is not None
+        return kept.mean, right.mean
+    stays = robustness(e.queries, e.gallery, noise, scoring=scoring)
+    wins = accuracy_under_noise(e.queries, e.gallery, targets, noise, scoring=scoring)
+    return _share(stays), _share(wins)
+
+
+def _certificate(e: Embeddings, scoring: str) -> float:
+    """Mean norm of the smallest joint change of the gallery that changes the nearest item.
+
+    For inner products ``(s_1 - s_2) / (sqrt(2) |y|)`` of the two greatest (our derivation).
+    """
+    if scoring == "euclidean":
+        return _share(certified_radius(e.queries, e.gallery))
+    if scoring == "cosine" or len(e.gallery) == 1:
+        return float("nan")
+    queries = work(e.queries)
+    two = cost(queries, work(e.gallery), scoring).topk(2, dim=1, largest=False).values
+    norms = torch.linalg.vector_norm(queries, dim=1)
+    return float(((two[:, 1] - two[:, 0]) / (2**0.5 * norms)).mean())
+
+
+def _recalls(e: Embeddings, ks: Sequence[int], scoring: str) -> dict[str, float]:
+    most = min(max(ks), len(e.gallery))
+    hits = top_k(e.queries, e.gallery, most, scoring) == known_targets(e)[:, None]
+    return {f"recall@{k}": _share(hits[:, :k].any(dim=1)) for k in ks}
