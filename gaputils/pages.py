@@ -9,7 +9,7 @@ import pandas as pd
 
 
 def glue(key: str, value: float | int | str) -> None:
-    """Make the run's `value` available to the prose as ``{glue:text}`key` ``.
+    """Make the run's `value` available to the page's prose, by the role `glue:text`, as `key`.
 
     NumPy and torch scalars become plain Python numbers. Outside a build of the book (Colab, a
     local Jupyter without myst-nb) the value is printed instead.
