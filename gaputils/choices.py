@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -13,7 +15,9 @@ from gaputils.closing.base import Closing
 from gaputils.closing.subspace import work
 from gaputils.noise import GaussianNoise
 from gaputils.robustness import ExactWins
-from gaputils.scoring import check_scoring, cost
+from gaputils.scoring import SCORINGS, check_scoring, cost
+
+Sides = tuple[Tensor, Tensor]
 
 
 def hard_choices(
@@ -40,18 +44,30 @@ def hard_choices(
     return chosen.gather(1, order), order.argmin(dim=1)
 
 
-def close_each(method: Closing | None, queries: Any, options: Tensor) -> tuple[Tensor, Tensor]:
-    """`method` fitted on all queries and the options of one question, for each question.
+def close_once(fitted: Closing, queries: Any, options: Tensor) -> Sides:
+    """All questions after one fitted method: queries (n, d) and options (n, k, d) moved.
 
-    `queries` (n, d), `options` (n, k, d); returns both moved. None moves nothing. The hull of
-    one question's options has k - 1 dimensions, however many texts there are in all.
+    A method that keeps the rankings of a gallery keeps those of every part of it.
     """
     queries = as_matrix("queries", queries)
-    if method is None:
-        return queries, options
-    moved = [
-        method.fit(queries, own).transform(queries[i : i + 1], own) for i, own in enumerate(options)
-    ]
+    moved_queries, flat = fitted.transform(queries, options.flatten(0, 1))
+    return moved_queries, flat.view(*options.shape[:2], -1)
+
+
+def close_each(method: Closing, queries: Any, options: Tensor, gap: Tensor | None = None) -> Sides:
+    """`method` fitted on all queries and the options of one question, for each question.
+
+    `queries` (n, d), `options` (n, k, d); returns both moved. The hull of one question's options
+    has at most k - 1 dimensions, however many texts there are in all. With `gap` (d,) the queries
+    that are fitted are moved so that every question sees that vector between the means, say the
+    gap of the whole data set, instead of the one to its own options.
+    """
+    queries = as_matrix("queries", queries)
+    mean = queries.mean(dim=0)
+    moved = []
+    for query, own in zip(queries, options, strict=True):
+        seen = queries if gap is None else queries + (own.mean(dim=0) + gap - mean)
+        moved.append(method.fit(seen, own).transform(query[None], own))
     return torch.cat([pair[0] for pair in moved]), torch.stack([pair[1] for pair in moved])
 
 
@@ -91,6 +107,72 @@ def choice_survival(
         found = _costs(queries32, noisy.add_(single), scoring).argmin(dim=1)
         counts += torch.stack([found == first, found == right])
     return counts[0] / draws, counts[1] / draws
+
+
+def choice_curve(
+    start: Sides,
+    end: Sides,
+    answers: Any,
+    alphas: Sequence[float],
+    variances: Sequence[float],
+    scoring: str = "euclidean",
+    *,
+    draws: int = 200,
+    seed: Seed = 0,
+) -> pd.DataFrame:
+    """Mean robustness and accuracy along the straight line from `start` to `end`.
+
+    Both are queries (n, d) with options (n, k, d); `alpha` is 0 at `start` and 1 at `end`.
+    Columns: `alpha`, `variance` (total), `robustness`, `accuracy` (noise-free), `noisy_accuracy`.
+    """
+    right = torch.as_tensor(answers, device=start[0].device)
+    points = []
+    for alpha in alphas:
+        line = torch.lerp(start[0], end[0], alpha), torch.lerp(start[1], end[1], alpha)
+        clean = _share(_costs(*line, scoring).argmin(dim=1) == right)
+        for variance in variances:
+            noise = GaussianNoise(variance)
+            kept, hit = choice_survival(*line, right, noise, scoring, draws=draws, seed=seed)
+            point = {"alpha": float(alpha), "variance": variance, "robustness": _share(kept)}
+            points.append({**point, "accuracy": clean, "noisy_accuracy": _share(hit)})
+    return pd.DataFrame(points)
+
+
+def compare_choices(
+    sides: Mapping[str, Sides],
+    answers: Any,
+    variances: Sequence[float],
+    scorings: Sequence[str] = SCORINGS,
+    *,
+    draws: int = 200,
+    seed: Seed = 0,
+) -> pd.DataFrame:
+    """A row for each named pair of queries (n, d) and options (n, k, d), and each scoring.
+
+    Columns: `method`, `scoring`, `accuracy`, `agreement` (share of questions answered as the
+    first of `sides` does by Euclidean distance), ``robustness@v`` and ``accuracy@v`` at each total
+    variance v.
+    """
+    first = next(iter(sides.values()))
+    right = torch.as_tensor(answers, device=first[0].device)
+    before = _costs(*first, "euclidean").argmin(dim=1)
+    table = []
+    for name, moved in sides.items():
+        for scoring in scorings:
+            found = _costs(*moved, scoring).argmin(dim=1)
+            row: dict[str, Any] = {"method": name, "scoring": scoring}
+            row["accuracy"], row["agreement"] = _share(found == right), _share(found == before)
+            for variance in variances:
+                noise = GaussianNoise(variance)
+                kept, hit = choice_survival(*moved, right, noise, scoring, draws=draws, seed=seed)
+                row[f"robustness@{variance:g}"] = _share(kept)
+                row[f"accuracy@{variance:g}"] = _share(hit)
+            table.append(row)
+    return pd.DataFrame(table)
+
+
+def _share(values: Tensor) -> float:
+    return float(values.double().mean())
 
 
 def _costs(queries: Tensor, options: Tensor, scoring: str) -> Tensor:
