@@ -5,58 +5,87 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import sys
 from types import ModuleType
 from typing import Any
 
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 
-# Rooms of the house in the order of the data's flow: (title, module, one sentence).
-ROOMS = (
-    ("Embeddings", "gaputils.embeddings", "What every other room takes and gives."),
-    ("Datasets", "gaputils.datasets", "From pictures and captions to items that can be embedded."),
-    ("Models", "gaputils.models", "open_clip models, loaded and checked."),
-    ("Embedding", "gaputils.embed", "From a model and a data set to embeddings."),
-    ("Training", "gaputils.training", "The recipe of the small model that ships with the package."),
-    ("Geometry", "gaputils.geometry", "The gap and its measures."),
-    ("Statistics", "gaputils.statistics", "The same measures over a stream."),
-    ("Closing", "gaputils.closing", "Ways to close the gap after training."),
-    ("Noise", "gaputils.noise", "What is done to a gallery."),
-    ("Robustness", "gaputils.robustness", "What noise does to each query's nearest neighbour."),
-    ("Tasks", "gaputils.tasks", "From embeddings to predictions and accuracy."),
-    ("Theory", "gaputils.theory", "Loss, gradient and training dynamics in closed form."),
-    ("Vector index", "gaputils.index", "Closing inside a vector store."),
-    ("Sweep", "gaputils.sweep", "Pages run over a grid of parameters."),
-    ("Figures", "gaputils.plots", "Seaborn figures of tidy data."),
-    ("Explorers", "gaputils.widgets", "Figures with controls, on the page and live."),
-    ("Pages", "gaputils.pages", "What the book's pages need besides the science."),
-)
+# Rooms of the house in the order of the data's flow; others follow by name.
+ROOMS = {
+    "gaputils.embeddings": "Embeddings",
+    "gaputils.datasets": "Data sets",
+    "gaputils.templates": "Templates",
+    "gaputils.models": "Models",
+    "gaputils.embed": "Embedding",
+    "gaputils.training": "Training",
+    "gaputils.trajectory": "Training, recorded",
+    "gaputils.geometry": "Geometry",
+    "gaputils.statistics": "Statistics of streams",
+    "gaputils.closing": "Closing",
+    "gaputils.noise": "Noise",
+    "gaputils.robustness": "Robustness",
+    "gaputils.curves": "Robustness curves",
+    "gaputils.tasks": "Tasks",
+    "gaputils.theory": "Theory",
+    "gaputils.sweep": "Sweeps",
+    "gaputils.plots": "Figures",
+    "gaputils.widgets": "Explorers",
+    "gaputils.pages": "Pages",
+}
+
+
+# What scikit-learn's base class adds to each estimator.
+INHERITED = "set_fit_request, set_transform_request, set_inverse_transform_request"
+
+
+def members(module: ModuleType) -> list[str]:
+    """The public names of a module: its `__all__`, or what it (or its package) defines."""
+    if hasattr(module, "__all__"):
+        return list(module.__all__)
+
+    def own(thing: object) -> bool:
+        home = getattr(thing, "__module__", "")
+        inside = hasattr(module, "__path__") and home.startswith(module.__name__ + ".")
+        return home == module.__name__ or inside
+
+    return [n for n, thing in vars(module).items() if n[0] != "_" and own(thing)]
 
 
 def public_names() -> dict[str, list[str]]:
-    """Public names by the module in which they are documented."""
+    """Public names by the module in which they are documented, each object once."""
     package = importlib.import_module("gaputils")
-    found: dict[str, list[str]] = {module: [] for _, module, _ in ROOMS}
+    found: dict[str, list[str]] = {module: [] for module in ROOMS}
+    seen: set[int] = set()
+    modules = []
     for name in package.__all__:
         thing = getattr(package, name)
-        if isinstance(thing, ModuleType):
-            members = getattr(thing, "__all__", None) or [
-                n
-                for n, v in vars(thing).items()
-                if not n.startswith("_") and getattr(v, "__module__", "") == thing.__name__
-            ]
-            found.setdefault(thing.__name__, []).extend(
-                f"{thing.__name__}.{m}"
-                for m in members
-                if not isinstance(getattr(thing, m), ModuleType)
-            )
-        else:
-            home = getattr(thing, "__module__", "gaputils")
-            room = max((m for m in found if home.startswith(m)), key=len, default=home)
-            found.setdefault(room, []).append(f"gaputils.{name}")
-    return {room: list(dict.fromkeys(names)) for room, names in found.items()}
+        if isinstance(thing, ModuleType) and not callable(thing):
+            modules.append(thing)
+            continue
+        home = getattr(thing, "__module__", None) or "gaputils"
+        parent = next((m for m in found if home == m or home.startswith(m + ".")), home)
+        found.setdefault(parent, []).append(f"gaputils.{name}")
+        seen.add(id(thing))
+    for module in modules:
+        for name in members(module):
+            thing = getattr(module, name)
+            if id(thing) not in seen and not isinstance(thing, ModuleType):
+                found.setdefault(module.__name__, []).append(f"{module.__name__}.{name}")
+                seen.add(id(thing))
+    return {module: names for module, names in found.items() if names}
+
+
+def heading(module: str) -> list[str]:
+    """A room's title and the first sentence of its module's docstring."""
+    title = ROOMS.get(module, module.rpartition(".")[2].replace("_", " ").capitalize())
+    told = (importlib.import_module(module).__doc__ or "").strip().partition("\n\n")[0]
+    lines = [gentle(line) for line in told.splitlines()] if module != "gaputils" else []
+    return [title, "=" * len(title), "", *lines, ""]
 
 
 def resolve(path: str) -> object:
@@ -77,10 +106,21 @@ def entry(path: str) -> list[str]:
     """The reST lines that document one name."""
     thing = resolve(path)
     if inspect.isclass(thing):
-        return [f".. autoclass:: {path}", "   :members:", ""]
-    if callable(thing):
+        return [f".. autoclass:: {path}", "   :members:", f"   :exclude-members: {INHERITED}", ""]
+    if callable(thing) or isinstance(thing, ModuleType):
         return [f".. autofunction:: {path}", ""]
-    return [f".. autodata:: {path}", "   :no-value:", ""]
+    told = [f"   {gentle(line)}" for line in data_docstring(path.rpartition(".")[2], thing)]
+    return [f".. py:data:: {path}", f"   :type: {type(thing).__name__}", "", *told, ""]
+
+
+def data_docstring(name: str, thing: object) -> list[str]:
+    """The lines written under a constant where it is defined."""
+    for key, module in list(sys.modules.items()):
+        if key.startswith("gaputils.") and vars(module).get(name) is thing:
+            docs = ModuleAnalyzer.for_module(key).find_attr_docs()
+            if ("", name) in docs:
+                return docs["", name]
+    return []
 
 
 class Reference(SphinxDirective):
@@ -88,13 +128,9 @@ class Reference(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return the sections."""
-        told = {module: (title, sentence) for title, module, sentence in ROOMS}
         lines: list[str] = []
         for module, names in public_names().items():
-            if not names:
-                continue
-            title, sentence = told.get(module, (module, ""))
-            lines += [title, "=" * len(title), "", sentence, ""]
+            lines += heading(module)
             for name in names:
                 lines += entry(name)
         holder = nodes.section()
@@ -118,7 +154,11 @@ def gentle(line: str) -> str:
     for kept in KEPT.finditer(line):
         parts.append(escape(line[last : kept.start()]))
         text = kept.group()
-        parts.append(f":math:`{text[1:-1]}`" if text.startswith("$") else text)
+        if text.startswith("$"):
+            text = f":math:`{text[1:-1]}`"
+        elif text.startswith("``"):
+            text = f"``{text[2:-2].strip()}``"
+        parts.append(text)
         last = kept.end()
     return "".join([*parts, escape(line[last:])])
 
