@@ -213,3 +213,20 @@ def test_the_recipe_repeats_the_recorded_start(tmp_path):
 def test_bad_settings_are_named(options, name):
     with pytest.raises(ValueError, match=rf"^{name}:"):
         TrainingSettings(**options)
+
+
+def test_the_model_card_states_the_recorded_numbers():
+    frame = trajectory.recorded()
+    ends = frame[frame["step"] == frame.groupby(["setting", "seed"])["step"].transform("max")]
+    card = (_history.DATA / "MODEL_CARD.md").read_text()
+    labels = {
+        "fixed at 100": "the recipe: scale fixed at 100",
+        "learned from 14": "scale learned from 14",
+        "fixed at 14": "scale fixed at 14",
+        "annealed": "scale fixed at 100, annealed",
+    }
+    for setting, rows in ends.groupby("setting"):
+        line = next(line for line in card.splitlines() if line.startswith(f"| {labels[setting]} |"))
+        for name, digits in (("gap_norm", 2), ("top1", 2), ("top1_held_out", 3)):
+            low, mean, high = (getattr(rows[name], how)() for how in ("min", "mean", "max"))
+            assert f"{mean:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})" in line
