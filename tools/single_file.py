@@ -1,0 +1,155 @@
+"""Put the whole built book into one HTML file that needs nothing else, and into a PDF.
+
+    python tools/single_file.py _build/html _build/modality-gap.html [--pdf FILE]
+
+The articles of all pages follow each other in the order of the table of contents; links between
+pages become links inside the file, pictures and styles become part of it, and formulas are set by
+MathJax's SVG output, which needs no fonts. The PDF is printed from it by Chromium.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import mimetypes
+import posixpath
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import unquote
+
+import yaml
+from bs4 import BeautifulSoup, Tag
+
+ROOT = Path(__file__).resolve().parent.parent
+MATHJAX = ROOT / "node_modules" / "mathjax" / "es5" / "tex-svg-full.js"
+LEFT_OUT = ".headerlink, .toggle-button, .copybtn, script, #jb-print-docs-body"
+LOOK = """
+body { display: block; height: auto; overflow: visible; }
+main { max-width: 50rem; margin: 0 auto; padding: 1rem; display: block; }
+article { padding-block: 2rem; border-bottom: 1px solid #ccc; }
+nav ol { columns: 2; }
+.admonition-title::after, .sd-summary-icon { display: none !important; }
+@media print { article { break-before: page; border: 0; } nav { break-before: page; } }
+"""
+
+
+def contents(toc: Path) -> list[str]:
+    """All pages in reading order, without their suffix."""
+    told = yaml.safe_load(toc.read_text(encoding="utf-8"))
+    parts = told.get("parts", [told])
+    return [told["root"], *(c["file"] for part in parts for c in part.get("chapters", []))]
+
+
+def data_uri(path: Path) -> str:
+    """A file as a `data:` address."""
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def style(path: Path) -> str:
+    """A style sheet without the files it names: the book's text needs none of them."""
+    text = re.sub(r"@font-face\s*\{[^}]*\}", "", path.read_text(encoding="utf-8"))
+    return re.sub(r"""url\((?!["']?data:)[^)]+\)""", 'url("data:,")', text)
+
+
+def anchor(page: str, name: str = "") -> str:
+    """The name inside the file of a page, or of a place on it."""
+    return page.replace("/", "-") + (f"--{name}" if name else "")
+
+
+def target(page: str, href: str, pages: set[str]) -> str:
+    """Where a link of `page` leads once all pages are one; outside addresses stay."""
+    path, _, fragment = href.partition("#")
+    if re.match(r"[a-z]+:", href):
+        return href
+    other = posixpath.normpath(posixpath.join(posixpath.dirname(page), path)) if path else page
+    other = other.removesuffix(".html")
+    if other in pages:
+        return "#" + anchor(other, unquote(fragment))
+    return f"https://gaputils.github.io/modality-gap/{other}.html"
+
+
+def article(site: Path, page: str, pages: set[str]) -> Tag:
+    """One page's article, its names and addresses made unique."""
+    soup = BeautifulSoup((site / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
+    found = soup.select_one("article")
+    assert found is not None, page
+    for element in found.select(LEFT_OUT):
+        element.decompose()
+    for element in found.find_all(True):
+        for name in ("id", "for", "aria-labelledby"):
+            if element.get(name):
+                element[name] = anchor(page, str(element[name]))
+        if element.name == "a" and element.get("href"):
+            element["href"] = target(page, str(element["href"]), pages)
+        source = str(element.get("src", ""))
+        if element.name == "img" and source and not source.startswith("data:"):
+            element["src"] = data_uri((site / f"{page}.html").parent / source)
+    found["id"] = anchor(page)
+    return found
+
+
+def head(site: Path, page: str) -> str:
+    """Styles and formulas' settings of a built page, inside the file."""
+    path = site / f"{page}.html"
+    soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    sheets = [str(x["href"]).partition("?")[0] for x in soup.select('link[rel="stylesheet"]')]
+    styles = "".join(style(path.parent / sheet) for sheet in dict.fromkeys(sheets))
+    settings = next((s.string for s in soup.select("script") if "window.MathJax" in s.text), "")
+    settings = re.sub(r'"loader": ?\{[^{}]*\},? ?', "", settings or "")
+    formulas = MATHJAX.read_text(encoding="utf-8").replace("</script", "<\\/script")
+    return f"<style>{styles}{LOOK}</style><script>{settings}</script><script>{formulas}</script>"
+
+
+def assemble(site: Path, toc: Path) -> str:
+    """The file's text."""
+    pages = [p for p in contents(toc) if (site / f"{p}.html").is_file()]
+    articles = [article(site, page, set(pages)) for page in pages]
+    titles = [a.find("h1") for a in articles]
+    listed = "".join(
+        f'<li><a href="#{anchor(page)}">{title.get_text() if title else page}</a></li>'
+        for page, title in zip(pages, titles, strict=True)
+    )
+    settings = head(site, next((p for p in pages if "exact" in p or "proofs" in p), pages[0]))
+    body = "".join(map(str, articles))
+    return (
+        '<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>The Modality Gap</title>{settings}</head>"
+        f'<body><main><nav aria-label="Contents"><ol>{listed}</ol></nav>{body}</main></body></html>'
+    )
+
+
+def print_pdf(page: Path, out: Path) -> None:
+    """Print the file to A4 with Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        opened = browser.new_page()
+        opened.goto(page.resolve().as_uri(), wait_until="load", timeout=120_000)
+        opened.evaluate("window.MathJax?.startup?.promise")
+        margin = {"top": "18mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
+        opened.pdf(path=out, format="A4", margin=margin, outline=True, tagged=True)
+        browser.close()
+
+
+def main() -> None:
+    """Write the file, and the PDF if asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("site", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--toc", type=Path, default=ROOT / "_toc.yml")
+    parser.add_argument("--pdf", type=Path)
+    asked = parser.parse_args()
+    asked.out.write_text(assemble(asked.site, asked.toc), encoding="utf-8")
+    print(f"{asked.out}: {asked.out.stat().st_size / 1e6:.1f} MB")
+    if asked.pdf:
+        print_pdf(asked.out, asked.pdf)
+        print(f"{asked.pdf}: {asked.pdf.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
