@@ -102,9 +102,9 @@ def template_dots(frame: pd.DataFrame, value: str, ax: Axes, legend: bool = True
         hue="kind",
         palette=palette,
         dodge=True,
-        jitter=0.12,
-        size=3.5,
-        alpha=0.75,
+        jitter=False,
+        size=4,
+        alpha=0.5,
         legend=legend,
         ax=ax,
     )
