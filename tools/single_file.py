@@ -49,7 +49,7 @@ def data_uri(path: Path) -> str:
 
 def style(path: Path) -> str:
     """A style sheet without the files it names: the book's text needs none of them."""
-    text = re.sub(r"@font-face\s*\{[^}]*\}", "", path.read_text(encoding="utf-8"))
+    text = re.sub(r"@font-face\s*\{[^}]*\}|@import [^;]+;", "", path.read_text(encoding="utf-8"))
     return re.sub(r"""url\((?!["']?data:)[^)]+\)""", 'url("data:,")', text)
 
 
