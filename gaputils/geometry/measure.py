@@ -71,6 +71,8 @@ def measure_gap(
     """
     if not isinstance(embeddings, Embeddings):
         raise TypeError(f"embeddings: expected Embeddings, got {type(embeddings).__name__}")
+    if embeddings.queries.device.type == "mps":
+        embeddings = embeddings.to("cpu")
     names = _selected(embeddings, measures)
     rows = _checks.integer("max_rows", max_rows, low=3)
     tau = _checks.number("tau", tau, low=0, strict=True)

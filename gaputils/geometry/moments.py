@@ -80,11 +80,12 @@ def gap_vector(queries: Any, gallery: Any) -> Tensor:
     """The global gap vector (d,): mean of `queries` (n, d) minus mean of `gallery` (m, d).
 
     Liang et al. (2022), section 2; Chowers et al. (2026), Eq. 4, with the gallery as X. The
-    means are taken in float64, the result has the embeddings' dtype and device.
+    means are taken in float64 where the device has it; the result is as the embeddings are.
     Raises `TypeError` or `ValueError` if a side is no finite matrix or the dimensions differ.
     """
     first, second = _checks.as_pair(queries, gallery)
-    return (first.double().mean(0) - second.double().mean(0)).to(first.dtype)
+    wide = first.dtype if first.device.type == "mps" else torch.float64
+    return (first.mean(0, dtype=wide) - second.mean(0, dtype=wide)).to(first.dtype)
 
 
 def effective_rank(embeddings: Any) -> float:
