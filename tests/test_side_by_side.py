@@ -220,9 +220,9 @@ def test_choice_survival_is_the_robustness_of_each_question(scoring):
     for i in range(0, 40, 7):
         one = e.queries[i : i + 1], options[i]
         expected = gu.robustness(*one, noise, scoring=scoring)
-        assert float(kept[i]) == pytest.approx(float(expected[0]), abs=5e-6)
+        assert float(kept[i]) == pytest.approx(float(expected[0]), abs=1e-4)
         wanted = gu.accuracy_under_noise(*one, answers[i : i + 1], noise, scoring=scoring)
-        assert float(hit[i]) == pytest.approx(float(wanted[0]), abs=5e-6)
+        assert float(hit[i]) == pytest.approx(float(wanted[0]), abs=1e-4)
 
 
 def test_choice_survival_by_cosine_agrees_with_its_own_draws():
