@@ -17,7 +17,7 @@ book: $(READY) vendor check-notebooks
 	test -s _build/html/index.html
 
 test: $(READY) vendor lint types check-notebooks
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

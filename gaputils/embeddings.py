@@ -17,6 +17,7 @@ from torch import Tensor
 from gaputils._checks import as_pair, as_targets
 
 _FORMAT = "gaputils-embeddings/1"
+_KEY = "gaputils"
 
 
 @dataclass
@@ -102,14 +103,18 @@ class Embeddings:
 
 
 def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write `tensors` to `path` in one step: a reader sees the old file or the new one."""
+    """Write `tensors` to `path` in one step: a reader sees the old file or the new one.
+
+    The metadata go under one key, since the format's own order of keys is random and the same
+    content shall give the same bytes.
+    """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path: the folder {path.parent} does not exist")
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     os.close(handle)
     part = Path(name)
     try:
-        save_file(tensors, part, metadata)
+        save_file(tensors, part, {_KEY: json.dumps(metadata, sort_keys=True)})
         part.chmod(0o666 & ~_umask())
         with part.open("rb") as file:
             os.fsync(file.fileno())
@@ -127,9 +132,16 @@ def read_safetensors(
         raise FileNotFoundError(f"path: there is no file {path}")
     try:
         with safe_open(path, framework="pt", device=str(device)) as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = dict(file.metadata() or {})
     except SafetensorError as error:
         raise ValueError(f"path: {path} is not a whole safetensors file ({error})") from error
+    if _KEY in metadata:
+        try:
+            metadata |= json.loads(metadata.pop(_KEY))
+        except (json.JSONDecodeError, TypeError) as error:
+            raise ValueError(f"path: the metadata of {path} are not JSON: {error}") from error
+    return tensors, metadata
 
 
 def _umask() -> int:
