@@ -67,8 +67,11 @@ def as_pair(
 
 def as_targets(name: str, value: Any, rows: int, items: int, device: torch.device) -> Tensor:
     """`value` as (rows,) gallery indices, each in [0, items)."""
-    targets = torch.as_tensor(value, device=device)
-    if targets.is_floating_point() or targets.dtype == torch.bool:
+    try:
+        targets = torch.as_tensor(value, device=device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{name}: expected integers, got {type(value).__name__}") from error
+    if targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
         raise TypeError(f"{name}: expected integers, got dtype {targets.dtype}")
     if tuple(targets.shape) != (rows,):
         raise ValueError(f"{name}: expected shape ({rows},), got {tuple(targets.shape)}")

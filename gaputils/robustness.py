@@ -69,8 +69,8 @@ def accuracy_under_noise(
 
     As `robustness`, with `targets` (n,) in the place of the noise-free nearest items.
     """
-    queries, gallery, wanted = _checked(queries, gallery, noise, method, scoring, targets)
-    assert wanted is not None
+    queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
+    wanted = as_targets("targets", targets, len(queries), len(gallery), queries.device)
     if method == "monte-carlo":
         return _simulated(queries, gallery, noise, [wanted], scoring, draws, seed)[0].per_query
     assert isinstance(noise, GaussianNoise)

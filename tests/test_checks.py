@@ -184,6 +184,21 @@ ARGUMENTS: list[tuple[Callable[..., Any], type[Exception], str]] = [
         "targets: expected integers, got dtype",
     ),
     (
+        lambda q, g: gu.accuracy_under_noise(q, g, None, NOISE),
+        TypeError,
+        "targets: expected integers, got NoneType",
+    ),
+    (
+        lambda q, g: gu.accuracy_under_noise(q, g, ["a"] * 6, NOISE),
+        TypeError,
+        "targets: expected integers, got list",
+    ),
+    (
+        lambda q, g: gu.accuracy_under_noise(q, g, np.ones(6) * 1j, NOISE),
+        TypeError,
+        "targets: expected integers, got dtype torch.complex128",
+    ),
+    (
         lambda q, g: gu.accuracy_under_noise(q, g, [True] * 6, NOISE),
         TypeError,
         "targets: expected integers, got dtype torch.bool",
