@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,11 +13,12 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from gaputils import _checks
-from gaputils.closing.mean_shift import MeanShift
-from gaputils.closing.subspace import check_n_components, count_components, project
 from gaputils.geometry.moments import Moments, moment_measures
 
-_ROWS = 4096
+if TYPE_CHECKING:
+    from gaputils.closing.mean_shift import MeanShift
+
+_ROWS = 2048
 _COLUMNS = 128
 _DOUBLE_ROWS = 65_536
 
@@ -33,7 +34,7 @@ class GapStatistics(Metric):
 
     Sums are centred and merged by the pairwise formulas of Chan, Golub and LeVeque (1983), in
     float64. Products of float32 rows are formed in float64 for the first 65,536 rows of a side and
-    in float32 afterwards, in blocks of 4,096 rows added up in float64, where their rounding errors
+    in float32 afterwards, in blocks of 2,048 rows added up in float64, where their rounding errors
     average out.
 
     Raises `ValueError` or `TypeError` naming the argument for a wrong dimension or values that are
@@ -144,6 +145,9 @@ def fit_mean_shift(
     `n_components` and `alpha` as there; the states of all processes are merged first. Raises
     `ValueError` if a side has no rows and for `n_components="auto"`, which needs the rows.
     """
+    from gaputils.closing.mean_shift import MeanShift
+    from gaputils.closing.subspace import check_n_components, count_components, project
+
     if isinstance(n_components, str):
         raise ValueError(f"n_components: {n_components!r} needs the rows, not their statistics")
     with statistics.sync_context():
