@@ -45,31 +45,34 @@ def published_closing(
     sizes = tuple(m for m in items if m <= len(known[first].gallery))
 
     @lru_cache(maxsize=64)
-    def curve(model: str, m: int, variance: float, components: str) -> pd.DataFrame:
+    def fitted(model: str, m: int, components: str) -> tuple[Tensor, Tensor, MeanShift]:
         queries, gallery = _sides(known[model], m)
         shift = MeanShift(n_components=None if components == "all" else float(components))
+        return queries, gallery, shift.fit(queries, gallery)
+
+    @lru_cache(maxsize=64)
+    def curve(model: str, m: int, variance: float, components: str) -> pd.DataFrame:
+        queries, gallery, shift = fitted(model, m, components)
         return robustness_curve(queries, gallery, shift, _GRID, GaussianNoise(variance))
 
     @lru_cache(maxsize=64)
     def rivals(model: str, m: int, variance: float) -> dict[str, float]:
-        queries, gallery = _sides(known[model], m)
-        found = {}
-        for name, closing in (
-            ("projection", HullProjection()),
-            ("scaled", HullProjection(radius=2)),
-        ):
-            moved = closing.fit(queries, gallery).transform(queries, gallery)
-            found[name] = float(robustness(*moved, GaussianNoise(variance)).mean())
-        return found
+        queries, gallery, _ = fitted(model, m, "all")
+        ways = {"projection": HullProjection(), "scaled": HullProjection(radius=2)}
+        sides = {name: way.fit_transform(queries, gallery) for name, way in ways.items()}
+        noise = GaussianNoise(variance)
+        return {name: float(robustness(*pair, noise).mean()) for name, pair in sides.items()}
 
     def show(
         alpha: float, variance: float, m: int, model: str = first, components: str = "all"
     ) -> tuple[Any, str]:
-        queries, gallery = _sides(known[model], m)
-        shift = MeanShift(n_components=None if components == "all" else float(components))
-        moved = shift.set_params(alpha=alpha).fit(queries, gallery).transform(queries, gallery)[1]
-        now = float(robustness(queries, moved, GaussianNoise(variance)).mean())
+        queries, gallery, shift = fitted(model, m, components)
+        moved = gallery + alpha * shift.shift_.to(gallery)
         along = curve(model, m, variance, components)
+        if alpha in _GRID:
+            now = float(along["robustness"].iloc[_GRID.index(alpha)])
+        else:
+            now = float(robustness(queries, moved, GaussianNoise(variance)).mean())
         return _draw(queries, gallery, moved, (alpha, now), along, rivals(model, m, variance))
 
     return explorer(
