@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from torch import Tensor
 from gaputils._checks import integer
 from gaputils.theory._inputs import as_paired_points, as_setting
 from gaputils.theory.measures import training_measures
+
+_WORTH_THREADS = 2**17
 
 
 @dataclass(frozen=True)
@@ -88,11 +91,12 @@ def simulate(
         advance = _stepper(state, rate, 1 / unit if sphere else None)
         saved = torch.empty(len(kept), *points.shape, dtype=x0.dtype, device=x0.device)
         done = 0
-        for position, step in enumerate(kept):
-            for _ in range(step - done):
-                advance()
-            done = step
-            torch.mul(state.mT, unit, out=saved[position])
+        with _few_threads(len(state[0]) * n * n):
+            for position, step in enumerate(kept):
+                for _ in range(step - done):
+                    advance()
+                done = step
+                torch.mul(state.mT, unit, out=saved[position])
     if not bool(torch.isfinite(saved[-1]).all()):
         raise ValueError(f"lr: the descent diverged within {steps} steps, choose a smaller one")
     x, y = saved.reshape(len(kept), 2, *batch, n, d).unbind(1)
@@ -109,6 +113,18 @@ def recorded_steps(steps: int, record: int | Sequence[int]) -> tuple[int, ...]:
         if chosen and max(chosen) > steps:
             raise ValueError(f"record: expected steps up to {steps}, got {max(chosen)}")
     return tuple(sorted({0, steps, *chosen}))
+
+
+@contextmanager
+def _few_threads(elements: int) -> Iterator[None]:
+    """One thread for steps so short that threads would mostly wait for each other."""
+    before = torch.get_num_threads()
+    if elements < _WORTH_THREADS:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _stepper(state: Tensor, rate: Tensor, radius: Tensor | None) -> Callable[[], None]:

@@ -100,3 +100,19 @@ def test_shift_orthogonal_to_the_gallery_keeps_every_neighbour(
     changes = after - before
     torch.testing.assert_close(changes, changes[:, :1].expand_as(changes), rtol=0, atol=1e-10)
     assert torch.equal(before.argmin(1), after.argmin(1))
+
+
+def test_more_noise_on_the_nearest_item_turns_the_sign() -> None:
+    """Where the assumption of one noise strength is needed."""
+    generator = torch.Generator().manual_seed(0)
+    draws, dim = 20_000, 40
+    noise = torch.randn(2, draws, dim, generator=generator, dtype=torch.float64)
+    noise[0] *= 0.5
+    noise[1] *= 0.3
+    kept = []
+    for height in (0.0, 30.0):
+        away = torch.zeros(2, 1, dim, dtype=torch.float64)
+        away[:, 0, 0], away[1, 0, 1] = height, 0.2
+        nearest, rival = (away + noise).square().sum(-1)
+        kept.append((nearest < rival).double().mean().item())
+    assert kept[0] < 0.1 < 0.3 < kept[1]
