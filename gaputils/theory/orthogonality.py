@@ -26,7 +26,8 @@ def flat_gallery(
 
     Gallery items point into random directions orthogonal to the last one, with norms uniform in
     [1 - `norms`, 1 + `norms`]; each query is a gallery item, disturbed by a Gaussian of `blur` /
-    sqrt(d) a coordinate, and lies `gap` away along the last direction. In float64. Raises `ValueError` naming the argument that is out of range.
+    sqrt(d) a coordinate, and lies `gap` away along the last direction. In float64. Raises
+    `ValueError` naming the argument that is out of range.
     """
     n, m, d = integer("n", n, low=1), integer("m", m, low=2), integer("d", d, low=2)
     generator = as_generator(seed)
