@@ -66,6 +66,7 @@ def test_temperature_panels_have_a_dot_for_each_seed() -> None:
     figure = plots.by_temperature(frame, {"gap": "gap norm"})
     (ax,) = figure.axes
     assert ax.get_title() == "gap norm"
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["14", "100"]
     heights = [y for c in ax.collections for _, y in c.get_offsets()]
     assert sorted(heights) == [0.1, 0.2, 0.8, 1]
     figure.canvas.draw()

@@ -66,6 +66,8 @@ def by_temperature(frame: pd.DataFrame, names: dict[str, str]) -> Figure:
 
     `frame` has a column `logit_scale` and the columns of `names`.
     """
+    frame = frame.sort_values("logit_scale")
+    frame = frame.assign(logit_scale=frame["logit_scale"].map("{:g}".format))
     figure, axes = plt.subplots(1, len(names), figsize=(WIDTH, 2.9), squeeze=False)
     for ax, (column, label) in zip(axes.flat, names.items(), strict=True):
         sns.stripplot(
