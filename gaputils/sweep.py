@@ -212,6 +212,7 @@ def execute(run: Run, folder: Path, fingerprint: str) -> dict[str, Any]:
                 cwd=str(run.page.parent),
                 progress_bar=False,
                 log_output=False,
+                extra_arguments=["--IPKernelApp.log_level=50"],
             )
         except (PapermillException, OSError, RuntimeError, ValueError) as reason:
             error = _last_line(str(reason)) or type(reason).__name__
