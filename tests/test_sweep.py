@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from gaputils import sweep
 from gaputils._sweep_results import write_gallery
 from gaputils.cli import app
-from gaputils.sweep import plan, run_sweep
+from gaputils.sweep import load_results, one_row_a_run, plan, run_sweep
 
 ROOT = Path(__file__).parent.parent
 
@@ -175,3 +175,24 @@ def test_dry_run_only_lists(grid, tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert [line.split("-")[1] for line in result.output.splitlines()] == ["a=1", "a=2"]
     assert not (tmp_path / "o").exists()
+
+
+def test_the_stored_sweep_has_what_the_page_draws() -> None:
+    runs = one_row_a_run(load_results())
+    counts = runs["kind"].value_counts()
+    assert counts["published"] == counts["published, random"] == 3
+    assert counts["trained for this page"] == 9
+    assert counts["training history"] >= 4
+    trained = runs[runs["kind"] == "trained for this page"]
+    assert set(zip(trained["logit_scale"], trained["seed"], strict=True)) == {
+        (scale, seed) for scale in (100, 30, 14) for seed in (0, 1, 2)
+    }
+    clip = runs[runs["name"] == "liang2022-clip-coco"].iloc[0]
+    assert clip["one_gap_norm"] == pytest.approx(0.851, abs=5e-4)
+    assert clip["one_queries_recall_at_1"] == pytest.approx(0.552)
+    assert clip["one_robustness_hull_projection_euclidean"] == pytest.approx(0.785, abs=0.003)
+
+
+def test_results_that_are_not_there_say_how_to_make_them(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"a sweep writes results\.parquet"):
+        load_results(tmp_path / "none.parquet")
