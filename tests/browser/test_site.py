@@ -37,6 +37,16 @@ NOT_SET = """() => [...document.querySelectorAll('article .math')]
   .concat([...document.querySelectorAll('mjx-merror, [data-mml-node="merror"]')])
   .map(e => e.textContent)"""
 
+# TeX outside of formulas and code: a formula that was broken by its surroundings.
+STRAY_TEX = r"""() => {
+  const walker = document.createTreeWalker(document.querySelector('article') || document.body, 4);
+  const found = [];
+  for (let node = walker.nextNode(); node; node = walker.nextNode())
+    if (/\\(frac|sum|lVert|mathbb|tau|log|varepsilon|cdot|le|ge)\b/.test(node.data)
+        && !node.parentElement.closest('pre, code, script, style, mjx-container, .math'))
+      found.push(node.data.slice(0, 80));
+  return found;
+}"""
 BARE_IMAGES = """all => all.filter(i => !i.alt.trim()).map(i => i.src.slice(-60))"""
 VISIBLE = """all => all.map((e, i) => [e, i]).filter(([e]) => e.offsetParent).map(([, i]) => i)"""
 
@@ -51,6 +61,7 @@ def test_nothing_sticks_out_sideways(seen: Any) -> None:
 
 def test_all_formulas_are_set(seen: Any) -> None:
     assert seen.page.evaluate(NOT_SET) == []
+    assert seen.page.evaluate(STRAY_TEX) == []
 
 
 def test_weight(seen: Any) -> None:
