@@ -30,6 +30,8 @@ REPAIRS = (
     ),
     # A list of references has list items.
     (r'role="doc-biblioentry"', 'role="listitem"'),
+    # A corner of a table that heads nothing is no heading.
+    (r'<th class="blank([^"]*)" ?>&nbsp;</th>', r'<td class="blank\1"></td>'),
     (r"<th></th>", '<th><span class="visually-hidden">row</span></th>'),
 )
 
