@@ -10,7 +10,7 @@ SIBLINGS := $(NOTEBOOKS:.md=.ipynb)
 export PYTHONWARNINGS ?= default
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: book test lint types check-notebooks notebooks vendor bench nightly reproduce singlehtml clean
+.PHONY: book test lint types check-notebooks notebooks vendor bench nightly singlehtml clean
 
 book: $(READY) vendor check-notebooks
 	$(BIN)/jupyter-book build . --all -n -W --keep-going
@@ -47,6 +47,10 @@ bench: $(READY)
 
 nightly: $(READY)
 	$(BIN)/pytest --nightly
+
+# The whole book as one file, and printed; after `make book`.
+singlehtml: $(READY)
+	$(BIN)/python tools/single_file.py _build/html _build/modality-gap.html --pdf _build/modality-gap.pdf
 
 clean:
 	rm -rf _build
