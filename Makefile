@@ -7,7 +7,6 @@ READY := $(VENV)/.ready
 NOTEBOOKS := $(wildcard notebooks/*.md)
 SIBLINGS := $(NOTEBOOKS:.md=.ipynb)
 
-export PYTHONWARNINGS ?= default
 export TOKENIZERS_PARALLELISM := false
 
 .PHONY: book test lint types check-notebooks notebooks vendor bench nightly singlehtml clean
