@@ -166,6 +166,26 @@ def accuracy_curve(
     return pd.DataFrame(rows)
 
 
+def summarize_curve(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Accuracy at alpha 0 and 1 and the best alpha, for each combination of the columns `by`.
+
+    `frame` as of `accuracy_curve` with the further columns; of equally good alphas the one
+    nearest to 0 is named.
+    """
+    rows = {}
+    for key, part in frame.groupby(list(by), sort=False):
+        found = part.set_index("alpha")["accuracy"]
+        best = found.index[found == found.max()].to_numpy()
+        rows[key] = {
+            "α = 0": float(found.loc[0.0]),
+            "α = 1": float(found.loc[1.0]),
+            "best α": float(best[abs(best).argmin()]),
+        }
+    table = pd.DataFrame(rows).T
+    table.index.names = list(by)
+    return table
+
+
 def _share(values: Tensor) -> float:
     return float(values.double().mean())
 

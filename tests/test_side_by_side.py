@@ -148,6 +148,14 @@ def test_an_accuracy_curve_starts_at_the_original_and_ends_without_a_gap():
     assert row(frame, alpha=1.0, scoring="cosine")["gap"] < 1e-12
 
 
+def test_of_equally_good_alphas_the_one_nearest_to_the_original_is_named():
+    frame = pd.DataFrame(
+        {"alpha": [-1.0, -0.5, 0.0, 0.5, 1.0], "accuracy": [0.9, 0.9, 0.8, 0.7, 0.6], "task": "a"}
+    )
+    table = side_by_side.summarize_curve(frame, ["task"])
+    assert table.loc["a"].to_dict() == {"α = 0": 0.8, "α = 1": 0.6, "best α": -0.5}
+
+
 def test_every_standard_method_keeps_or_changes_rankings_as_it_says():
     e = task()
     for name, method in methods.standard_methods().items():
