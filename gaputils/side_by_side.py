@@ -181,9 +181,8 @@ def summarize_curve(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
             "α = 1": float(found.loc[1.0]),
             "best α": float(best[abs(best).argmin()]),
         }
-    table = pd.DataFrame(rows).T
-    table.index.names = list(by)
-    return table
+    keys = pd.DataFrame(list(rows), columns=list(by))
+    return pd.concat([keys, pd.DataFrame(list(rows.values()))], axis=1).set_index(list(by))
 
 
 def _share(values: Tensor) -> float:
