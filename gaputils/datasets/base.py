@@ -39,6 +39,10 @@ class ClassificationDataset:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __repr__(self) -> str:
+        sizes = f"images={len(self)}, classes={len(self.class_names)}"
+        return f"ClassificationDataset({self.name!r}, split={self.split!r}, {sizes})"
+
 
 @dataclass(frozen=True)
 class CaptionDataset:
@@ -56,6 +60,10 @@ class CaptionDataset:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def __repr__(self) -> str:
+        sizes = f"images={len(self)}, captions={len(self.captions)}"
+        return f"CaptionDataset({self.name!r}, split={self.split!r}, {sizes})"
 
 
 Dataset = ClassificationDataset | CaptionDataset
