@@ -1,0 +1,141 @@
+"""CIFAR-10 and CIFAR-100 (Krizhevsky 2009) in the files that torchvision downloads."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from gaputils._checks import choice
+from gaputils.datasets._errors import DataUnavailable
+from gaputils.datasets._sources import Root, data_folder, missing
+from gaputils.datasets.base import ClassificationDataset, TensorImages
+
+
+def cifar10(
+    split: str = "test", *, root: Root = None, download: bool = False
+) -> ClassificationDataset:
+    """CIFAR-10: 10,000 test or 50,000 train images of 32 pixels in 10 classes.
+
+    `root` holds the folder ``cifar-10-batches-py``, or is it. With `download` torchvision fetches
+    what is missing. `info["as_published"]` says whether every file has the published checksum.
+    Raises `DataUnavailable` if files are missing and `ValueError` if one is damaged.
+    """
+    from torchvision.datasets import CIFAR10
+
+    return _cifar("cifar10", CIFAR10, "labels", split, root, download)
+
+
+def cifar100(
+    split: str = "test", *, root: Root = None, download: bool = False
+) -> ClassificationDataset:
+    """CIFAR-100: as `cifar10`, in 100 classes; the folder is ``cifar-100-python``."""
+    from torchvision.datasets import CIFAR100
+
+    return _cifar("cifar100", CIFAR100, "fine_labels", split, root, download)
+
+
+def _cifar(
+    name: str, source: Any, key: str, split: str, root: Root, download: bool
+) -> ClassificationDataset:
+    choice("split", split, ("train", "test"))
+    above = data_folder(root, "cifar")
+    if download:
+        _fetch(name, source, above)
+    folder = above if above.name == source.base_folder else above / source.base_folder
+    wanted = source.train_list if split == "train" else source.test_list
+    files = [(folder / file, md5) for file, md5 in wanted]
+    meta = (folder / source.meta["filename"], source.meta["md5"])
+    for path, _ in (*files, meta):
+        if not path.is_file():
+            raise missing(name, path, f"{source.url} (or pass download=True)")
+    class_names = _read(meta[0], source.meta["key"])[source.meta["key"]]
+    pixels, labels = [], []
+    for path, _ in files:
+        batch = _read(path, "data", key)
+        rows, some = batch["data"], batch[key]
+        if not isinstance(rows, np.ndarray) or rows.dtype != np.uint8 or rows.ndim != 2:
+            raise ValueError(f"{path}: expected 'data' as a matrix of bytes")
+        if rows.shape[1] != 3 * 32 * 32 or len(some) != len(rows):
+            raise ValueError(
+                f"{path}: expected rows of 3072 bytes with one label each, got {rows.shape} "
+                f"with {len(some)} labels"
+            )
+        if not all(0 <= label < len(class_names) for label in some):
+            raise ValueError(f"{path}: a label is none of the {len(class_names)} classes")
+        pixels.append(torch.from_numpy(np.ascontiguousarray(rows)).view(-1, 3, 32, 32))
+        labels.extend(some)
+    return ClassificationDataset(
+        name,
+        TensorImages(torch.cat(pixels)),
+        [label.replace("_", " ") for label in class_names],
+        torch.tensor(labels),
+        split=split,
+        info={"as_published": all(_md5(path) == md5 for path, md5 in (*files, meta))},
+    )
+
+
+def _fetch(name: str, source: Any, above: Path) -> None:
+    place = above.parent if above.name == source.base_folder else above
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        source(root=str(place), download=True)
+    except (OSError, RuntimeError) as error:
+        raise DataUnavailable(
+            f"{name}: fetching {source.url} into {place} failed: {error}. Download it elsewhere, "
+            f"unpack it there and pass root={str(place)!r}."
+        ) from error
+
+
+def _md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+_RECONSTRUCT = np.zeros(1).__reduce__()[0]
+_FROM_BUFFER = cast(Any, np.zeros(1).__reduce_ex__(5))[0]
+_HARMLESS: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "dtype"): np.dtype,
+    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy.core.numeric", "_frombuffer"): _FROM_BUFFER,
+    ("numpy._core.numeric", "_frombuffer"): _FROM_BUFFER,
+}
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Reads CIFAR's files, which are pickles, without running anything that they ask for.
+
+    Plain containers, strings, numbers and NumPy arrays of numbers: all else is refused.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("_codecs", "encode"):
+            return _latin1
+        if (module, name) not in _HARMLESS:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return _HARMLESS[module, name]
+
+
+def _latin1(text: str, encoding: str = "latin1") -> bytes:
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"it asks for the encoding {encoding}")
+    return text.encode("latin1")
+
+
+def _read(path: Path, *keys: str) -> dict[str, Any]:
+    """The dictionary in `path`, which must have the `keys`."""
+    try:
+        with path.open("rb") as file:
+            content = _ArraysOnly(file, encoding="latin1").load()
+    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError) as error:
+        raise ValueError(f"{path} is not a whole CIFAR file: {error}") from error
+    if isinstance(content, dict):
+        content = {k.decode("latin1") if isinstance(k, bytes) else k: v for k, v in content.items()}
+    if not isinstance(content, dict) or not set(keys) <= set(content):
+        raise ValueError(f"{path} is not a CIFAR file: expected a dictionary with {list(keys)}")
+    return content
