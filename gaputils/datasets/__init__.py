@@ -10,6 +10,7 @@ from gaputils.datasets._errors import DataUnavailable as DataUnavailable
 from gaputils.datasets.base import CaptionDataset as CaptionDataset
 from gaputils.datasets.base import ClassificationDataset as ClassificationDataset
 from gaputils.datasets.base import Dataset as Dataset
+from gaputils.datasets.choices import ChoiceDataset as ChoiceDataset
 from gaputils.datasets.published import published as published
 from gaputils.datasets.published import published_names as published_names
 from gaputils.datasets.published import published_where_available as published_where_available
@@ -17,6 +18,14 @@ from gaputils.datasets.published import published_where_available as published_w
 BUILDERS: dict[str, str] = {
     "openmoji": "gaputils.datasets.openmoji:openmoji",
     "emoji10": "gaputils.datasets.openmoji:emoji10",
+    "cifar10": "gaputils.datasets.cifar:cifar10",
+    "cifar100": "gaputils.datasets.cifar:cifar100",
+    "imagenet": "gaputils.datasets.imagenet:imagenet",
+    "coco": "gaputils.datasets.coco:coco",
+    "flickr30k": "gaputils.datasets.flickr:flickr30k",
+    "aokvqa": "gaputils.datasets.aokvqa:aokvqa",
+    "imagefolder": "gaputils.datasets.imagefolder:imagefolder",
+    "webdataset": "gaputils.datasets.webdataset:webdataset",
 }
 
 
@@ -27,13 +36,14 @@ def names() -> list[str]:
 
 def load(
     name: str, root: str | Path | None = None, split: str | None = None, **options: Any
-) -> Dataset:
+) -> Any:
     """The data set `name`.
 
     `root` is the folder its files lie in (or are put in), for data sets that have files; `split`
     and `options` are the data set's own, see its module. Raises `ValueError` for a name, a split
-    or an option it does not know and `FileNotFoundError`, naming the file and its source, if
-    data is wanted that is not there.
+    or an option it does not know and `DataUnavailable`, naming the file and its source, if data
+    is wanted that is not there. What comes back is a `ClassificationDataset`, a `CaptionDataset`
+    or a `ChoiceDataset`.
     """
     if name not in BUILDERS:
         raise ValueError(f"name: expected one of {', '.join(names())}, got {name!r}")
@@ -44,7 +54,7 @@ def load(
     if split is not None:
         options["split"] = split
     try:
-        result: Dataset = build(**options)
+        result = build(**options)
     except TypeError as error:
         if "unexpected keyword" not in str(error):
             raise

@@ -1,0 +1,80 @@
+"""Columns and images of the Hugging Face hub's parquet files."""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gaputils.datasets._sources import decode
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+def open_parquet(path: Path) -> Any:
+    """A `pyarrow.parquet.ParquetFile`; a clear error without pyarrow or for another file."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as parquet
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"reading {path} needs pyarrow: pip install gaputils[data]"
+        ) from error
+    try:
+        return parquet.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ValueError(f"{path} is not a whole .parquet file: {error}") from error
+
+
+def read_columns(paths: Sequence[Path], wanted: Sequence[str]) -> dict[str, list[Any]]:
+    """Those of the `wanted` columns that there are, over all files in order."""
+    columns: dict[str, list[Any]] = {}
+    for path in paths:
+        file = open_parquet(path)
+        names = [name for name in wanted if name in file.schema_arrow.names]
+        table = file.read(columns=names)
+        if columns and list(columns) != names:
+            raise ValueError(f"{path} has the columns {names}, {paths[0]} has {list(columns)}")
+        for name in names:
+            columns.setdefault(name, []).extend(table.column(name).to_pylist())
+    return columns
+
+
+class ParquetImages:
+    """Images kept as bytes in a column, read a row group at a time."""
+
+    def __init__(self, paths: Sequence[Path], column: str) -> None:
+        self.column = column
+        self.groups: list[tuple[Path, int]] = []
+        counts: list[int] = []
+        for path in paths:
+            file = open_parquet(path)
+            if column not in file.schema_arrow.names:
+                raise ValueError(f"{path} has no column {column!r}: {file.schema_arrow.names}")
+            for group in range(file.num_row_groups):
+                self.groups.append((path, group))
+                counts.append(file.metadata.row_group(group).num_rows)
+        self.starts = [0, *accumulate(counts)]
+        self._held: tuple[int, list[Any]] = (-1, [])
+
+    def __len__(self) -> int:
+        return self.starts[-1]
+
+    def __getitem__(self, index: int) -> Image.Image:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"there are {len(self)} images, got index {index}")
+        index %= len(self)
+        group = bisect_right(self.starts, index) - 1
+        path, number = self.groups[group]
+        if self._held[0] != group:
+            table = open_parquet(path).read_row_group(number, columns=[self.column])
+            self._held = (group, table.column(self.column).to_pylist())
+        cell = self._held[1][index - self.starts[group]]
+        content = cell.get("bytes") if isinstance(cell, dict) else cell
+        if not isinstance(content, bytes):
+            raise ValueError(f"{path}: row {index} has no bytes in the column {self.column!r}")
+        return decode(io.BytesIO(content), f"image {index} of {path}")

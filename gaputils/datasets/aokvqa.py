@@ -1,0 +1,84 @@
+"""A-OKVQA (Schwenk et al. 2022): questions about COCO's images, four answers each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gaputils._checks import choice
+from gaputils.datasets._karpathy import read_json
+from gaputils.datasets._parquet import ParquetImages, read_columns
+from gaputils.datasets._sources import ImageFiles, Root, data_folder, first_existing, missing
+from gaputils.datasets.base import Images
+from gaputils.datasets.choices import ChoiceDataset
+
+_FIELDS = ("question", "choices", "correct_choice_idx")
+_SOURCE = "https://allenai.org/project/a-okvqa (aokvqa_v1p0.tar.gz)"
+_HUB = "HuggingFaceM4/A-OKVQA on the Hugging Face hub"
+
+
+def aokvqa(split: str = "val", *, root: Root = None, images: Root = None) -> ChoiceDataset:
+    """A-OKVQA's multiple-choice questions; `split` is train, val or test (without answers).
+
+    Either the authors' files: ``aokvqa_v1p0_val.json`` in `root` and COCO's images of 2017 in
+    ``val2017`` below `images`, `root` or its folders ``coco`` and ``images``. Or the Hugging Face
+    hub's, images and all: ``validation-*.parquet`` in `root` or in ``data`` below it, which needs
+    pyarrow. Raises `DataUnavailable` if files are missing and `ValueError` if one is damaged.
+    """
+    choice("split", split, ("train", "val", "test"))
+    folder = data_folder(root, "aokvqa")
+    file = folder / f"aokvqa_v1p0_{split}.json"
+    if file.is_file():
+        return _from_json(file, folder, split, None if images is None else Path(images))
+    stem = "validation" if split == "val" else split
+    parts = sorted([*folder.glob(f"{stem}-*.parquet"), *folder.glob(f"data/{stem}-*.parquet")])
+    if not parts:
+        wanted = f"{file} or {folder / 'data' / f'{stem}-*.parquet'}"
+        raise missing("aokvqa", wanted, f"{_SOURCE} or, with images, {_HUB}")
+    columns = read_columns(parts, (*_FIELDS, "question_id"))
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return _dataset(str(parts[0].parent), rows, ParquetImages(parts, "image"), split)
+
+
+def _from_json(file: Path, folder: Path, split: str, images: Path | None) -> ChoiceDataset:
+    rows = read_json(file)
+    year = f"{split}2017"
+    above = [folder, folder / "coco", folder / "images"] if images is None else [images]
+    place = first_existing(path / year for path in above)
+    if place is None:
+        wanted = " or ".join(str(path / year) for path in above)
+        raise missing("aokvqa", wanted, "https://cocodataset.org/#download")
+    try:
+        paths = [place / f"{int(row['image_id']):012d}.jpg" for row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{file}: not in A-OKVQA's format ({error!r})") from error
+    return _dataset(str(file), rows, ImageFiles(paths), split)
+
+
+def _dataset(
+    where: str, rows: Sequence[Mapping[str, Any]], images: Images, split: str
+) -> ChoiceDataset:
+    questions, options, answers = [], [], []
+    for place, row in enumerate(rows):
+        question, some = row.get("question"), row.get("choices")
+        if not isinstance(question, str) or not isinstance(some, list) or len(some) < 2:
+            raise ValueError(f"{where}: row {place} has no question with choices")
+        if len(some) != len(rows[0]["choices"]):
+            raise ValueError(f"{where}: row {place} has {len(some)} choices, the first another")
+        answer = row.get("correct_choice_idx")
+        if answer is None and split != "test":
+            raise ValueError(f"{where}: row {place} has no correct_choice_idx")
+        if answer is not None and not 0 <= int(answer) < len(some):
+            raise ValueError(f"{where}: row {place}: correct_choice_idx is {answer}")
+        questions.append(question)
+        options.append([str(text) for text in some])
+        answers.append(answer)
+    if not questions:
+        raise ValueError(f"{where}: there are no questions")
+    info = {"question_ids": [str(row.get("question_id", "")) for row in rows]}
+    known = [int(answer) for answer in answers if answer is not None]
+    right = torch.tensor(known) if len(known) == len(answers) else None
+    return ChoiceDataset("aokvqa", images, questions, options, right, split, info)

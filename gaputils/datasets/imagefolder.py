@@ -1,0 +1,138 @@
+"""Any folder of images: with captions beside them, or with a folder for each class."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gaputils.datasets._parquet import read_columns
+from gaputils.datasets._sources import (
+    IMAGE_SUFFIXES,
+    ImageFiles,
+    Root,
+    data_folder,
+    inside,
+    missing,
+    with_captions,
+)
+from gaputils.datasets.base import CaptionDataset, ClassificationDataset
+
+_METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+_CAPTIONS = ("text", "caption", "captions", "texts", "description", "prompt")
+
+
+def imagefolder(
+    split: str = "",
+    *,
+    root: Root = None,
+    caption: str | None = None,
+    captions_per_image: int | None = None,
+    name: str = "imagefolder",
+) -> CaptionDataset | ClassificationDataset:
+    """A folder of images in the Hugging Face layout, below `root` and `split` if one is given.
+
+    With captions: a ``metadata.csv``, ``.jsonl`` or ``.parquet``, in this folder or below it, has a
+    column ``file_name``, relative to the file, and one with the caption or a list of captions:
+    `caption`, or left out the first of text, caption, captions, … that is there. A file named
+    several times has several captions. Or every ``x.jpg`` has its captions in ``x.txt``, one a
+    line. Without either, the folders right below are classes. The order is that of the metadata,
+    or of the paths. Raises `DataUnavailable` without images and `ValueError` for metadata that do
+    not fit.
+    """
+    folder = data_folder(root, "imagefolder") / split
+    if not folder.is_dir():
+        raise missing(name, f"a folder {folder} with images")
+    files = sorted(path for path in folder.rglob("metadata.*") if path.name in _METADATA)
+    if files:
+        texts: dict[Path, list[str]] = {}
+        for file in files:
+            for path, some in _entries(file, caption):
+                texts.setdefault(path, []).extend(some)
+        return with_captions(
+            name, ImageFiles(texts), list(texts.values()), split, {}, captions_per_image
+        )
+    if caption is not None:
+        raise ValueError(f"caption: {folder} has no metadata file, got {caption!r}")
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    if not paths:
+        raise missing(name, f"images in {folder}")
+    beside = [path.with_suffix(".txt") for path in paths]
+    if any(path.is_file() for path in beside):
+        return _beside(name, paths, beside, split, captions_per_image)
+    if captions_per_image is not None:
+        raise ValueError(f"captions_per_image: {folder} has no captions")
+    return _classes(name, folder, paths, split)
+
+
+def _entries(file: Path, caption: str | None) -> list[tuple[Path, list[str]]]:
+    rows = _rows(file, _CAPTIONS if caption is None else (caption,))
+    if not rows:
+        raise ValueError(f"{file}: there are no rows")
+    names = list(rows[0])
+    column = caption or next((one for one in _CAPTIONS if one in names), None)
+    if "file_name" not in names or column not in names:
+        wanted = f"{caption!r}" if caption else f"one of {', '.join(_CAPTIONS)}"
+        raise ValueError(f"{file}: expected the columns 'file_name' and {wanted}, got {names}")
+    found = []
+    for number, row in enumerate(rows):
+        value = row.get(column)
+        some: list[Any] = value if isinstance(value, list) else [value]
+        if not all(isinstance(text, str) for text in some):
+            raise ValueError(f"{file}: row {number}: expected a text or a list of them in {column}")
+        found.append((inside(file.parent, row.get("file_name"), f"{file}: row {number}"), some))
+    return found
+
+
+def _rows(file: Path, wanted: Sequence[str]) -> list[Mapping[str, Any]]:
+    if file.suffix == ".parquet":
+        columns = read_columns([file], ("file_name", *wanted))
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    with file.open(newline="", encoding="utf-8") as lines:
+        if file.suffix == ".csv":
+            return [*csv.DictReader(lines)]
+        rows: list[Mapping[str, Any]] = []
+        for number, line in enumerate(lines):
+            try:
+                row = json.loads(line) if line.strip() else {}
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{file}: line {number + 1} is not JSON: {error}") from error
+            if not isinstance(row, dict):
+                raise ValueError(f"{file}: line {number + 1} is no JSON object")
+            rows += [row] if row else []
+        return rows
+
+
+def _beside(
+    name: str, paths: list[Path], texts: list[Path], split: str, captions_per_image: int | None
+) -> CaptionDataset:
+    lacking = [path for path, text in zip(paths, texts, strict=True) if not text.is_file()]
+    if lacking:
+        raise ValueError(f"{name}: {len(lacking)} images have no .txt beside them, as {lacking[0]}")
+    captions = [
+        [line for line in text.read_text(encoding="utf-8").splitlines() if line.strip()]
+        for text in texts
+    ]
+    return with_captions(name, ImageFiles(paths), captions, split, {}, captions_per_image)
+
+
+def _classes(name: str, folder: Path, paths: list[Path], split: str) -> ClassificationDataset:
+    labels = [path.relative_to(folder).parts[0] for path in paths]
+    loose = [path for path in paths if path.parent == folder]
+    if loose:
+        raise ValueError(
+            f"{name}: {loose[0]} has neither a caption (metadata.csv, metadata.jsonl or "
+            f"{loose[0].stem}.txt) nor a class (a folder below {folder})"
+        )
+    classes = sorted(set(labels))
+    return ClassificationDataset(
+        name,
+        ImageFiles(paths),
+        [one.replace("_", " ") for one in classes],
+        torch.tensor([classes.index(label) for label in labels]),
+        split=split,
+    )
