@@ -99,6 +99,7 @@ def test_scaling_about_the_circumcentre_keeps_rankings(
     centre = method.center_.numpy()
     distances = np.linalg.norm(gallery - centre, axis=1)
     np.testing.assert_allclose(distances, method.circumradius_, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(moved[1], gallery - centre if center else gallery, atol=1e-12)
     np.testing.assert_allclose(onto_hull(centre[None], gallery)[0], centre, atol=1e-8)
     if radius != "auto":
         lengths = np.linalg.norm(moved[0].numpy() - (0 if center else centre), axis=1)
@@ -399,3 +400,10 @@ def test_another_dimension_is_refused() -> None:
     queries, gallery = sides()
     with pytest.raises(ValueError, match="queries: expected dimension 10 as fitted, got 9"):
         gu.MeanShift().fit(queries, gallery).transform(queries[:, :9], gallery[:, :9])
+
+
+def test_auto_radius_is_at_most_ten_circumradii() -> None:
+    gallery = np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]])
+    queries = np.array([[0.3, 1.0, 0.2], [-2.0, 0.0, 0.5]])
+    moved, _ = gu.HullProjection(radius="auto").fit_transform(queries, gallery)
+    np.testing.assert_allclose(moved.numpy(), [[10.0, 0.0, 0.0], [-10.0, 0.0, 0.0]], atol=1e-12)
