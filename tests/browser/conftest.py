@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 SITE = Path(os.environ.get("GAPUTILS_SITE", ROOT / "_build" / "html"))
 PREFIX = "/modality-gap/"
+_PATIENCE_MS = 240_000  # other tests may keep both cores busy
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 # The 404 page is asked for under a name that does not exist, as a reader would.
 SHOWN_AS = {"404.html": "no/such/page.html"}
@@ -168,6 +169,7 @@ def seen(request: pytest.FixtureRequest, browser: Browser, server: str) -> Itera
     context.add_init_script(
         f"localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}')"
     )
+    context.set_default_timeout(_PATIENCE_MS)
     visit = Visit(context.new_page(), address, width, theme)
     target = server + SHOWN_AS.get(address, address)
     listen(visit, server, target)
