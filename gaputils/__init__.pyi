@@ -26,7 +26,6 @@ from .closing import Procrustes as Procrustes
 from .closing import ReAlign as ReAlign
 from .closing import Standardizing as Standardizing
 from .closing import Whitening as Whitening
-from .scorecard import compare_closings as compare_closings
 from .curves import robustness_curve as robustness_curve
 from .embed import embed as embed
 from .embed import embed_classes as embed_classes
@@ -49,6 +48,7 @@ from .robustness import accuracy_under_noise as accuracy_under_noise
 from .robustness import certified_radius as certified_radius
 from .robustness import estimate as estimate
 from .robustness import robustness as robustness
+from .scorecard import compare_closings as compare_closings
 from .statistics import GapStatistics as GapStatistics
 from .statistics import fit_mean_shift as fit_mean_shift
 from .tasks import multiple_choice as multiple_choice
