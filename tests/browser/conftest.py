@@ -25,6 +25,7 @@ _PATIENCE_MS = 240_000  # other tests may keep both cores busy
 WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
 # The 404 page is asked for under a name that does not exist, as a reader would.
 SHOWN_AS = {"404.html": "no/such/page.html"}
+REDIRECT = 'http-equiv="Refresh"'  # the front door sends the reader on to the first page
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 FLAGS = (
     "--no-sandbox",
@@ -68,13 +69,18 @@ class Handler(SimpleHTTPRequestHandler):
 def pages() -> list[str]:
     """Every page of the built site; empty when nothing is built."""
     found = sorted(p.relative_to(SITE).as_posix() for p in SITE.rglob("*.html"))
-    return [p for p in found if not p.startswith(("_static/", "_sources/"))]
+    found = [p for p in found if not p.startswith(("_static/", "_sources/"))]
+    return [p for p in found if REDIRECT not in (SITE / p).read_text(encoding="utf-8")[:2000]]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each test of an open page runs for every page, width and theme; a page opens once for all."""
+    """Each test of an open page runs for every page, both widths and both themes, and nightly for
+    every pair of them; a page opens once for all its tests."""
     if "seen" in metafunc.fixturenames:
-        every = [(a, w, t) for a in pages() for w in WIDTHS for t in ("light", "dark")]
+        views = [("desktop", "light"), ("phone", "dark")]
+        if metafunc.config.getoption("--nightly"):
+            views += [("desktop", "dark"), ("phone", "light")]
+        every = [(a, w, t) for a in pages() for w, t in views]
         names = [f"{a.removesuffix('.html')}-{w}-{t}" for a, w, t in every]
         nothing = [pytest.param(("", "", ""), marks=pytest.mark.skip("no built site"))]
         metafunc.parametrize(

@@ -69,6 +69,7 @@ def test_weight(seen: Any) -> None:
     assert 0 < seen.weight <= (EXPLORER if explorer else ORDINARY)
 
 
+@pytest.mark.nightly
 def test_first_text_is_there_within_a_second(seen: Any) -> None:
     if seen.address == "index.html":
         pytest.skip("only leads on to the first page")
