@@ -31,6 +31,9 @@ from .embed import embed as embed
 from .embed import embed_classes as embed_classes
 from .embeddings import Embeddings as Embeddings
 from .files import read_pair as read_pair
+from .folders import folder_statistics as folder_statistics
+from .folders import iter_shards as iter_shards
+from .folders import load_folder as load_folder
 from .geometry import describe_measures as describe_measures
 from .geometry import gap_vector as gap_vector
 from .geometry import measure_gap as measure_gap
@@ -49,6 +52,7 @@ from .robustness import certified_radius as certified_radius
 from .robustness import estimate as estimate
 from .robustness import robustness as robustness
 from .scorecard import compare_closings as compare_closings
+from .shards import embed_to_folder as embed_to_folder
 from .statistics import GapStatistics as GapStatistics
 from .statistics import fit_mean_shift as fit_mean_shift
 from .tasks import multiple_choice as multiple_choice
