@@ -74,7 +74,7 @@ def digest(tensors: dict[str, Tensor]) -> str:
     for name in sorted(tensors):
         value = tensors[name].detach().cpu().contiguous()
         total.update(f"{name} {value.dtype} {tuple(value.shape)};".encode())
-        total.update(memoryview(value.reshape(-1).view(torch.uint8).numpy()))
+        total.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return total.hexdigest()
 
 
