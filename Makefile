@@ -16,7 +16,7 @@ book: $(READY) vendor check-notebooks
 	test -s _build/html/index.html
 
 test: $(READY) vendor lint types check-notebooks
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/benchmarks
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -45,7 +45,7 @@ bench: $(READY)
 	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only --benchmark-json=_build/benchmarks.json
 
 nightly: $(READY)
-	$(BIN)/pytest --nightly
+	OMP_NUM_THREADS=1 $(BIN)/pytest --nightly
 
 # The whole book as one file, and printed; after `make book`.
 singlehtml: $(READY)

@@ -12,6 +12,8 @@ from gaputils._checks import integer, number
 
 Array = npt.NDArray[np.float64]
 
+_TINY = 1e-200
+
 
 def survival(distances: Any, variance: float, dim: int, item: int | None = None) -> float:
     """P(one query keeps its nearest neighbour) when every gallery item gets Gaussian noise.
@@ -60,7 +62,8 @@ def _noncentralities(distances: Any, variance: float, item: int | None) -> tuple
     chosen = int(squared.argmin()) if item is None else integer("item", item, low=0)
     if chosen >= len(squared):
         raise ValueError(f"item: expected an index below {len(squared)}, got {item}")
-    return squared / number("variance", variance, low=0, strict=True), chosen
+    noncentral = squared / number("variance", variance, low=0, strict=True)
+    return np.where(noncentral < _TINY, 0.0, noncentral), chosen  # SciPy's density gives nan there
 
 
 def _nodes(noncentral: Array, dim: int, count: int = 160) -> tuple[Array, Array]:

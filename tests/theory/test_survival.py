@@ -48,6 +48,10 @@ def test_probabilities_of_all_items_sum_to_one(
     assert total == pytest.approx(1, abs=1e-7)
 
 
+def test_subnormal_distances_count_as_zero() -> None:
+    assert gu.theory.survival([0.0, 2e-309], 0.01, 2) == pytest.approx(0.5, abs=1e-7)
+
+
 @pytest.mark.parametrize("dim", [1, 2, 16, 300])
 def test_slope_is_the_difference_quotient(dim: int) -> None:
     squared, h = np.array([0.4, 0.5, 0.9, 1.4]), 1e-4
