@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
 BESIDE = ROOT.parent / "shared" / "embeddings"
@@ -13,6 +14,15 @@ BESIDE = ROOT.parent / "shared" / "embeddings"
 # Matplotlib opens no window, the model hub is never asked.
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+# The short run draws the same examples every time; the nightly one looks for new ones.
+settings.register_profile("short", derandomize=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how hypothesis draws."""
+    settings.load_profile("default" if config.getoption("--nightly") else "short")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
