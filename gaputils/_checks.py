@@ -131,3 +131,8 @@ def as_generator(seed: Seed, device: torch.device | str = "cpu") -> torch.Genera
     else:
         generator.manual_seed(integer("seed", seed, low=0))
     return generator
+
+
+def work(value: Tensor) -> Tensor:
+    """`value` in double precision where the device has it."""
+    return value if value.device.type == "mps" else value.double()

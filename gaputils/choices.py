@@ -10,9 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_generator, as_matrix, as_targets, integer
+from gaputils._checks import Seed, as_generator, as_matrix, as_targets, integer, work
 from gaputils.closing.base import Closing
-from gaputils.closing.subspace import work
 from gaputils.noise import GaussianNoise
 from gaputils.robustness import ExactWins
 from gaputils.scoring import SCORINGS, check_scoring, cost

@@ -10,9 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_pair, as_targets, choice, number
+from gaputils._checks import Seed, as_pair, as_targets, choice, number, work
 from gaputils.closing.base import Closing
-from gaputils.closing.subspace import work
 from gaputils.noise import GaussianNoise, Noise
 from gaputils.robustness import METHODS, ExactWins, check_exact, estimate
 from gaputils.scoring import check_scoring, nearest

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gaputils import closing as ways
+from gaputils._checks import work
 from gaputils.closing.base import Closing
-from gaputils.closing.subspace import principal_components, project, work
+from gaputils.closing.subspace import principal_components, project
 from gaputils.embeddings import Embeddings
 
 Methods = Mapping[str, Closing | None]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gaputils import _exact
 from gaputils._callable import make_module_callable
-from gaputils._checks import Seed, as_pair, as_targets, choice, integer, number
+from gaputils._checks import Seed, as_pair, as_targets, choice, integer, number, work
 from gaputils._monte_carlo import Estimate, simulate
 from gaputils.noise import GaussianNoise, Noise
 from gaputils.scoring import check_scoring, cost, nearest
@@ -107,7 +107,7 @@ def certified_radius(queries: Any, gallery: Any) -> Tensor:
     step = max(1, 2**23 // len(gallery))
     radii = []
     for rows in queries.split(step):
-        squared = cost(_work(rows), _work(gallery), "euclidean").clamp_min(0)
+        squared = cost(work(rows), work(gallery), "euclidean").clamp_min(0)
         near = squared.topk(2, dim=1, largest=False, sorted=True).values.sqrt()
         radii.append((near[:, 1] - near[:, 0]) / math.sqrt(2))
     return torch.cat(radii).to(queries.dtype)
@@ -268,9 +268,9 @@ def _exact_wins(
     number("tolerance", tolerance, low=0, high=1, strict=True)
     step = max(1, 2**22 // len(gallery))
     parts = []
-    wide = _work(gallery)
+    wide = work(gallery)
     for start in range(0, len(queries), step):
-        rows = _work(queries[start : start + step])
+        rows = work(queries[start : start + step])
         costs = cost(rows, wide, scoring)
         part = costs.argmin(dim=1) if winner is None else winner[start : start + step]
         norms = torch.linalg.vector_norm(rows, dim=1)
@@ -304,10 +304,6 @@ def _checked(
     if targets is not None:
         targets = as_targets("targets", targets, len(queries), len(gallery), queries.device)
     return queries, gallery, targets
-
-
-def _work(value: Tensor) -> Tensor:
-    return value if value.device.type == "mps" else value.double()
 
 
 make_module_callable(__name__, robustness)

@@ -10,9 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed
+from gaputils._checks import Seed, work
 from gaputils.closing.base import Closing
-from gaputils.closing.subspace import work
 from gaputils.embeddings import Embeddings
 from gaputils.methods import Methods, close, known_targets, spread
 from gaputils.noise import GaussianNoise, Noise, equivalent_gaussian

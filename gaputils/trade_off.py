@@ -10,9 +10,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_pair, integer
+from gaputils._checks import Seed, as_pair, integer, work
 from gaputils.closing import Closing, HullProjection, MeanShift
-from gaputils.closing.subspace import agreement, principal_components, project, work
+from gaputils.closing.subspace import agreement, principal_components, project
 from gaputils.noise import GaussianNoise, Noise
 from gaputils.robustness import accuracy_under_noise, estimate, robustness
 from gaputils.scoring import nearest

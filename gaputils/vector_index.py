@@ -10,9 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._checks import as_pair, choice, integer
+from gaputils._checks import as_pair, choice, integer, work
 from gaputils.closing import HullProjection, MeanShift
-from gaputils.closing.subspace import work
 from gaputils.scoring import cost
 
 METRICS = ("l2", "inner-product")

@@ -6,9 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gaputils._checks import integer, number
+from gaputils._checks import integer, number, work
 from gaputils.closing.base import Closing
-from gaputils.closing.subspace import work
 
 
 class DimensionAblation(Closing):

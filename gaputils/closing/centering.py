@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from gaputils._checks import work
 from gaputils.closing.base import Closing
-from gaputils.closing.subspace import work
 
 
 class Centering(Closing):

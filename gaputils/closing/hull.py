@@ -5,14 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gaputils._checks import number
+from gaputils._checks import number, work
 from gaputils.closing.base import Closing
 from gaputils.closing.subspace import (
     check_n_components,
     count_components,
     principal_components,
     project,
-    work,
 )
 from gaputils.scoring import cost
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from gaputils._checks import number
+from gaputils._checks import number, work
 from gaputils.closing.base import Closing
 from gaputils.closing.subspace import (
     agreement,
@@ -14,7 +14,6 @@ from gaputils.closing.subspace import (
     count_components,
     principal_components,
     project,
-    work,
 )
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from gaputils._checks import choice, number
+from gaputils._checks import choice, number, work
 from gaputils.closing.base import Closing
-from gaputils.closing.subspace import work
 
 _SHARES = {"gallery": (0.0, 1.0), "queries": (-1.0, 0.0), "both": (-0.5, 0.5)}
 

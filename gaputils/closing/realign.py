@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gaputils._checks import work
 from gaputils.closing.base import Closing
-from gaputils.closing.subspace import work
 
 
 class ReAlign(Closing):

@@ -6,9 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gaputils._checks import choice
+from gaputils._checks import choice, work
 from gaputils.closing.base import Closing
-from gaputils.closing.subspace import work
 
 SCALES = ("row", "coordinate")
 

@@ -7,13 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gaputils._checks import integer, number
+from gaputils._checks import integer, number, work
 from gaputils.scoring import nearest
-
-
-def work(value: Tensor) -> Tensor:
-    """`value` in double precision where the device has it."""
-    return value if value.device.type == "mps" else value.double()
 
 
 def principal_components(gallery: Tensor) -> tuple[Tensor, Tensor]:

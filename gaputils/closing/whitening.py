@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gaputils._checks import number
+from gaputils._checks import number, work
 from gaputils.closing.base import Closing
-from gaputils.closing.subspace import work
 
 
 class Whitening(Closing):
