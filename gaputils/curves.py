@@ -116,15 +116,17 @@ class _Products:
 
     def cost(self, alpha: float, scoring: str) -> tuple[Tensor, Tensor]:
         """Costs (rows, m) at `alpha`, as `scoring.cost`, and the queries' norms (rows,)."""
-        rest = 1 - alpha
-        product = rest * rest * self.first + alpha * alpha * self.last + rest * alpha * self.cross
+        rest, sign = 1 - alpha, -2 if scoring == "euclidean" else -1
+        costs = self.first * (sign * rest * rest)
+        costs.add_(self.last, alpha=sign * alpha * alpha)
+        costs.add_(self.cross, alpha=sign * rest * alpha)
         query = torch.lerp(self.own, self.moved, alpha).square().sum(dim=1)
         if scoring == "inner-product":
-            return -product, query.sqrt()
+            return costs, query.sqrt()
         item = torch.lerp(self.base, self.end, alpha).square().sum(dim=1)
         if scoring == "cosine":
-            return -product / item.sqrt(), query.sqrt()
-        return query[:, None] + item - 2 * product, query.sqrt()
+            return costs.div_(item.sqrt()), query.sqrt()
+        return costs.add_(item).add_(query[:, None]), query.sqrt()
 
 
 def _exact(
