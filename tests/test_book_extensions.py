@@ -53,6 +53,13 @@ def test_the_reference_names_everything_public(extension: Any) -> None:
             assert id(thing) in objects or f"gaputils.{name}" in listed or inside, name
 
 
+def test_every_module_of_the_reference_has_a_room(extension: Any) -> None:
+    api = extension("book_api")
+    assert list(api.rooms()) == list(api.ROOMS)
+    placed = [module for modules in api.ROOMS.values() for module in modules]
+    assert len(placed) == len(set(placed))
+
+
 def test_a_description_is_one_readable_sentence_or_two(extension: Any) -> None:
     shorten = extension("book_head").shorten
     assert shorten("Short  and\nplain.") == "Short and plain."

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import re
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,29 +16,29 @@ from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 
-# Rooms of the house in the order of the data's flow; others follow by name.
-ROOMS = {
-    "gaputils.embeddings": "Embeddings",
-    "gaputils.datasets": "Data sets",
-    "gaputils.templates": "Templates",
-    "gaputils.models": "Models",
-    "gaputils.embed": "Embedding",
-    "gaputils.training": "Training",
-    "gaputils.trajectory": "Training, recorded",
-    "gaputils.geometry": "Geometry",
-    "gaputils.statistics": "Statistics of streams",
-    "gaputils.closing": "Closing",
-    "gaputils.noise": "Noise",
-    "gaputils.robustness": "Robustness",
-    "gaputils.curves": "Robustness curves",
-    "gaputils.tasks": "Tasks",
-    "gaputils.theory": "Theory",
-    "gaputils.sweep": "Sweeps",
-    "gaputils.plots": "Figures",
-    "gaputils.widgets": "Explorers",
-    "gaputils.pages": "Pages",
+# Rooms of the house in the order of the data's flow: titles, and the modules that live there.
+ROOMS: dict[str, tuple[str, ...]] = {
+    "Embeddings": ("embeddings", "files", "example"),
+    "Data sets": ("datasets", "templates"),
+    "Models": ("models",),
+    "Embedding": ("embed", "shards", "folders"),
+    "Training": ("training", "trajectory", "histories"),
+    "Geometry": ("geometry",),
+    "Statistics of streams": ("statistics",),
+    "Closing": ("closing", "methods"),
+    "Noise": ("noise",),
+    "Robustness": ("robustness", "scoring", "curves", "engines"),
+    "Tasks": ("tasks", "choices", "rephrasing", "comparison"),
+    "Methods compared": ("scorecard", "side_by_side", "trade_off"),
+    "Vector indexes": ("vector_index",),
+    "Report on your own embeddings": ("report",),
+    "Theory": ("theory",),
+    "Sweeps": ("sweep",),
+    "Figures": ("plots",),
+    "Explorers": ("widgets",),
+    "Pages": ("pages",),
 }
-
+EXPORT = re.compile(r"^from \.(\w+) import \w+ as (\w+)$", re.MULTILINE)
 
 # What scikit-learn's base class adds to each estimator.
 INHERITED = "set_fit_request, set_transform_request, set_inverse_transform_request"
@@ -57,35 +58,52 @@ def members(module: ModuleType) -> list[str]:
 
 
 def public_names() -> dict[str, list[str]]:
-    """Public names by the module in which they are documented, each object once."""
+    """Public names by the module (without the package's name) that defines them, each object once.
+
+    First come the modules of the rooms, in their order, then any that has none yet. Of a module
+    whose own functions are exported by the package, those that are not are its own business.
+    """
     package = importlib.import_module("gaputils")
-    found: dict[str, list[str]] = {module: [] for module in ROOMS}
+    stub = Path(package.__file__ or "").with_suffix(".pyi").read_text(encoding="utf-8")
+    exported: dict[str, list[str]] = {}
+    for module, name in EXPORT.findall(stub):
+        exported.setdefault(module, []).append(name)
+    submodules = re.findall(r"^from \. import (\w+) as", stub, re.MULTILINE)
+    listed = [module for modules in ROOMS.values() for module in modules]
+    found: dict[str, list[str]] = {}
     seen: set[int] = set()
-    modules = []
-    for name in package.__all__:
-        thing = getattr(package, name)
-        if isinstance(thing, ModuleType) and not callable(thing):
-            modules.append(thing)
-            continue
-        home = getattr(thing, "__module__", None) or "gaputils"
-        parent = next((m for m in found if home == m or home.startswith(m + ".")), home)
-        found.setdefault(parent, []).append(f"gaputils.{name}")
-        seen.add(id(thing))
-    for module in modules:
-        for name in members(module):
-            thing = getattr(module, name)
-            if id(thing) not in seen and not isinstance(thing, ModuleType):
-                found.setdefault(module.__name__, []).append(f"{module.__name__}.{name}")
+    for module in dict.fromkeys([*listed, *exported, *submodules]):
+        names = found[module] = []
+        for name in exported.get(module, []):
+            seen.add(id(getattr(package, name)))
+            names.append(f"gaputils.{name}")
+        room = importlib.import_module(f"gaputils.{module}")
+        whole = module in submodules or module not in exported or hasattr(room, "__all__")
+        for name in members(room):
+            thing = getattr(room, name)
+            if not (whole or inspect.isclass(thing)) or isinstance(thing, ModuleType):
+                continue
+            if id(thing) not in seen:
                 seen.add(id(thing))
+                names.append(f"gaputils.{module}.{name}")
     return {module: names for module, names in found.items() if names}
 
 
-def heading(module: str) -> list[str]:
-    """A room's title and the first sentence of its module's docstring."""
-    title = ROOMS.get(module, module.rpartition(".")[2].replace("_", " ").capitalize())
-    told = (importlib.import_module(module).__doc__ or "").strip().partition("\n\n")[0]
-    lines = [gentle(line) for line in told.splitlines()] if module != "gaputils" else []
-    return [title, "=" * len(title), "", *lines, ""]
+def rooms() -> dict[str, list[str]]:
+    """The modules of each section by its title; one that has no room is a section by itself."""
+    placed = {title: list(modules) for title, modules in ROOMS.items()}
+    known = {module for modules in placed.values() for module in modules}
+    for module in public_names():
+        if module not in known:
+            placed[module.replace("_", " ").capitalize()] = [module]
+    return placed
+
+
+def introduction(module: str) -> list[str]:
+    """The first paragraph of a module's docstring."""
+    room = importlib.import_module(f"gaputils.{module}")
+    told = (room.__doc__ or "").strip().partition("\n\n")[0]
+    return [*(gentle(line) for line in told.splitlines()), ""]
 
 
 def resolve(path: str) -> object:
@@ -129,14 +147,18 @@ class Reference(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the sections."""
         lines: list[str] = []
-        for module, names in public_names().items():
-            lines += heading(module)
-            for name in names:
-                lines += entry(name)
+        names = public_names()
+        for title, modules in rooms().items():
+            lines += [title, "=" * len(title), ""]
+            for module in modules:
+                lines += introduction(module)
+                for name in names.get(module, []):
+                    lines += entry(name)
         holder = nodes.section()
         holder.document = self.state.document
         self.state.nested_parse(StringList(lines, "gaputils-api"), 0, holder, match_titles=True)
-        for file in {inspect.getsourcefile(importlib.import_module(m)) for m in public_names()}:
+        for module in names:
+            file = inspect.getsourcefile(importlib.import_module(f"gaputils.{module}"))
             if file:
                 self.env.note_dependency(file)
         return holder.children
