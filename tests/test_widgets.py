@@ -44,6 +44,11 @@ def test_pictures_stand_in_the_order_of_the_controls() -> None:
     assert shown.strides == [2, 1]
 
 
+def test_the_repr_tells_what_it_is_and_no_bytes() -> None:
+    shown = frames([solid(0), solid(9)], ["none", "all"], description="gap closed", alt="A")
+    assert repr(shown) == "Frames('gap closed', 2 pictures)"
+
+
 def test_the_first_picture_shown_is_that_of_the_start_values() -> None:
     start = {"row": 2, "column": 5}
     made = explorer(shade, description="Shades", start=start, row=(0, 1, 2), column=(3, 5))

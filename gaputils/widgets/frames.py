@@ -75,7 +75,7 @@ class Control:
         return f'<div class="gu-control">{label}{body}</div>'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Frames:
     """Pictures in the order of the controls' values, the last control moving fastest."""
 
@@ -90,6 +90,9 @@ class Frames:
                 f"figures: expected one for each of the {wanted} settings of the controls, "
                 f"got {len(self.pictures)}"
             )
+
+    def __repr__(self) -> str:
+        return f"Frames({self.description!r}, {len(self.pictures)} pictures)"
 
     @property
     def strides(self) -> list[int]:
