@@ -59,8 +59,28 @@ class GaussianNoise:
         return (queries, noisy) if self.on == "gallery" else (noisy, gallery)
 
 
+class _Quantizer:
+    """Rounds the gallery, and with ``sides="both"`` the queries; not random."""
+
+    random = False
+    sides: str = "gallery"
+
+    def quantize(self, values: Tensor) -> Tensor:
+        """`values` as they come back from their codes."""
+        raise NotImplementedError
+
+    def apply(
+        self,
+        queries: Tensor,
+        gallery: Tensor,
+        generator: torch.Generator,  # noqa: ARG002
+    ) -> tuple[Tensor, Tensor]:
+        both = self.sides == "both"
+        return (self.quantize(queries) if both else queries), self.quantize(gallery)
+
+
 @dataclass(frozen=True)
-class UniformQuantization:
+class UniformQuantization(_Quantizer):
     """Rounding to the centres of `bins` equal bins, one grid for all coordinates.
 
     The grid spans `low` to `high`; left out, the least to the greatest entry of the array that is
@@ -81,8 +101,6 @@ class UniformQuantization:
             low = number("low", self.low)
             number("high", self.high, low=low, strict=True)
 
-    random = False
-
     def quantize(self, values: Tensor) -> Tensor:
         """`values` on the grid; those outside it go to its end bins."""
         low = float(values.min()) if self.low is None else self.low
@@ -93,18 +111,9 @@ class UniformQuantization:
         index = ((values - low) / step).floor().clamp(0, self.bins - 1)
         return low + (index + 0.5) * step
 
-    def apply(
-        self,
-        queries: Tensor,
-        gallery: Tensor,
-        generator: torch.Generator,  # noqa: ARG002
-    ) -> tuple[Tensor, Tensor]:
-        both = self.sides == "both"
-        return (self.quantize(queries) if both else queries), self.quantize(gallery)
-
 
 @dataclass(frozen=True)
-class ScalarQuantization:
+class ScalarQuantization(_Quantizer):
     """Rounding to `bits` bits a coordinate, each coordinate on its own least-to-greatest range.
 
     This is what vector stores call int8 (``bits=8``) and 4-bit scalar quantisation.
@@ -116,8 +125,6 @@ class ScalarQuantization:
         if integer("bits", self.bits, low=1) > 16:
             raise ValueError(f"bits: expected at most 16, got {self.bits}")
 
-    random = False
-
     def quantize(self, values: Tensor) -> Tensor:
         """`values` decoded from their codes."""
         low, high = values.amin(dim=0), values.amax(dim=0)
@@ -126,17 +133,9 @@ class ScalarQuantization:
         decoded: Tensor = low + ((values - low) / safe).round() * step
         return decoded
 
-    def apply(
-        self,
-        queries: Tensor,
-        gallery: Tensor,
-        generator: torch.Generator,  # noqa: ARG002
-    ) -> tuple[Tensor, Tensor]:
-        return queries, self.quantize(gallery)
-
 
 @dataclass(frozen=True)
-class BinaryQuantization:
+class BinaryQuantization(_Quantizer):
     """Each coordinate's sign, times the row's mean absolute value so that scales stay comparable.
 
     ``center=True`` takes signs about the gallery's mean, as stores do that train their codes.
@@ -144,22 +143,12 @@ class BinaryQuantization:
 
     center: bool = False
 
-    random = False
-
     def quantize(self, values: Tensor) -> Tensor:
         """`values` decoded from one bit a coordinate."""
         middle = values.mean(dim=0) if self.center else torch.zeros_like(values[0])
         offset = values - middle
         signs = torch.where(offset >= 0, 1.0, -1.0).to(values.dtype)
         return middle + signs * offset.abs().mean(dim=1, keepdim=True)
-
-    def apply(
-        self,
-        queries: Tensor,
-        gallery: Tensor,
-        generator: torch.Generator,  # noqa: ARG002
-    ) -> tuple[Tensor, Tensor]:
-        return queries, self.quantize(gallery)
 
 
 @dataclass(frozen=True, eq=False)
