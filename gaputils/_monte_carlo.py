@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_generator
+from gaputils._checks import Seed, as_generator, integer
 from gaputils.noise import Noise
 from gaputils.scoring import cost
 
@@ -37,7 +37,11 @@ def simulate(
     draws: int,
     seed: Seed,
 ) -> list[Estimate]:
-    """How often item `winners[k]` (n,) is the nearest under noise, an estimate for each k."""
+    """How often item `winners[k]` (n,) is the nearest under noise, an estimate for each k.
+
+    Raises `TypeError` or `ValueError` unless `draws` is an integer of at least 1.
+    """
+    draws = integer("draws", draws, low=1)
     generator = as_generator(seed, gallery.device)
     draws = draws if noise.random else 1
     hits = [torch.zeros(len(queries), device=queries.device) for _ in winners]
