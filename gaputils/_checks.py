@@ -65,6 +65,21 @@ def as_pair(
     return first.to(dtype), second.to(dtype)
 
 
+def as_direction(name: str, value: Any, dim: int) -> Tensor:
+    """`value` as a finite (dim,) vector other than zero, of any length."""
+    try:
+        vector = torch.as_tensor(value).detach()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{name}: expected numbers, got {type(value).__name__}") from error
+    if vector.is_complex() or vector.dtype == torch.bool:
+        raise TypeError(f"{name}: expected real numbers, got dtype {vector.dtype}")
+    if tuple(vector.shape) != (dim,):
+        raise ValueError(f"{name}: expected shape ({dim},), got {tuple(vector.shape)}")
+    if not bool(torch.isfinite(vector).all()) or not bool(vector.any()):
+        raise ValueError(f"{name}: expected a finite vector that is not zero")
+    return vector
+
+
 def as_targets(name: str, value: Any, rows: int, items: int, device: torch.device) -> Tensor:
     """`value` as (rows,) gallery indices, each in [0, items)."""
     try:
@@ -90,6 +105,18 @@ def require_unit_norm(name: str, value: Tensor, tolerance: float = 1e-3) -> None
     worst = float((norms - 1).abs().max())
     if worst > tolerance:
         raise ValueError(f"{name}: expected rows of norm 1, one is off by {worst:.3g}")
+
+
+def require_nonzero_rows(name: str, value: Tensor, purpose: str) -> None:
+    """Raise `ValueError` if a row of `value` is zero: `purpose` needs a direction."""
+    if not bool(value.any(dim=1).all()):
+        raise ValueError(f"{name}: expected rows of norm above zero for {purpose}, got a zero row")
+
+
+def unit_rows(name: str, value: Tensor) -> Tensor:
+    """`value` (rows, d) with every row at norm 1; raises `ValueError` if one is zero."""
+    require_nonzero_rows(name, value, "unit norm")
+    return torch.nn.functional.normalize(value, dim=1)
 
 
 def number(

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_generator, as_matrix, as_targets, integer, work
+from gaputils._checks import Seed, as_generator, as_matrix, as_targets, integer, unit_rows, work
 from gaputils.closing.base import Closing
 from gaputils.noise import GaussianNoise
 from gaputils.robustness import ExactWins
@@ -27,14 +27,14 @@ def hard_choices(
     `texts` (m, d), `targets` (n,) the right text of each query. Returns (n, `options`) rows of
     `texts`, in an order drawn from `seed` so that places tell nothing, and (n,) the right place.
     "Most like" is the greatest cosine between texts: which distractors are hard is not decided by
-    the image. Raises `ValueError` if there are fewer texts than options.
+    the image. Raises `ValueError` if there are fewer texts than options, or a zero one.
     """
     texts = as_matrix("texts", texts)
     if integer("options", options, low=2) > len(texts):
         raise ValueError(f"options: expected at most the {len(texts)} texts, got {options}")
     right = torch.as_tensor(targets, device=texts.device)
     right = as_targets("targets", right, len(right), len(texts), texts.device)
-    unit = torch.nn.functional.normalize(texts, dim=1)
+    unit = unit_rows("texts", texts)
     likeness = unit[right] @ unit.mT
     likeness[torch.arange(len(right)), right] = math.inf
     chosen = likeness.topk(options, dim=1).indices

@@ -49,7 +49,7 @@ def robustness_curve(
     """
     queries, gallery = as_pair(queries, gallery)
     choice("method", method, METHODS)
-    check_scoring(gallery, scoring)
+    check_scoring(gallery, scoring, queries)
     if not isinstance(closing, Closing):
         raise TypeError(f"closing: expected a closing method such as MeanShift, got {closing!r}")
     alphas = [number("alphas", alpha) for alpha in alphas]

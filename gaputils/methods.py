@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gaputils import closing as ways
+from gaputils._checks import unit_rows as at_norm_one
 from gaputils._checks import work
 from gaputils.closing.base import Closing
 from gaputils.closing.subspace import principal_components, project
@@ -103,11 +103,11 @@ def unit_rows(embeddings: Embeddings) -> Embeddings:
     """The same embeddings in double precision with rows of norm 1 to its rounding.
 
     Published arrays often keep half precision's norms, and methods that scale about the
-    circumcentre need equal ones.
+    circumcentre need equal ones. Raises `ValueError` if a row is zero.
     """
     return Embeddings(
-        F.normalize(embeddings.queries.double(), dim=1),
-        F.normalize(embeddings.gallery.double(), dim=1),
+        at_norm_one("queries", embeddings.queries.double()),
+        at_norm_one("gallery", embeddings.gallery.double()),
         embeddings.targets,
         dict(embeddings.info),
     )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gaputils import _exact
 from gaputils._callable import make_module_callable
-from gaputils._checks import Seed, as_pair, as_targets, choice, integer, number, work
+from gaputils._checks import Seed, as_pair, as_targets, choice, number, work
 from gaputils._monte_carlo import Estimate, simulate
 from gaputils.noise import GaussianNoise, Noise
 from gaputils.scoring import check_scoring, cost, nearest
@@ -48,7 +48,7 @@ def robustness(
     queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
     if method == "monte-carlo":
         winner = nearest(queries, gallery, scoring)
-        return _simulated(queries, gallery, noise, [winner], scoring, draws, seed)[0].per_query
+        return simulate(queries, gallery, noise, [winner], scoring, draws, seed)[0].per_query
     assert isinstance(noise, GaussianNoise)
     return _exact_wins(queries, gallery, noise, None, scoring, tolerance)
 
@@ -72,7 +72,7 @@ def accuracy_under_noise(
     queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
     wanted = as_targets("targets", targets, len(queries), len(gallery), queries.device)
     if method == "monte-carlo":
-        return _simulated(queries, gallery, noise, [wanted], scoring, draws, seed)[0].per_query
+        return simulate(queries, gallery, noise, [wanted], scoring, draws, seed)[0].per_query
     assert isinstance(noise, GaussianNoise)
     return _exact_wins(queries, gallery, noise, wanted, scoring, tolerance)
 
@@ -90,7 +90,7 @@ def estimate(
     """Monte-Carlo robustness and, with `targets` (n,), accuracy, each with its standard error."""
     queries, gallery, wanted = _checked(queries, gallery, noise, "monte-carlo", scoring, targets)
     winners = [nearest(queries, gallery, scoring), *([] if wanted is None else [wanted])]
-    found = _simulated(queries, gallery, noise, winners, scoring, draws, seed)
+    found = simulate(queries, gallery, noise, winners, scoring, draws, seed)
     return found[0], (found[1] if wanted is not None else None)
 
 
@@ -279,24 +279,12 @@ def _exact_wins(
     return torch.cat(parts).clamp(0, 1).to(queries.dtype)
 
 
-def _simulated(
-    queries: Tensor,
-    gallery: Tensor,
-    noise: Noise,
-    winners: list[Tensor],
-    scoring: str,
-    draws: int,
-    seed: Seed,
-) -> list[Estimate]:
-    return simulate(queries, gallery, noise, winners, scoring, integer("draws", draws, low=1), seed)
-
-
 def _checked(
     queries: Any, gallery: Any, noise: Any, method: str, scoring: str, targets: Any
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     queries, gallery = as_pair(queries, gallery)
     choice("method", method, METHODS)
-    check_scoring(gallery, scoring)
+    check_scoring(gallery, scoring, queries)
     if not isinstance(noise, Noise):
         raise TypeError(f"noise: expected a noise such as GaussianNoise, got {noise!r}")
     if method == "exact":

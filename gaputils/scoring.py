@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gaputils._checks import as_pair, choice
+from gaputils._checks import as_pair, choice, require_nonzero_rows
 
 SCORINGS = ("euclidean", "inner-product", "cosine")
 
@@ -29,18 +29,20 @@ def nearest(queries: Tensor, gallery: Tensor, scoring: str = "euclidean") -> Ten
 
     `queries` (n, d), `gallery` (m, d). `scoring`: "euclidean" (Chowers et al. 2026),
     "inner-product" or "cosine". Raises `ValueError` on unusable sides, an unknown scoring, or
-    gallery rows of norm zero under cosine.
+    rows of norm zero under cosine.
     """
     queries, gallery = as_pair(queries, gallery)
-    check_scoring(gallery, scoring)
+    check_scoring(gallery, scoring, queries)
     step = max(1, 2**24 // len(gallery))
     return torch.cat(
         [cost(rows, gallery, scoring).argmin(dim=1) for rows in torch.split(queries, step)]
     )
 
 
-def check_scoring(gallery: Tensor, scoring: str) -> None:
-    """Raise `ValueError` unless `scoring` is known and can rank `gallery`."""
+def check_scoring(gallery: Tensor, scoring: str, queries: Tensor | None = None) -> None:
+    """Raise `ValueError` unless `scoring` is known and can rank `gallery` for `queries`."""
     choice("scoring", scoring, SCORINGS)
-    if scoring == "cosine" and not bool(gallery.any(dim=1).all()):
-        raise ValueError("gallery: expected rows of norm above zero for cosine, got a zero row")
+    if scoring == "cosine":
+        require_nonzero_rows("gallery", gallery, "cosine")
+        if queries is not None:
+            require_nonzero_rows("queries", queries, "cosine")

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gaputils._checks import integer, number, work
+from gaputils._checks import integer, number, unit_rows, work
 from gaputils.closing.base import Closing
 
 
@@ -30,7 +30,8 @@ class DimensionAblation(Closing):
         self.renormalize = renormalize
 
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
-        gap = _unit(queries).mean(dim=0) - _unit(gallery).mean(dim=0)
+        first, second = unit_rows("queries", work(queries)), unit_rows("gallery", work(gallery))
+        gap = first.mean(dim=0) - second.mean(dim=0)
         order = gap.abs().argsort(descending=True, stable=True)
         self.dims_ = order[: self._count(gap.square()[order])]
 
@@ -48,13 +49,9 @@ class DimensionAblation(Closing):
         return count
 
     def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
-        return self._ablate(queries), self._ablate(gallery)
+        return self._ablate("queries", queries), self._ablate("gallery", gallery)
 
-    def _ablate(self, values: Tensor) -> Tensor:
-        kept = _unit(values) if self.renormalize else work(values).clone()
+    def _ablate(self, name: str, values: Tensor) -> Tensor:
+        kept = unit_rows(name, work(values)) if self.renormalize else work(values).clone()
         kept[:, self.dims_.to(values.device)] = 0
         return F.normalize(kept, dim=1) if self.renormalize else kept
-
-
-def _unit(values: Tensor) -> Tensor:
-    return F.normalize(work(values), dim=1)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gaputils._checks import choice, work
+from gaputils._checks import choice, unit_rows, work
 from gaputils.closing.base import Closing
 
 SCALES = ("row", "coordinate")
@@ -32,19 +32,19 @@ class Standardizing(Closing):
 
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
         choice("scale", self.scale, SCALES)
-        self.query_mean_, self.query_scale_ = _moments(_unit(queries))
-        self.gallery_mean_, self.gallery_scale_ = _moments(_unit(gallery))
+        self.query_mean_, self.query_scale_ = _moments(unit_rows("queries", work(queries)))
+        self.gallery_mean_, self.gallery_scale_ = _moments(unit_rows("gallery", work(gallery)))
 
     def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
         by_row = choice("scale", self.scale, SCALES) == "row"
         return (
-            _standardize(_unit(queries), self.query_mean_, self.query_scale_, by_row),
-            _standardize(_unit(gallery), self.gallery_mean_, self.gallery_scale_, by_row),
+            _standardize(
+                unit_rows("queries", work(queries)), self.query_mean_, self.query_scale_, by_row
+            ),
+            _standardize(
+                unit_rows("gallery", work(gallery)), self.gallery_mean_, self.gallery_scale_, by_row
+            ),
         )
-
-
-def _unit(values: Tensor) -> Tensor:
-    return F.normalize(work(values), dim=1)
 
 
 def _moments(values: Tensor) -> tuple[Tensor, Tensor]:

@@ -112,7 +112,7 @@ def variance_share(embeddings: Any, direction: Any) -> float:
     baselines give it a meaning: 1/d on average over directions, and `random_shares`.
     """
     moments = Moments.of(embeddings)
-    return share_along(moments, _direction(direction, moments.dim))
+    return share_along(moments, _checks.as_direction("direction", direction, moments.dim))
 
 
 def share_along(moments: Moments, direction: Tensor) -> float:
@@ -137,7 +137,7 @@ def hull_angle(embeddings: Any, direction: Any) -> float:
     Golub (1973), with a line as the one subspace.
     """
     moments = Moments.of(embeddings)
-    return angle_to(moments, _direction(direction, moments.dim))
+    return angle_to(moments, _checks.as_direction("direction", direction, moments.dim))
 
 
 def angle_to(moments: Moments, direction: Tensor) -> float:
@@ -203,12 +203,3 @@ def _side_measures(
         "emptier_than_gap": emptier,
         "gap_angle": lambda: angle_to(side, gap),
     }
-
-
-def _direction(direction: Any, dim: int) -> Tensor:
-    vector = torch.as_tensor(direction)
-    if tuple(vector.shape) != (dim,):
-        raise ValueError(f"direction: expected shape ({dim},), got {tuple(vector.shape)}")
-    if not bool(torch.isfinite(vector).all()) or float(vector.double().norm()) == 0:
-        raise ValueError("direction: expected a finite vector that is not zero")
-    return vector

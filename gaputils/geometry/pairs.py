@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from scipy.stats import kendalltau
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from gaputils import _checks
+from gaputils._checks import unit_rows
 
 
 def _matched(
@@ -31,7 +31,7 @@ def matched_cosine(queries: Any, gallery: Any, targets: Any = None) -> float:
     `targets` (n,) are gallery rows; left out, row i answers query i.
     """
     x, y, t = _matched(queries, gallery, targets)
-    return float(torch.cosine_similarity(x, y[t]).mean())
+    return float((unit_rows("queries", x) * unit_rows("gallery", y)[t]).sum(1).mean())
 
 
 def unmatched_cosine(queries: Any, gallery: Any, targets: Any = None) -> float:
@@ -39,7 +39,7 @@ def unmatched_cosine(queries: Any, gallery: Any, targets: Any = None) -> float:
     x, y, t = _matched(queries, gallery, targets)
     if len(y) < 2:
         raise ValueError(f"gallery: expected at least 2 rows, got {len(y)}")
-    x, y = normalize(x), normalize(y)
+    x, y = unit_rows("queries", x), unit_rows("gallery", y)
     every = float(x.sum(0) @ y.sum(0))
     return (every - float((x * y[t]).sum())) / (len(x) * (len(y) - 1))
 
@@ -80,7 +80,7 @@ def rmg_few_dims(queries: Any, gallery: Any, targets: Any = None) -> float:
 
 def _relative(queries: Any, gallery: Any, targets: Any, weight: float) -> float:
     x, y, t = _matched(queries, gallery, targets, min_rows=2)
-    x, y = normalize(x), normalize(y)
+    x, y = unit_rows("queries", x), unit_rows("gallery", y)
     between = 1 - float((x * y[t]).sum(1).mean())
     within = _mean_dissimilarity(x) + _mean_dissimilarity(y)
     total = between + weight * within
@@ -107,9 +107,9 @@ def neighborhood_kendall(queries: Any, gallery: Any, targets: Any = None) -> flo
     if len(items) < 3:
         raise ValueError(f"targets: expected at least 3 different items, got {len(items)}")
     sums = torch.zeros(len(items), x.shape[1], dtype=x.dtype, device=x.device)
-    sums.index_add_(0, index, normalize(x))
+    sums.index_add_(0, index, unit_rows("queries", x))
     means = sums / torch.bincount(index)[:, None]
-    unit = normalize(y[items])
+    unit = unit_rows("gallery", y[items])
     first, second = (means @ means.T).cpu().numpy(), (unit @ unit.T).cpu().numpy()
     distances = []
     for i in range(len(items)):

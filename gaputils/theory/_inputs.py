@@ -12,16 +12,17 @@ from gaputils._checks import as_matrix, number
 
 def as_points(name: str, value: Any) -> Tensor:
     """`value` as finite floating points (..., N, d) with N of at least 2; keeps the graph."""
-    if (isinstance(value, Tensor) and value.ndim < 2) or getattr(value, "ndim", 2) < 2:
-        raise ValueError(f"{name}: expected shape (..., N, d), got {tuple(value.shape)}")
-    points = value if isinstance(value, Tensor) else _flat_checked(name, value)
-    _flat_checked(name, points)
-    if points.shape[-2] < 2:
+    shape = tuple(getattr(value, "shape", (1, 1)))
+    if len(shape) < 2:
+        raise ValueError(f"{name}: expected shape (..., N, d), got {shape}")
+    if 0 in shape:
+        raise ValueError(f"{name}: expected a non-empty array, got shape {shape}")
+    checked = as_matrix(name, value.reshape(-1, shape[-1]) if len(shape) > 2 else value)
+    if shape[-2] < 2:
         raise ValueError(
-            f"{name}: expected at least 2 points (N = 1 has no negatives), "
-            f"got shape {tuple(points.shape)}"
+            f"{name}: expected at least 2 points (N = 1 has no negatives), got shape {shape}"
         )
-    return points if points.dtype in (torch.float32, torch.float64) else points.float()
+    return value.to(checked.dtype) if isinstance(value, Tensor) else checked.reshape(shape)
 
 
 def as_paired_points(x: Any, y: Any, names: tuple[str, str] = ("x", "y")) -> tuple[Tensor, Tensor]:
@@ -47,7 +48,10 @@ def as_setting(name: str, value: Any, points: Tensor) -> Tensor:
         scalar = value.item() if hasattr(value, "item") else value
         setting = torch.tensor(number(name, scalar, low=0, strict=True), dtype=torch.float64)
     else:
-        setting = torch.as_tensor(value, dtype=torch.float64)
+        try:
+            setting = torch.as_tensor(value, dtype=torch.float64)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise TypeError(f"{name}: expected numbers, got {value!r}") from error
         if setting.ndim > len(batch):
             raise ValueError(f"{name}: expected shape {tuple(batch)}, got {tuple(setting.shape)}")
         if not bool(torch.isfinite(setting).all()) or not bool((setting > 0).all()):
@@ -59,12 +63,3 @@ def as_setting(name: str, value: Any, points: Tensor) -> Tensor:
             f"{name}: expected shape {tuple(batch)}, got {tuple(setting.shape)}"
         ) from error
     return setting[..., None, None]
-
-
-def _flat_checked(name: str, value: Any) -> Tensor:
-    if getattr(value, "ndim", 0) <= 2:
-        return as_matrix(name, value)
-    shape = tuple(value.shape)
-    if 0 in shape:
-        raise ValueError(f"{name}: expected a non-empty array, got shape {shape}")
-    return as_matrix(name, value.reshape(-1, shape[-1])).reshape(shape)

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_generator, as_pair, integer, number
+from gaputils._checks import Seed, as_direction, as_generator, as_pair, integer, number
 
 
 def flat_gallery(
@@ -60,13 +60,21 @@ def changed_by_shift(
     The shift has each of `lengths` along the unit vector `direction` (d,), tilted by each of
     `degrees` towards a random direction of the gallery's own spread; `renormalize` scales the
     shifted gallery to norm 1. One row for each length and tilt: `length`, `degrees`, `changed`.
+    Raises `ValueError` for `direction` zero or of another length, and for a tilt with a gallery
+    whose rows are all alike.
     """
     queries, gallery = as_pair(queries, gallery)
-    unit = torch.as_tensor(direction).to(gallery)
+    unit = as_direction("direction", direction, gallery.shape[1]).to(gallery)
+    unit = unit / torch.linalg.vector_norm(unit)
+    lengths = [number("lengths", length) for length in lengths]
+    degrees = [number("degrees", tilt) for tilt in degrees]
     weights = torch.randn(len(gallery), generator=as_generator(seed), dtype=torch.float64)
     inside = (weights.to(gallery) - weights.mean().to(gallery)) @ gallery
     inside = inside - (inside @ unit) * unit
-    inside = inside / torch.linalg.vector_norm(inside)
+    size = torch.linalg.vector_norm(inside)
+    if any(degrees) and float(size) == 0:
+        raise ValueError("gallery: expected rows that differ, to tilt the shift towards them")
+    inside = inside / size.clamp_min(torch.finfo(size.dtype).tiny)
     before = torch.cdist(queries, gallery).argmin(1)
     rows = []
     for tilt in degrees:

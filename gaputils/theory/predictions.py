@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gaputils._checks import as_matrix, integer, number
+from gaputils._checks import as_direction, integer, number
 from gaputils.theory._inputs import as_paired_points, as_setting
 from gaputils.theory.objective import received_mass
 
@@ -48,12 +48,7 @@ def constant_direction_gradient(x: Any, y: Any, tau: Any, direction: Any) -> Ten
     """
     x, y = as_paired_points(x, y)
     temperature = as_setting("tau", tau, x)[..., 0]
-    unit = as_matrix("direction", torch.as_tensor(direction).reshape(1, -1))[0].to(x)
-    if len(unit) != x.shape[-1] or not bool(unit.any()):
-        raise ValueError(
-            f"direction: expected a non-zero vector of length {x.shape[-1]}, "
-            f"got {len(unit)} numbers"
-        )
+    unit = as_direction("direction", direction, x.shape[-1]).to(x)
     unit = unit / torch.linalg.vector_norm(unit)
     step = ((y - x) @ unit).mean(-1, keepdim=True)
     mass = received_mass(x, y, tau)[1]
