@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from torch import nn
 
 from gaputils.datasets._errors import DataUnavailable
 
+_UNREADABLE = (SafetensorError, pickle.UnpicklingError, EOFError, KeyError, UnicodeDecodeError)
 _COMPARED = ("mean", "std", "interpolation", "resize_mode")
 
 
@@ -29,12 +32,18 @@ def load(
     weights = None if pretrained is None else str(pretrained)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="QuickGELU mismatch")
+        warnings.filterwarnings("ignore", message="Detected pickle protocol")
         try:
             module, _, transform = open_clip.create_model_and_transforms(
                 name, pretrained=weights, require_pretrained=True, **options
             )
         except UserWarning as error:
             raise ValueError(f"pretrained: {error}") from error
+        except _UNREADABLE as error:
+            raise ValueError(
+                f"pretrained: {weights or name} is not a whole file of weights "
+                f"({type(error).__name__}). Nothing but tensors is ever read from one"
+            ) from error
         except (OSError, RuntimeError) as error:
             if "state_dict" in str(error):
                 raise ValueError(

@@ -15,6 +15,7 @@ Path_ = str | os.PathLike[str]
 Array = np.ndarray[Any, Any]
 
 SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet")
+_BEGINNINGS = {".npy": b"\x93NUMPY", ".npz": b"PK"}
 _WORDS = {
     "queries": ("quer", "image", "img", "video", "vision"),
     "gallery": ("galler", "text", "txt", "caption", "class"),
@@ -109,17 +110,24 @@ def _arrays(path: Path) -> dict[str, Array]:
                 for name, value in read_safetensors(path)[0].items()}  # fmt: skip
     if path.suffix == ".parquet":
         return _columns(path)
+    with path.open("rb") as file:
+        if not file.read(8).startswith(_BEGINNINGS[path.suffix]):
+            raise ValueError(f"{path}: it is not a whole {path.suffix} file; pickles are not read")
     try:
         if path.suffix == ".npy":
             return {"array": np.load(path, mmap_mode="r", allow_pickle=False)}
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
     except (ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         if "allow_pickle" in str(error):
             reason = "it holds Python objects (a pickle), which are never loaded"
         else:
             reason = f"it is not a whole {path.suffix} file ({error})"
         raise ValueError(f"{path}: {reason}") from error
+    strangers = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if strangers:
+        raise ValueError(f"{path}: it is no .npz file of arrays but holds {strangers[0]!r}")
+    return arrays
 
 
 def _columns(path: Path) -> dict[str, Array]:

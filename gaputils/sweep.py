@@ -55,8 +55,8 @@ def plan(grid: str | Path) -> list[Run]:
     if not path.is_file():
         raise FileNotFoundError(f"grid: there is no file {path}")
     try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"grid: {path} is not YAML: {error}") from error
     entries = content.get("sweeps") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:
@@ -244,12 +244,19 @@ def _short(value: Any) -> str:
 def load_results(path: str | Path | None = None) -> pd.DataFrame:
     """The tidy table that a sweep wrote; left out, the one stored with the package.
 
-    Raises `FileNotFoundError` if there is no such file.
+    Raises `FileNotFoundError` if there is no such file and `ValueError` if it is none of a sweep.
     """
     file = STORED if path is None else Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"path: there is no file {file}; a sweep writes results.parquet")
-    return pd.read_parquet(file)
+    try:
+        found = pd.read_parquet(file)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"path: {file} is not a whole .parquet file ({error})") from error
+    missing = {"run", "page", "name", "value", "text"} - set(found.columns)
+    if missing:
+        raise ValueError(f"path: {file} is no sweep's table: it lacks {', '.join(sorted(missing))}")
+    return found
 
 
 def one_row_a_run(results: pd.DataFrame) -> pd.DataFrame:
