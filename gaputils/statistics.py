@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import mmap
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,28 +92,78 @@ class GapStatistics(Metric):
             raise ValueError(f"{name}: expected dimension {self.dim}, got {value.shape[1]}")
         state: Tensor = getattr(self, f"{name}_state")
         seen, epsilon = int(state[0, 0]), 0.0
-        part = _Sums(self.dim)
-        for block in _blocks(name, value):
-            part.add(name, block, exact=seen + part.count < _DOUBLE_ROWS)
-            epsilon = max(epsilon, torch.finfo(block.dtype).eps)
-        merged = _merge(state, part.state().to(state.device))
-        setattr(self, f"{name}_state", merged)
+        on_cpu = not (isinstance(value, Tensor) and value.is_cuda)
+        with _Workers(torch.get_num_threads() if on_cpu else 1, self.dim) as workers:
+            for block in _blocks(name, value):
+                workers.add(name, block, exact=seen < _DOUBLE_ROWS)
+                seen += len(block)
+                epsilon = max(epsilon, torch.finfo(block.dtype).eps)
+            part = workers.state()
+        setattr(self, f"{name}_state", _merge(state, part.to(state.device)))
         self.epsilon = self.epsilon.clamp(min=epsilon)
 
 
-class _Sums:
-    """Sums of rows and of their products about a shift that the first block sets."""
+class _Workers(ExitStack):
+    """Blocks of rows summed by `count` threads in turn, each with sums and a product of its own.
 
-    def __init__(self, dim: int) -> None:
-        self.count = 0
-        self.shift: Tensor | None = None
-        self.first = torch.zeros(dim, dtype=torch.float64)
-        self.second = torch.zeros(dim, dim, dtype=torch.float64)
+    Threads that share a product wait for each other at its end, and so for the reader that takes
+    one of their cores; blocks of their own they work on alone. The block's number decides who
+    sums it, so that the result is the same each time.
+    """
+
+    def __init__(self, count: int, dim: int) -> None:
+        super().__init__()
+        self.sums = [_Sums(dim) for _ in range(count)]
+        self.threads = [
+            self.enter_context(
+                ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
+            )
+            for _ in range(count)
+        ]
+        self.blocks = 0
+        self.pending: deque[Future[None]] = deque()
 
     def add(self, name: str, block: Tensor, exact: bool) -> None:
-        if self.shift is None:
-            self.shift = block.double().mean(0).to(block.dtype)
-            self.first, self.second = self.first.to(block.device), self.second.to(block.device)
+        """Hand `block` to the next thread, after waiting until few others are on their way."""
+        if self.blocks == 0:
+            shift = block.double().mean(0).to(block.dtype)
+            for sums in self.sums:
+                sums.start(shift)
+        if len(self.pending) == 2 * len(self.threads):
+            self.pending.popleft().result()
+        turn = self.blocks % len(self.threads)
+        self.pending.append(self.threads[turn].submit(self.sums[turn].add, name, block, exact))
+        self.blocks += 1
+
+    def state(self) -> Tensor:
+        """The packed sums of all threads, in the order of the threads."""
+        for one in self.pending:
+            one.result()
+        total, *others = self.sums
+        for sums in others:
+            total.count += sums.count
+            total.first += sums.first
+            total.second += sums.second
+        return total.state()
+
+
+class _Sums:
+    """Sums of rows and of their products about a shift."""
+
+    count: int
+    shift: Tensor
+    first: Tensor
+    second: Tensor
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def start(self, shift: Tensor) -> None:
+        self.count, self.shift = 0, shift
+        self.first = torch.zeros(self.dim, dtype=torch.float64, device=shift.device)
+        self.second = self.first.new_zeros(self.dim, self.dim)
+
+    def add(self, name: str, block: Tensor, exact: bool) -> None:
         shift = self.shift.to(block)
         centred = (block.double() - shift) if exact else block - shift
         sums = centred.sum(0)
@@ -126,7 +178,6 @@ class _Sums:
 
     def state(self) -> Tensor:
         """The packed count, mean and centred products."""
-        assert self.shift is not None
         offset = self.first / self.count
         upper = self.second.triu()
         products = upper + upper.T - torch.diag(upper.diagonal())
