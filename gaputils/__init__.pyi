@@ -11,6 +11,7 @@ from . import sweep as sweep
 from . import tasks as tasks
 from . import templates as templates
 from . import theory as theory
+from . import timing as timing
 from . import training as training
 from . import trajectory as trajectory
 from . import widgets as widgets

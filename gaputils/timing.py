@@ -1,0 +1,148 @@
+"""Timings that can be compared: contenders take turns, and each round gives its own ratio."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from gaputils._checks import choice, integer
+
+Call = Callable[[], object]
+
+
+def compare_times(calls: Mapping[str, Call], *, rounds: int = 7) -> pd.DataFrame:
+    """Seconds of each call, a row a round and a column a name.
+
+    Every call is made once unmeasured. Then in each round all are made one after the other, in an
+    order that turns from round to round, so that what else the machine does meanwhile falls on
+    all of them alike. Work that a GPU still has to do is waited for.
+
+    Raises `ValueError` if there are no calls or `rounds` is not positive.
+    """
+    rounds = integer("rounds", rounds, low=1)
+    names = list(calls)
+    if not names:
+        raise ValueError("calls: expected at least one call, got none")
+    for call in calls.values():
+        call()
+    rows = []
+    for number in range(rounds):
+        turn = number % len(names)
+        order = names[turn:] + names[:turn]
+        seconds = {name: seconds_of(calls[name]) for name in order}
+        rows.append([seconds[name] for name in names])
+    return pd.DataFrame(rows, columns=pd.Index(names), index=pd.RangeIndex(rounds, name="round"))
+
+
+def ratios(seconds: pd.DataFrame, to: str) -> pd.DataFrame:
+    """How many times as long as `to` each call of `compare_times` took, a row a call.
+
+    Columns: `median_s`; `ratio`, the median over rounds of the ratio within the round; and
+    `ratio_low`, `ratio_high`, its quartiles.
+    """
+    choice("to", to, tuple(seconds.columns))
+    relative = seconds.div(seconds[to], axis=0)
+    table = pd.DataFrame(
+        {
+            "median_s": seconds.median(),
+            "ratio": relative.median(),
+            "ratio_low": relative.quantile(0.25),
+            "ratio_high": relative.quantile(0.75),
+        }
+    )
+    return table.rename_axis("call")
+
+
+def growth(
+    make: Callable[[int], Mapping[str, Call]], sizes: Sequence[int], *, rounds: int = 5
+) -> pd.DataFrame:
+    """Seconds of the calls that `make(size)` gives, a row for each size, call and round.
+
+    Columns: `size`, `call`, `round`, `seconds`.
+    """
+    parts = []
+    for size in sizes:
+        wide = compare_times(make(integer("sizes", size, low=1)), rounds=rounds)
+        tidy = wide.reset_index().melt("round", var_name="call", value_name="seconds")
+        parts.append(tidy.assign(size=size))
+    if not parts:
+        raise ValueError("sizes: expected at least one size, got none")
+    return pd.concat(parts, ignore_index=True)[["size", "call", "round", "seconds"]]
+
+
+def slopes(table: pd.DataFrame) -> pd.DataFrame:
+    """Exponent of the growth of each call's cost, a row a call of `growth`.
+
+    `slope` is the least-squares slope of log seconds over log size, fitted to the medians of the
+    rounds; `slope_low` and `slope_high` are the least and greatest slope that a single round gives.
+    Raises `ValueError` if there is only one size.
+    """
+    if table["size"].nunique() < 2:
+        raise ValueError(f"table: expected at least two sizes, got {table['size'].unique()}")
+    rows = {}
+    for call, part in table.groupby("call", sort=False):
+        wide = part.pivot(index="size", columns="round", values="seconds")
+        x = np.log(wide.index.to_numpy(dtype=float))
+        single = np.polyfit(x, np.log(wide.to_numpy()), 1)[0]
+        middle = np.polyfit(x, np.log(wide.median(axis=1).to_numpy()), 1)[0]
+        rows[call] = {"slope": middle, "slope_low": single.min(), "slope_high": single.max()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("call")
+
+
+def machine_peaks(device: str | torch.device = "cpu", *, rounds: int = 5) -> dict[str, float]:
+    """What `device` can do at best: `flops` a second in one large float32 matrix product, and
+    `bytes` a second read and written by copying 256 MB. The best of `rounds`."""
+    device = torch.device(device)
+    size = 8192 if device.type == "cuda" else 2048
+    a = torch.randn(size, size, device=device)
+    source = torch.empty(2**26, device=device).fill_(1.0)
+    target = torch.empty_like(source)
+    seconds = compare_times(
+        {"product": lambda: a @ a, "copy": lambda: target.copy_(source)}, rounds=rounds
+    ).min()
+    return {
+        "flops": 2 * size**3 / float(seconds["product"]),
+        "bytes": 2 * source.numel() * source.element_size() / float(seconds["copy"]),
+    }
+
+
+def seconds_of(call: Call) -> float:
+    """Seconds that `call` takes, with what it leaves to a GPU."""
+    _wait()
+    started = time.perf_counter()
+    call()
+    _wait()
+    return time.perf_counter() - started
+
+
+def machine() -> dict[str, Any]:
+    """The `cpu`, its `cores` that torch uses, the `gpu` (None without one), `python`, `torch`."""
+    cuda = torch.cuda.is_available()
+    return {
+        "cpu": _cpu_name(),
+        "cores": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if cuda else None,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _cpu_name() -> str:
+    listing = Path("/proc/cpuinfo")
+    if listing.exists():
+        for line in listing.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
