@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from gaputils import _history, _open_clip
 from gaputils._checks import choice, integer
+from gaputils._text_tower import plan_texts
+from gaputils._tokens import tokenize
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -36,6 +38,7 @@ PAPER_MODELS: dict[str, tuple[str, str]] = {
 }
 """The paper's models: readable name to open_clip's name and pretrained tag."""
 
+_TEXTS_AT_ONCE = 2**15
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -85,24 +88,32 @@ class Model:
                 torch.tensor(value, device=self.device)[:, None, None]
                 for value in (self.mean, self.std)
             )
-            images = (images.float() / 255 - mean) / std
+            images = images.float().div_(255).sub_(mean).div_(std)
         with self._autocast():
             features = cast(Any, self.module).encode_image(images)
         return F.normalize(features.float(), dim=-1)
 
     @torch.inference_mode()
     def encode_texts(self, texts: Sequence[str], batch_size: int = 1024) -> Tensor:
-        """Unit-norm embeddings (n, d) in float32 of `texts`, encoded `batch_size` at a time."""
+        """Unit-norm embeddings (n, d) in float32 of `texts`, at most `batch_size` at a time.
+
+        Where the text tower is causal and read out at the end-of-text token, texts of one length
+        share a batch and nothing is computed that cannot reach that token: the same up to rounding.
+        """
         integer("batch_size", batch_size, low=1)
         if isinstance(texts, str):
             raise TypeError("texts: expected a sequence of strings, got one string")
-        parts = [torch.empty(0, self.dim, device=self.device)]
-        for start in range(0, len(texts), batch_size):
-            tokens = self.tokenizer(list(texts[start : start + batch_size])).to(self.device)
-            with self._autocast():
-                features = cast(Any, self.module).encode_text(tokens)
-            parts.append(F.normalize(features.float(), dim=-1))
-        return torch.cat(parts)
+        result = torch.empty(len(texts), self.dim, device=self.device)
+        window = max(batch_size, _TEXTS_AT_ONCE)
+        for start in range(0, len(texts), window):
+            tokens = tokenize(self.tokenizer, texts[start : start + window])
+            encode, batches = plan_texts(self.module, tokens, batch_size)
+            for places, batch in batches:
+                with self._autocast():
+                    features = encode(batch.to(self.device))
+                rows = (places + start).to(self.device)
+                result[rows] = F.normalize(features.float(), dim=-1)
+        return result
 
     @property
     def logit_scale(self) -> float:
