@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,8 @@ from torch import Tensor
 
 from gaputils.datasets.base import CaptionDataset, ClassificationDataset
 from gaputils.datasets.choices import PROMPT, ChoiceDataset
-from gaputils.embed import _first_captions, class_templates
+
+AnyDataset = ClassificationDataset | CaptionDataset | ChoiceDataset
 
 
 @dataclass(frozen=True)
@@ -43,22 +44,37 @@ class Texts:
             total.update(json.dumps(text).encode())
         for rows in (self.targets, self.owners):
             total.update(b";" if rows is None else json.dumps(rows.tolist()).encode())
+        return {"kind": self.kind, "content_sha256": total.hexdigest(), **self.labels()}
+
+    def labels(self) -> dict[str, Any]:
+        """What says how the texts were made: templates, class names, options a question."""
         return {
-            "kind": self.kind,
-            "content_sha256": total.hexdigest(),
             "templates": None if self.templates is None else list(self.templates),
             "class_names": list(self.texts) if self.kind == "classes" else None,
             "options": self.options,
         }
 
 
-def gather_texts(
-    dataset: ClassificationDataset | CaptionDataset | ChoiceDataset,
-    templates: str | Sequence[str] | None,
-) -> Texts:
+def pair_info(description: Mapping[str, Any], owners: Tensor | None) -> dict[str, Any]:
+    """The `info` of embeddings whose model, data and texts are as in `description`."""
+    info = {**description["model_info"], "dataset": description["dataset"]}
+    info["split"] = description["split"]
+    info |= {f"dataset_{key}": value for key, value in description["dataset_info"].items()}
+    for key in ("templates", "class_names", "options"):
+        if description.get(key) is not None:
+            info[key] = description[key]
+    if owners is not None:
+        info["caption_image"] = owners.tolist()
+    return info
+
+
+def gather_texts(dataset: AnyDataset, templates: str | Sequence[str] | None) -> Texts:
     """The texts of `dataset`; `templates` for class names, or the one prompt of choices."""
     if isinstance(dataset, ClassificationDataset):
-        used = class_templates(dataset, templates)
+        used = dataset.templates if templates is None else templates
+        used = (used,) if isinstance(used, str) else tuple(used)
+        if not used:
+            raise ValueError("templates: expected at least one, got none")
         names = [str(name) for name in dataset.class_names]
         return Texts("classes", names, used, dataset.targets.to(torch.int64))
     if isinstance(dataset, CaptionDataset):
@@ -72,8 +88,25 @@ def gather_texts(
     prompt = PROMPT if templates is None else templates
     filled = dataset.prompts(prompt)
     options = len(filled[0])
+    for number, some in enumerate(filled):
+        if len(some) != options:
+            raise ValueError(
+                f"dataset: question {number} of {dataset.name!r} has {len(some)} options, "
+                f"the first has {options}; expected as many for all"
+            )
     right = None
     if dataset.answers is not None:
         right = torch.arange(len(filled)) * options + dataset.answers.to(torch.int64)
     flat = [text for some in filled for text in some]
     return Texts("choices", flat, (prompt,), right, options=options)
+
+
+def _first_captions(dataset: CaptionDataset) -> Tensor:
+    """Each image's first caption (n,)."""
+    order = torch.arange(len(dataset.caption_image) - 1, -1, -1)
+    first = torch.full((len(dataset.images),), -1)
+    first[dataset.caption_image[order]] = order
+    if bool((first < 0).any()):
+        missing = int((first < 0).nonzero()[0])
+        raise ValueError(f"dataset: image {missing} of {dataset.name!r} has no caption")
+    return first

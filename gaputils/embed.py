@@ -14,15 +14,18 @@ from torch.utils.data import DataLoader
 
 from gaputils._callable import make_module_callable
 from gaputils._checks import integer
-from gaputils.datasets.base import CaptionDataset, ClassificationDataset, Dataset, Images
+from gaputils._texts import AnyDataset, Texts, gather_texts, pair_info
+from gaputils.datasets.base import Images
 from gaputils.embeddings import Embeddings
 from gaputils.models import Model
 from gaputils.templates import fill
 
+_PROMPTS_AT_ONCE = 2**15
+
 
 def embed(
     model: Model,
-    dataset: Dataset,
+    dataset: AnyDataset,
     batch_size: int = 256,
     device: str | torch.device = "auto",
     *,
@@ -35,50 +38,51 @@ def embed(
     Of a classification data set the gallery has one row a class, made from `templates` (one or
     several with a ``{}``; the data set's own if left out) as the normalised mean over them, and
     `targets` are the classes. Of a caption data set it has one row a caption, and `targets` is
-    each image's first caption; `info["caption_image"]` says which image each belongs to.
+    each image's first caption; `info["caption_image"]` says which image each belongs to. Of a
+    multiple-choice data set it has the `info["options"]` options of one question after those of
+    another, and `targets` is each question's right one, if it is known; `templates` is then the one
+    prompt with a ``{choice}``. `as_choices` folds that gallery into the options of each question.
 
     All rows are float32 of norm 1, in the data set's order, on the CPU. `device` "auto" is where
     the model is; `workers` are processes that read images ahead; `progress` shows a bar (left
     out: in a terminal only). Raises `ValueError` or `TypeError` that names the argument.
     """
+    check_inputs(model, dataset, batch_size, workers)
+    if device != "auto":
+        model.to(device)
+    texts = gather_texts(dataset, templates)
+    gallery = encode_gallery(model, texts, slice(None), batch_size)
+    queries = embed_images(
+        model, dataset.images, batch_size=batch_size, workers=workers, progress=progress
+    )
+    description = {
+        "model_info": model.info,
+        "dataset": dataset.name,
+        "split": dataset.split,
+        "dataset_info": dataset.info,
+        **texts.labels(),
+    }
+    return Embeddings(queries, gallery, texts.targets, pair_info(description, texts.owners))
+
+
+def check_inputs(model: Model, dataset: AnyDataset, batch_size: int, workers: int) -> None:
+    """Raise `TypeError` or `ValueError`, naming the argument, unless they can be embedded."""
     integer("batch_size", batch_size, low=1)
     integer("workers", workers, low=0)
     if not isinstance(model, Model):
         raise TypeError(f"model: expected what load_model returns, got {type(model).__name__}")
-    if not isinstance(dataset, (ClassificationDataset, CaptionDataset)):
+    if not isinstance(dataset, AnyDataset):
         raise TypeError(f"dataset: expected a data set, got {type(dataset).__name__}")
     if len(dataset) == 0:
         raise ValueError(f"dataset: {dataset.name!r} has no images")
-    if device != "auto":
-        model.to(device)
-    info: dict[str, Any] = {**model.info, "dataset": dataset.name, "split": dataset.split}
-    info |= {f"dataset_{key}": value for key, value in dataset.info.items()}
-    if isinstance(dataset, ClassificationDataset):
-        used = class_templates(dataset, templates)
-        gallery = embed_classes(model, dataset.class_names, used, batch_size=batch_size)[:, 0]
-        targets = dataset.targets
-        info |= {"templates": list(used), "class_names": list(dataset.class_names)}
-    else:
-        if templates is not None:
-            raise ValueError(f"templates: the captions of {dataset.name!r} take none")
-        gallery = model.encode_texts(dataset.captions, batch_size=batch_size).cpu()
-        targets = _first_captions(dataset)
-        info["caption_image"] = dataset.caption_image.tolist()
-    queries = embed_images(
-        model, dataset.images, batch_size=batch_size, workers=workers, progress=progress
-    )
-    return Embeddings(queries, gallery, targets, info)
 
 
-def class_templates(
-    dataset: ClassificationDataset, templates: str | Sequence[str] | None
-) -> tuple[str, ...]:
-    """`templates` as a tuple; the data set's own if left out."""
-    used = dataset.templates if templates is None else templates
-    used = (used,) if isinstance(used, str) else tuple(used)
-    if not used:
-        raise ValueError("templates: expected at least one, got none")
-    return used
+def encode_gallery(model: Model, texts: Texts, part: slice, batch_size: int) -> Tensor:
+    """The gallery's rows of a `part` of `texts`, on the CPU."""
+    some = texts.texts[part]
+    if texts.templates is not None and texts.kind == "classes":
+        return embed_classes(model, some, texts.templates, batch_size=batch_size)[:, 0]
+    return model.encode_texts(some, batch_size=batch_size).cpu()
 
 
 def embed_classes(
@@ -94,12 +98,12 @@ def embed_classes(
     With `ensemble` k is 1: the mean of the class's unit-norm prompts, normalised. Without, k is
     the number of templates. Prompts of many classes share a batch.
     """
-    group = max(1, batch_size // len(templates))
+    group = max(1, _PROMPTS_AT_ONCE // len(templates))
     parts = []
     for start in range(0, len(class_names), group):
         names = class_names[start : start + group]
         prompts = [fill(template, name) for name in names for template in templates]
-        rows = model.encode_texts(prompts, batch_size=max(batch_size, len(templates)))
+        rows = model.encode_texts(prompts, batch_size=batch_size)
         rows = rows.view(len(names), len(templates), -1)
         if ensemble:
             rows = F.normalize(rows.mean(1, keepdim=True), dim=-1)
@@ -159,17 +163,6 @@ class _Preprocessed(torch.utils.data.Dataset[Tensor]):
     def __getitem__(self, index: int) -> Tensor:
         result: Tensor = self.preprocess(self.images[self.start + index])
         return result
-
-
-def _first_captions(dataset: CaptionDataset) -> Tensor:
-    """Each image's first caption (n,)."""
-    order = torch.arange(len(dataset.caption_image) - 1, -1, -1)
-    first = torch.full((len(dataset.images),), -1)
-    first[dataset.caption_image[order]] = order
-    if bool((first < 0).any()):
-        missing = int((first < 0).nonzero()[0])
-        raise ValueError(f"dataset: image {missing} of {dataset.name!r} has no caption")
-    return first
 
 
 def _wants_progress() -> bool:

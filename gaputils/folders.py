@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gaputils._manifest import NAME, Manifest, read_manifest
 from gaputils._shard_files import read_shard
+from gaputils._texts import pair_info
 from gaputils.embeddings import Embeddings
 from gaputils.statistics import GapStatistics
 
@@ -58,19 +59,9 @@ def load_folder(folder: str | os.PathLike[str]) -> Embeddings:
     parts: dict[str, list[Shard]] = {"queries": [], "gallery": []}
     for shard in iter_shards(folder):
         parts[shard.side].append(shard)
-    info = {**description["model_info"], "dataset": description["dataset"]}
-    info["split"] = description["split"]
-    info |= {f"dataset_{key}": value for key, value in description["dataset_info"].items()}
-    info |= {
-        key: description[key]
-        for key in ("templates", "class_names", "options")
-        if description.get(key) is not None
-    }
     owners, targets = _joined(parts["gallery"]), _joined(parts["queries"])
-    if owners is not None:
-        info["caption_image"] = owners.tolist()
     queries, gallery = (torch.cat([shard.rows for shard in parts[s]]) for s in parts)
-    return Embeddings(queries, gallery, targets, info)
+    return Embeddings(queries, gallery, targets, pair_info(description, owners))
 
 
 def folder_statistics(folder: str | os.PathLike[str]) -> GapStatistics:

@@ -27,10 +27,8 @@ from gaputils._manifest import (
     write_manifest,
 )
 from gaputils._shard_files import digest, read_shard, write_shard
-from gaputils._texts import Texts, gather_texts
-from gaputils.datasets.base import CaptionDataset, ClassificationDataset
-from gaputils.datasets.choices import ChoiceDataset
-from gaputils.embed import _Preprocessed, _wants_progress, embed_classes
+from gaputils._texts import AnyDataset, Texts, gather_texts
+from gaputils.embed import _Preprocessed, _wants_progress, check_inputs, encode_gallery
 from gaputils.folders import Shard as Shard
 from gaputils.folders import folder_statistics as folder_statistics
 from gaputils.folders import iter_shards as iter_shards
@@ -38,7 +36,6 @@ from gaputils.folders import load_folder as load_folder
 from gaputils.folders import refuse_strangers
 from gaputils.models import Model
 
-AnyDataset = ClassificationDataset | CaptionDataset | ChoiceDataset
 _calls = itertools.count()
 _LIBRARIES = ("gaputils", "torch", "open_clip_torch", "torchvision", "safetensors", "pillow")
 
@@ -63,21 +60,11 @@ def embed_to_folder(
     returns when all are done; load the model on ``cuda:$LOCAL_RANK`` there. Batches start anew in
     each shard, so neither a kill nor the number of processes changes what a batch holds.
 
-    The gallery of a `ChoiceDataset` has the options of one question after those of another;
-    `templates` is then the one prompt (see there).
-
     Returns `folder`. Raises `ValueError` if it holds embeddings of another model, data set or
     setting, or a damaged shard, and `OSError` if it cannot be written; what was whole stays.
     """
     integer("shard_size", shard_size, low=1)
-    integer("batch_size", batch_size, low=1)
-    integer("workers", workers, low=0)
-    if not isinstance(model, Model):
-        raise TypeError(f"model: expected what load_model returns, got {type(model).__name__}")
-    if not isinstance(dataset, AnyDataset):
-        raise TypeError(f"dataset: expected a data set, got {type(dataset).__name__}")
-    if len(dataset) == 0:
-        raise ValueError(f"dataset: {dataset.name!r} has no images")
+    check_inputs(model, dataset, batch_size, workers)
     texts = gather_texts(dataset, templates)
     wanted = plan(_describe(model, dataset, texts, shard_size, batch_size))
     place = Path(folder)
@@ -188,17 +175,10 @@ def _embed(
             if texts.targets is not None:
                 tensors["targets"] = texts.targets[part]
         else:
-            tensors = {"gallery": _encode(model, texts, part, batch_size)}
+            tensors = {"gallery": encode_gallery(model, texts, part, batch_size)}
             if texts.owners is not None:
                 tensors["caption_image"] = texts.owners[part]
         write_shard(folder, manifest, entry, tensors)
-
-
-def _encode(model: Model, texts: Texts, part: slice, batch_size: int) -> Tensor:
-    some = texts.texts[part]
-    if texts.templates is not None and texts.kind == "classes":
-        return embed_classes(model, some, texts.templates, batch_size=batch_size)[:, 0]
-    return model.encode_texts(some, batch_size=batch_size).cpu()
 
 
 def _images(

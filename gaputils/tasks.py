@@ -102,8 +102,9 @@ def retrieval(
 def multiple_choice(queries: Any, options: Any, scoring: str = "cosine") -> Tensor:
     """(n,) the option that each query is nearest to, when every query has options of its own.
 
-    `queries` (n, d), `options` (n, k, d): the k answers to the question of that row. Compare with
-    the right answers for accuracy. Chowers et al. (2026), Fig. 9, on A-OKVQA.
+    `queries` (n, d), `options` (n, k, d): the k answers to the question of that row; `as_choices`
+    makes both from an embedded data set. Compare with the right answers for accuracy.
+    Chowers et al. (2026), Fig. 9, on A-OKVQA.
     """
     x = _checks.as_matrix("queries", queries)
     shape = tuple(getattr(options, "shape", ()))
@@ -114,6 +115,26 @@ def multiple_choice(queries: Any, options: Any, scoring: str = "cosine") -> Tens
     flat = _checks.as_matrix("options", options.reshape(-1, shape[2])).to(x)
     check_scoring(flat, scoring)
     return cost(x[:, None], flat.view(shape), scoring)[:, 0].argmin(1)
+
+
+def as_choices(embeddings: Embeddings) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Queries (n, d), options (n, k, d) and the right option of each (n,), if it is known.
+
+    Takes what `embed` and `load_folder` return of a multiple-choice data set, whose gallery holds
+    the options of one question after those of another. The first two are what `multiple_choice`
+    takes; compare its result with the third. Raises `ValueError` for embeddings of anything else.
+    """
+    count = embeddings.info.get("options")
+    rows = len(embeddings.queries)
+    if count is None or rows * count != len(embeddings.gallery):
+        raise ValueError(
+            f"embeddings: expected those of a multiple-choice data set, got {rows} queries, "
+            f"{len(embeddings.gallery)} gallery items and info['options'] = {count!r}"
+        )
+    options = embeddings.gallery.view(rows, count, embeddings.dim)
+    if embeddings.targets is None:
+        return embeddings.queries, options, None
+    return embeddings.queries, options, embeddings.targets % count
 
 
 def _targets(embeddings: Embeddings) -> Tensor:

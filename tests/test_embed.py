@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 import gaputils as gu
 from gaputils.datasets.base import CaptionDataset, ClassificationDataset, TensorImages
+from gaputils.datasets.choices import ChoiceDataset
 from gaputils.embed import embed_classes, embed_images
 from gaputils.templates import SEEN, UNSEEN
 
@@ -110,6 +113,48 @@ def test_several_captions_an_image(model, data):
     e = gu.embed(model, CaptionDataset("several", images, texts, owner))
     assert e.targets.tolist() == [1, 0, 3]
     assert e.info["caption_image"] == owner.tolist()
+
+
+@pytest.fixture(scope="module")
+def quiz(data):
+    """Which of four of the ten is it? The right one is at the place `i % 4`."""
+    names, right = data.class_names, torch.arange(30) % 4
+    options = [[names[(i // 3 + j - right[i]) % 10] for j in range(4)] for i in range(30)]
+    return ChoiceDataset("quiz", data.images, ["a photo of a"] * 30, options, right)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_choices_are_folded_and_answered(model, quiz, known):
+    e = gu.embed(model, quiz if known else replace(quiz, answers=None))
+    assert e.info["options"] == 4
+    assert e.info["templates"] == ["{question} {choice}"]
+    queries, options, answers = gu.as_choices(e)
+    text = f"a photo of a {quiz.options[7][2]}"
+    torch.testing.assert_close(options[7, 2], model.encode_texts([text])[0], **CLOSE)
+    chosen = gu.multiple_choice(queries, options)
+    assert float((chosen == quiz.answers).double().mean()) > 0.9
+    if known:
+        assert torch.equal(answers, quiz.answers)
+        assert torch.equal(e.targets, torch.arange(30) * 4 + quiz.answers)
+    else:
+        assert e.targets is answers is None
+
+
+def test_choices_take_one_prompt(model, quiz):
+    e = gu.embed(model, quiz, templates="{choice}!")
+    torch.testing.assert_close(
+        e.gallery[5], model.encode_texts([f"{quiz.options[1][1]}!"])[0], **CLOSE
+    )
+    with pytest.raises(ValueError, match=r"templates: expected one prompt"):
+        gu.embed(model, quiz, templates=["{choice}", "a {choice}"])
+    ragged = replace(quiz, options=[*quiz.options[:-1], ["cat"]])
+    with pytest.raises(ValueError, match=r"question 29 of 'quiz' has 1 options"):
+        gu.embed(model, ragged)
+
+
+def test_only_choices_are_folded(model, data):
+    with pytest.raises(ValueError, match=r"embeddings: .*multiple-choice"):
+        gu.as_choices(gu.embed(model, data))
 
 
 def test_info_says_what_was_embedded_and_survives_saving(model, data, tmp_path):
