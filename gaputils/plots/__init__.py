@@ -15,7 +15,15 @@ from gaputils.plots.report import (
     gap_and_robustness,
 )
 from gaputils.plots.story import survival_bars, two_clouds
-from gaputils.plots.theme import COLOR, DIVERGING, SEQUENTIAL, WIDTH, set_theme
+from gaputils.plots.theme import (
+    COLOR,
+    DIVERGING,
+    SEQUENTIAL,
+    WIDTH,
+    legend_above,
+    set_theme,
+    stacked,
+)
 
 __all__ = [
     "COLOR",
@@ -28,10 +36,12 @@ __all__ = [
     "clouds",
     "clouds_grid",
     "gap_and_robustness",
+    "legend_above",
     "measure_heatmap",
     "relative_gaps",
     "robustness_curves",
     "set_theme",
+    "stacked",
     "survival_bars",
     "two_clouds",
     "variance_shares",

@@ -32,6 +32,11 @@ METHOD_COLOR: dict[str, str] = {
 }
 
 
+def broken(name: str, longest: int = 21) -> str:
+    """A long method's name on two lines."""
+    return name if len(name) <= longest else name.replace(", ", ",\n", 1)
+
+
 def method_dots(
     frame: pd.DataFrame, value: str, ax: Axes, label: str = "", legend: bool = True
 ) -> Axes:
@@ -51,7 +56,7 @@ def method_dots(
         if len(original):
             ax.axvline(float(original.iloc[0]), color=SCORING_COLOR[name], linewidth=0.8, alpha=0.6)
     ax.set(yticks=range(len(order)), ylim=(len(order) - 0.5, -0.5), xlabel=label or value)
-    ax.set_yticklabels(order)
+    ax.set_yticklabels([broken(name) for name in order], fontsize="small")
     if legend:
         ax.legend(fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return ax
@@ -111,6 +116,8 @@ def template_dots(frame: pd.DataFrame, value: str, ax: Axes, legend: bool = True
     for row, (_, part) in enumerate(frame.groupby("method", sort=False)):
         mean = float(part[value].mean())
         ax.plot([mean, mean], [row - 0.38, row + 0.38], color="black", linewidth=1.6)
+    names = list(dict.fromkeys(frame["method"]))
+    ax.set_yticks(range(len(names)), [broken(name) for name in names], fontsize="small")
     ax.set(ylabel="", xlabel=value)
     if legend:
         sns.move_legend(ax, "lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, title=None)

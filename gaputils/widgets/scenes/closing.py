@@ -118,9 +118,9 @@ def _draw(
 ) -> tuple[Any, str]:
     """The figure of one setting, and what it shows in words."""
     axes = _plane(queries, gallery)
-    figure = blank(6.0, 3.2)
+    figure = blank(5.6, 3.6)
     left, right = figure.subplots(
-        1, 2, gridspec_kw={"left": 0.05, "right": 0.98, "bottom": 0.2, "top": 0.9, "wspace": 0.42}
+        1, 2, gridspec_kw={"left": 0.05, "right": 0.98, "bottom": 0.16, "top": 0.84, "wspace": 0.5}
     )
     left.scatter(*(queries @ axes).T.numpy(), s=6, color=COLOR["image"], label="images")
     left.scatter(*(gallery @ axes).T.numpy(), s=6, color="0.8", label="captions before")
@@ -129,10 +129,10 @@ def _draw(
     left.legend(
         loc="lower center",
         bbox_to_anchor=(0.5, 0.98),
-        ncols=3,
-        fontsize=8,
+        ncols=2,
+        fontsize=10,
         handletextpad=-0.4,
-        columnspacing=0.6,
+        columnspacing=0.4,
     )
     right.plot(along["alpha"], along["robustness"], color=COLOR["shift"], label="shift")
     for name, value in rivals.items():
@@ -145,10 +145,11 @@ def _draw(
     )
     right.legend(
         loc="lower center",
-        bbox_to_anchor=(0.45, 0.98),
-        ncols=3,
-        fontsize=8,
+        bbox_to_anchor=(0.4, 0.98),
+        ncols=2,
+        fontsize=10,
         handlelength=1.2,
+        handletextpad=0.5,
         columnspacing=0.8,
     )
     start = float(along["robustness"].iloc[0])
