@@ -77,10 +77,14 @@ def benefits(
     targets `accuracy` and `noisy_accuracy`. Euclidean rows are exact; cosine rows are means of
     `draws` simulated noises. The last two ways normalise the gallery and are compared with the
     original's cosine answers. At most `rows` queries, drawn with `seed`, are measured; the gallery
-    is whole.
+    is whole. Raises `ValueError` for a gallery of one row or rows of norm zero.
     """
     noise = GaussianNoise(_checks.number("variance", variance, low=0, strict=True))
     limit = _checks.integer("rows", rows, low=1)
+    if not isinstance(embeddings, Embeddings):
+        raise TypeError(f"embeddings: expected Embeddings, got {type(embeddings).__name__}")
+    if len(embeddings.gallery) < 2:
+        raise ValueError("gallery: expected at least 2 rows to tell apart, got 1")
     generator = _checks.as_generator(seed)
     shown = torch.randperm(len(embeddings.queries), generator=generator)[:limit].sort().values
     queries, gallery = embeddings.queries[shown], embeddings.gallery

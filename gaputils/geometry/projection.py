@@ -21,6 +21,8 @@ def principal_coordinates(
     """
     kept = _checks.integer("components", components, low=1)
     limit = _checks.integer("rows", rows, low=1)
+    if not isinstance(embeddings, Embeddings):
+        raise TypeError(f"embeddings: expected Embeddings, got {type(embeddings).__name__}")
     if kept > embeddings.dim:
         raise ValueError(f"components: expected at most {embeddings.dim}, got {kept}")
     generator = _checks.as_generator(seed)
