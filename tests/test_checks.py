@@ -1,4 +1,4 @@
-"""Bad input: every entry that takes two sides × everything that can be wrong with them."""
+"""Argument checks, and bad arguments that are neither rows nor files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import torch
 
 import gaputils as gu
 from gaputils import _checks
-from gaputils.scoring import nearest
 from gaputils.tasks import top_k
 
 NOISE = gu.GaussianNoise(0.1)
@@ -25,99 +24,20 @@ def good() -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(N, D)), gallery / np.linalg.norm(gallery, axis=1, keepdims=True)
 
 
-def transformed(method: Any) -> Callable[..., Any]:
-    return lambda queries, gallery: method.fit(*good()).transform(queries, gallery)
-
-
-ENTRIES: dict[str, Callable[..., Any]] = {
-    "Embeddings": gu.Embeddings,
-    "robustness": lambda q, g: gu.robustness(q, g, NOISE),
-    "robustness, sampled": lambda q, g: gu.robustness(q, g, NOISE, "monte-carlo", draws=2),
-    "accuracy_under_noise": lambda q, g: gu.accuracy_under_noise(q, g, [0] * N, NOISE),
-    "estimate": lambda q, g: gu.estimate(q, g, NOISE, draws=2),
-    "certified_radius": gu.certified_radius,
-    "robustness_curve": lambda q, g: gu.robustness_curve(q, g, gu.MeanShift(), [0.0], NOISE),
-    "MeanShift.fit": gu.MeanShift().fit,
-    "MeanShift.transform": transformed(gu.MeanShift()),
-    "HullProjection.fit": gu.HullProjection(radius=2.0).fit,
-    "HullProjection.transform": transformed(gu.HullProjection(radius="auto", center=True)),
-    "nearest": nearest,
-    "top_k": top_k,
-}
-
-Change = Callable[[np.ndarray], Any]
-
-
-def with_value(value: float) -> Change:
-    def change(side: np.ndarray) -> np.ndarray:
-        side[1, 2] = value
-        return side
-
-    return change
-
-
-WRONG: dict[str, tuple[Change, type[Exception], str]] = {
-    "NaN": (with_value(math.nan), ValueError, "expected finite values, got NaN or .* 1 row"),
-    "infinity": (with_value(math.inf), ValueError, "expected finite values"),
-    "minus infinity": (with_value(-math.inf), ValueError, "expected finite values"),
-    "one axis": (lambda side: side[0], ValueError, r"expected shape \(rows, columns\), got \(5,\)"),
-    "three axes": (lambda side: side[None], ValueError, r"expected shape \(rows, columns\)"),
-    "no rows": (lambda side: side[:0], ValueError, r"at least 1 row\(s\) .* got \(0, 5\)"),
-    "no columns": (lambda side: side[:, :0], ValueError, "1 column, got"),
-    "a list": (lambda side: side.tolist(), TypeError, "a NumPy array or a torch tensor, got list"),
-    "None": (lambda _: None, TypeError, "got NoneType"),
-    "text": (lambda side: side.astype(str), TypeError, "expected real numbers, got dtype <U"),
-    "objects": (lambda side: side.astype(object), TypeError, "real numbers, got dtype object"),
-    "booleans": (lambda side: side > 0, TypeError, "real numbers, got dtype bool"),
-    "complex": (lambda side: side + 1j, TypeError, "real numbers, got dtype complex128"),
-    "complex tensor": (
-        lambda side: torch.tensor(side + 1j),
-        TypeError,
-        "real numbers, got dtype torch.complex128",
-    ),
-    "a masked array": (
-        lambda side: np.ma.masked_array(side, side > 0),
-        TypeError,
-        "expected a plain array, got a masked one",
-    ),
-}
-
-
-@pytest.mark.parametrize("side", ["queries", "gallery"])
-@pytest.mark.parametrize("wrong", WRONG)
-@pytest.mark.parametrize("entry", ENTRIES)
-def test_a_bad_side_is_named(entry: str, wrong: str, side: str) -> None:
-    change, error, message = WRONG[wrong]
-    queries, gallery = good()
-    sides = (change(queries), gallery) if side == "queries" else (queries, change(gallery))
-    with pytest.raises(error, match=f"^{side}: .*{message}"):
-        ENTRIES[entry](*sides)
-
-
-@pytest.mark.parametrize("entry", ENTRIES)
-def test_dimensions_must_agree(entry: str) -> None:
-    queries, gallery = good()
-    with pytest.raises(ValueError, match="gallery: expected dimension 5 as in queries, got 4"):
-        ENTRIES[entry](queries, gallery[:, :4])
-
-
-@pytest.mark.parametrize("entry", ENTRIES)
-def test_sides_of_two_devices_are_refused(entry: str) -> None:
-    queries, gallery = good()
+def test_sides_of_two_devices_are_refused() -> None:
+    queries, _ = good()
     elsewhere = torch.empty(M, D, device="meta")
     with pytest.raises((ValueError, RuntimeError, NotImplementedError)):
-        ENTRIES[entry](queries, elsewhere)
-    assert len(gallery) == M
+        gu.certified_radius(queries, elsewhere)
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
-def test_one_row_and_other_kinds_of_numbers_are_fine(entry: str) -> None:
+def test_whole_numbers_and_other_floats_are_fine() -> None:
     queries, gallery = good()
-    rows = queries if entry == "accuracy_under_noise" else queries[:1]
-    ENTRIES[entry](rows, gallery)
-    if "HullProjection.fit" not in entry:
-        ENTRIES[entry](np.round(queries * 9).astype(np.int16), np.eye(5, dtype=np.uint8)[:M])
-    ENTRIES[entry](torch.tensor(queries).float(), gallery)
+    whole = np.round(queries * 9).astype(np.int16), np.eye(5, dtype=np.uint8)[:M]
+    mixed = torch.tensor(queries).float(), gallery
+    for sides in (whole, mixed):
+        assert gu.robustness(*sides, NOISE).shape == (N,)
+        assert gu.MeanShift().fit_transform(*sides)[1].shape == (M, D)
 
 
 ARGUMENTS: list[tuple[Callable[..., Any], type[Exception], str]] = [
@@ -210,6 +130,33 @@ ARGUMENTS: list[tuple[Callable[..., Any], type[Exception], str]] = [
 def test_bad_arguments_are_named(call, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call(*good())
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        ("x", TypeError, "^v: expected numbers, got str"),
+        ([[1.0]], ValueError, r"^v: expected shape \(2,\), got \(1, 1\)"),
+        ([0.0, 0.0], ValueError, "^v: expected a finite vector that is not zero"),
+        ([math.nan, 1.0], ValueError, "^v: expected a finite vector"),
+        ([True, False], TypeError, "^v: expected real numbers, got dtype torch.bool"),
+        ([1j, 1.0], TypeError, "^v: expected real numbers, got dtype torch.complex"),
+    ],
+)
+def test_directions(value: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        _checks.as_direction("v", value, 2)
+
+
+def test_a_direction_keeps_its_length() -> None:
+    assert _checks.as_direction("v", np.array([3.0, 4.0]), 2).tolist() == [3.0, 4.0]
+
+
+def test_unit_rows() -> None:
+    rows = _checks.unit_rows("x", torch.tensor([[3.0, 4.0], [0.0, 2.0]]))
+    torch.testing.assert_close(rows, torch.tensor([[0.6, 0.8], [0.0, 1.0]]))
+    with pytest.raises(ValueError, match=r"^x: expected rows of norm above zero"):
+        _checks.unit_rows("x", torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
 
 
 def test_as_matrix_shares_memory_where_it_can() -> None:
