@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import typer
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import Tensor
 
     from gaputils.closing import Closing
     from gaputils.embeddings import Embeddings
@@ -36,8 +37,17 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
 def read(
     first: Path, second: Path | None, queries: str | None, gallery: str | None, targets: str | None
 ) -> Embeddings:
+    """A pair from files, or from a folder that `gaputils embed` wrote."""
     from gaputils.files import read_pair
+    from gaputils.folders import load_folder
 
+    if first.is_dir():
+        if any(given is not None for given in (second, queries, gallery, targets)):
+            raise ValueError(
+                f"{first}: a folder of shards holds both sides and names them itself; "
+                f"leave out the second file and the names"
+            )
+        return load_folder(first)
     return read_pair(first, second, queries=queries, gallery=gallery, targets=targets)
 
 
@@ -78,6 +88,38 @@ def _number(text: str | None) -> int | float | str | None:
         except ValueError:
             continue
     return text
+
+
+def survival_table(
+    sides: tuple[Tensor, Tensor],
+    targets: Tensor | None,
+    variances: Sequence[float],
+    per: str,
+    scoring: str,
+    *,
+    draws: int | None,
+    seed: int,
+) -> pd.DataFrame:
+    """A row for each variance: mean robustness, and accuracy without and with noise."""
+    import pandas as pd
+
+    import gaputils as gu
+
+    simulate: dict[str, Any] = {"method": "exact"}
+    if draws is not None or scoring == "cosine":
+        simulate = {"method": "monte-carlo", "draws": draws or 1000, "seed": seed}
+    rows = []
+    for value in variances:
+        noise = gu.GaussianNoise(value, per=per)
+        kept = gu.robustness(*sides, noise, scoring=scoring, **simulate)
+        row = {"variance": value, "robustness": float(kept.double().mean())}
+        if targets is not None:
+            right = gu.accuracy_under_noise(*sides, targets, noise, scoring=scoring, **simulate)
+            clean = gu.scoring.nearest(*sides, scoring) == targets
+            row["accuracy"] = float(clean.double().mean())
+            row["noisy_accuracy"] = float(right.double().mean())
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def check_format(name: str) -> str:

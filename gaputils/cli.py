@@ -19,6 +19,7 @@ from gaputils._cli_support import (
     read,
     reports_errors,
     require_folder,
+    survival_table,
     write,
     write_frame,
 )
@@ -30,7 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _FILES = ".npy, .npz, .safetensors or .parquet"
-First = Annotated[Path, typer.Argument(help=f"Both sides, or the queries: {_FILES}.")]
+First = Annotated[
+    Path, typer.Argument(help=f"Both sides, or the queries: {_FILES}; or a folder of shards.")
+]
 Second = Annotated[Path | None, typer.Argument(help="The gallery, if it has a file of its own.")]
 QueriesKey = Annotated[str | None, typer.Option(help="Name of the queries in the file.")]
 GalleryKey = Annotated[str | None, typer.Option(help="Name of the gallery in the file.")]
@@ -50,12 +53,25 @@ Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="File for the result.")]
 
 
-@app.command(epilog="Example: `gaputils embed tiny-openmoji emoji10 -o emoji10.safetensors`")
+@app.command(
+    epilog="""Examples:
+
+- `gaputils embed tiny-openmoji emoji10 -o emoji10.safetensors`
+
+- Into shards: `gaputils embed ViT-B-16 imagenet --pretrained openai --root imagenet -o b16`
+
+- To resume after a kill, give the same command again.
+
+- With 4 GPUs: `torchrun --nproc-per-node 4 --no-python gaputils embed tiny-openmoji emoji10 -o e`
+"""
+)
 @reports_errors
 def embed(
     model: Annotated[str, typer.Argument(help="tiny-openmoji, an open_clip name, or a folder.")],
     dataset: Annotated[str, typer.Argument(help="The name of a data set.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="A .safetensors file.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="A .safetensors file, or a folder for shards.")
+    ],
     pretrained: Annotated[str | None, typer.Option(help="open_clip's tag, or a file.")] = None,
     step: Annotated[int | None, typer.Option(help="A step of a training history.")] = None,
     root: Annotated[Path | None, typer.Option(help="The data set's folder.")] = None,
@@ -64,19 +80,39 @@ def embed(
         list[str] | None, typer.Option(help="A caption with {} for the class; repeat to average.")
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 256,
+    shard_size: Annotated[
+        int | None, typer.Option(min=1, help="Rows a shard of a folder; 8192 if left out.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that read images.")] = 0,
-    device: str = "auto",
-    precision: str = "auto",
+    device: Annotated[
+        str, typer.Option(help="auto: the best there is, cuda:$LOCAL_RANK under torchrun.")
+    ] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
 ) -> None:
-    """Embed a data set with a model."""
-    import gaputils as gu
+    """Embed a data set with a model, into one file or into a folder of checked shards.
 
-    require_folder(out)
-    loaded = gu.load_model(model, pretrained, step=step, device=device, precision=precision)
-    data = gu.datasets.load(dataset, root, split)
-    e = gu.embed(loaded, data, batch_size, templates=template, workers=workers)
-    e.save(out)
-    typer.echo(f"{out}: {len(e.queries)} queries, {len(e.gallery)} gallery items, dim {e.dim}")
+    A folder is written shard by shard, by one process or by several under torchrun; what was
+    whole when a run stopped is kept, and the end has the same bytes as an undisturbed run.
+    """
+    from gaputils._cli_embed import embed_to
+
+    told = embed_to(
+        out,
+        model,
+        dataset,
+        pretrained=pretrained,
+        step=step,
+        root=root,
+        split=split,
+        templates=template,
+        batch_size=batch_size,
+        shard_size=shard_size,
+        workers=workers,
+        device=device,
+        precision=precision,
+    )
+    if told is not None:
+        typer.echo(told)
 
 
 @app.command(epilog="Example: `gaputils report images.npy texts.npy --figure gap.png`")
@@ -194,31 +230,14 @@ def robustness(
     seed: Seed = 0,
 ) -> None:
     """Share of the queries whose nearest gallery item survives noise; accuracy beside it."""
-    import pandas as pd
-
-    import gaputils as gu
-
     form = check_format(format)
     require_folder(out)
     e = read(first, second, queries, gallery, targets)
     sides = (e.queries, e.gallery)
     if method != "none":
         sides = build_closing(method, n_components, alpha, radius, center).fit_transform(*sides)
-    simulate: dict[str, Any] = {"method": "exact"}
-    if draws is not None or scoring == "cosine":
-        simulate = {"method": "monte-carlo", "draws": draws or 1000, "seed": seed}
-    rows = []
-    for value in variance:
-        noise = gu.GaussianNoise(value, per=per)
-        kept = gu.robustness(*sides, noise, scoring=scoring, **simulate)
-        row = {"variance": value, "robustness": float(kept.double().mean())}
-        if e.targets is not None:
-            right = gu.accuracy_under_noise(*sides, e.targets, noise, scoring=scoring, **simulate)
-            clean = gu.scoring.nearest(*sides, scoring) == e.targets
-            row["accuracy"] = float(clean.double().mean())
-            row["noisy_accuracy"] = float(right.double().mean())
-        rows.append(row)
-    write_frame(pd.DataFrame(rows), form, out)
+    table = survival_table(sides, e.targets, variance, per, scoring, draws=draws, seed=seed)
+    write_frame(table, form, out)
 
 
 @app.command(epilog="Example: `gaputils sweep grids/paper.yml --out runs --jobs 4`")
