@@ -8,7 +8,7 @@ from functools import cache
 import open_clip
 import pytest
 import torch
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from open_clip.tokenizer import SimpleTokenizer
 from torch.nn.functional import normalize
@@ -135,6 +135,7 @@ def test_low_precision_stays_close():
 # Tokens.
 
 
+@settings(deadline=None)
 @given(st.lists(st.text() | st.text("aB e'<&1.;\x7f\t~_-", max_size=40), max_size=4))
 @example(TEXTS)
 def test_words_looked_up_are_the_same_tokens(texts):
