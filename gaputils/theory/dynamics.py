@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from gaputils._checks import integer
 from gaputils.theory._inputs import as_paired_points, as_setting
 from gaputils.theory.measures import training_measures
 
-_WORTH_THREADS = 2**17
+_WORTH_THREADS = 2**15  # distances between the points of one step's runs
 
 
 @dataclass(frozen=True)
@@ -85,18 +86,14 @@ def simulate(
         points = torch.stack([x0.reshape(-1, n, d), y0.reshape(-1, n, d)])
         if sphere:
             points = torch.nn.functional.normalize(points, dim=-1)
-        unit = (tau / 2).sqrt().reshape(-1, 1, 1)
-        state = (points / unit).mT.contiguous()
+        scale = (tau / 2).sqrt().reshape(-1, 1, 1)
         rate = (2 * lr / (tau * n)).reshape(-1, 1, 1)
-        advance = _stepper(state, rate, 1 / unit if sphere else None)
         saved = torch.empty(len(kept), *points.shape, dtype=x0.dtype, device=x0.device)
-        done = 0
-        with _few_threads(len(state[0]) * n * n):
-            for position, step in enumerate(kept):
-                for _ in range(step - done):
-                    advance()
-                done = step
-                torch.mul(state.mT, unit, out=saved[position])
+
+        def descend(runs: slice) -> None:
+            _descend(points[:, runs], scale[runs], rate[runs], sphere, kept, saved[:, :, runs])
+
+        _share_among_threads(descend, points.shape[1], n, points.device)
     if not bool(torch.isfinite(saved[-1]).all()):
         raise ValueError(f"lr: the descent diverged within {steps} steps, choose a smaller one")
     x, y = saved.reshape(len(kept), 2, *batch, n, d).unbind(1)
@@ -115,16 +112,45 @@ def recorded_steps(steps: int, record: int | Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted({0, steps, *chosen}))
 
 
-@contextmanager
-def _few_threads(elements: int) -> Iterator[None]:
-    """One thread for steps so short that threads would mostly wait for each other."""
+def _share_among_threads(
+    work: Callable[[slice], None], runs: int, n: int, device: torch.device
+) -> None:
+    """Let each thread do the `work` of some of the `runs`, with arithmetic of its own.
+
+    Threads that share every operation wait for each other some twenty times a step, and a step is
+    short. So runs are shared out instead, a small problem has one thread, and only a single large
+    run has its operations shared.
+    """
     before = torch.get_num_threads()
-    if elements < _WORTH_THREADS:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    count = min(before, runs, runs * n * n // _WORTH_THREADS)
+    if device.type != "cpu" or count < 2:
+        if runs * n * n < _WORTH_THREADS:
+            torch.set_num_threads(1)
+        try:
+            work(slice(None))
+        finally:
+            torch.set_num_threads(before)
+        return
+    bounds = [runs * i // count for i in range(count + 1)]
+    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as threads:
+        parts = [slice(*pair) for pair in pairwise(bounds)]
+        for _ in threads.map(work, parts):
+            pass
+
+
+@torch.no_grad()
+def _descend(
+    points: Tensor, scale: Tensor, rate: Tensor, sphere: bool, kept: Sequence[int], saved: Tensor
+) -> None:
+    """Descend from `points` (2, runs, N, d) and fill `saved` (T, 2, runs, N, d)."""
+    state = (points / scale).mT.contiguous()
+    advance = _stepper(state, rate, 1 / scale if sphere else None)
+    done = 0
+    for position, step in enumerate(kept):
+        for _ in range(step - done):
+            advance()
+        done = step
+        torch.mul(state.mT, scale, out=saved[position])
 
 
 def _stepper(state: Tensor, rate: Tensor, radius: Tensor | None) -> Callable[[], None]:

@@ -57,6 +57,21 @@ def test_a_batch_of_settings_is_each_setting_alone(sphere: bool) -> None:
             torch.testing.assert_close(batched.y[:, i, j], alone.y)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_runs_shared_among_threads_are_those_of_one(threads: int) -> None:
+    x, y = gu.theory.two_clusters(7, 128, 4, gap=1.0, spread=0.2, dtype=torch.float64, seed=5)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        found = gu.theory.simulate(x, y, tau=0.5, lr=0.1, steps=20)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    for run in range(7):
+        alone = gu.theory.simulate(x[run], y[run], tau=0.5, lr=0.1, steps=20)
+        torch.testing.assert_close(found.x[:, run], alone.x, rtol=1e-12, atol=1e-12)
+
+
 def test_sphere_keeps_unit_norm_whatever_the_start() -> None:
     x, y = start(2)
     run = gu.theory.simulate(3 * x, 3 * y, tau=0.3, lr=0.1, steps=30, sphere=True)
