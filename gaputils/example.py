@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from gaputils._checks import integer
+from gaputils._checks import Seed, as_generator, integer
 from gaputils.datasets import DataUnavailable, load, published
 from gaputils.embed import embed
 from gaputils.embeddings import Embeddings
@@ -36,3 +37,23 @@ def example_embeddings(
         {**found.info, "title": title},
     )
     return unit_rows(pairs)
+
+
+def clusters(queries: int, items: int, dim: int, seed: Seed = 0) -> tuple[Tensor, Tensor]:
+    """Random unit vectors as near to each other as real CLIP's: `queries` (n, d), `items` (m, d).
+
+    Each modality has a common direction, hence the gap, and query i leans towards item i mod m.
+    """
+    n, m = integer("queries", queries, low=1), integer("items", items, low=1)
+    dim = integer("dim", dim, low=2)
+    generator = as_generator(seed)
+
+    def unit(rows: int) -> Tensor:
+        return torch.nn.functional.normalize(torch.randn(rows, dim, generator=generator), dim=1)
+
+    base, common, own = unit(m), unit(2), unit(n)
+    gallery = 0.55 * base + 0.8 * common[0]
+    leaning = 0.2 * base[torch.arange(n) % m] + 0.5 * own + 0.8 * common[1]
+    return torch.nn.functional.normalize(leaning, dim=1), torch.nn.functional.normalize(
+        gallery, dim=1
+    )

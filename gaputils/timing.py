@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,16 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
+
+
+def recorded() -> pd.DataFrame:
+    """What `make bench` measured at full size, shipped with the package: a row a quantity.
+
+    Columns: `quantity`, `value`, `unit`, and the `machine` it was measured on.
+    """
+    stored = files("gaputils") / "data" / "benchmarks.csv"
+    with stored.open(encoding="utf-8") as file:
+        return pd.read_csv(file)
 
 
 def _wait() -> None:

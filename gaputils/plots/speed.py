@@ -1,0 +1,62 @@
+"""Figures of timings: how costs grow, and ratios with their spread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+
+from gaputils.plots.theme import COLOR, WIDTH
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def cost_growth(frame: pd.DataFrame, ax: Axes | None = None, *, xlabel: str = "size") -> Axes:
+    """ "seconds" over "size" for each "call" of `timing.growth`, on log axes.
+
+    Single rounds are points, their medians are joined.
+    """
+    if ax is None:
+        _, ax = plt.subplots()
+    colors = dict(zip(frame["call"].unique(), sns.color_palette(), strict=False))
+    sns.lineplot(
+        frame,
+        x="size",
+        y="seconds",
+        hue="call",
+        palette=colors,
+        estimator="median",
+        errorbar=None,
+        ax=ax,
+    )
+    sns.scatterplot(
+        frame, x="size", y="seconds", hue="call", palette=colors, s=16, legend=False, ax=ax
+    )
+    ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel="seconds")
+    ax.set_xticks(sorted(frame["size"].unique()), labels=map(str, sorted(frame["size"].unique())))
+    ax.minorticks_off()
+    return ax
+
+
+def time_ratios(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """A point for each row's "ratio" with a bar from "ratio_low" to "ratio_high", log axis.
+
+    The index holds what was timed and what it was compared with.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(WIDTH, 0.55 * len(frame) + 0.9))
+    places = np.arange(len(frame))
+    ratio, low, high = (frame[name].to_numpy() for name in ("ratio", "ratio_low", "ratio_high"))
+    for which, color in ((ratio >= 1, COLOR["projection"]), (ratio < 1, COLOR["text"])):
+        ax.hlines(places[which], low[which], high[which], color=color, linewidth=3)
+        ax.plot(ratio[which], places[which], "o", color=color)
+    ax.axvline(1, color=COLOR["original"], linewidth=1)
+    ax.set(xscale="log", xlabel="times as long as the package")
+    ax.set_yticks(places, labels=[f"{what}:\n{rival}" for what, rival in frame.index])
+    ax.tick_params(axis="y", labelsize="small")
+    ax.invert_yaxis()
+    return ax

@@ -1,0 +1,53 @@
+"""Put what `make bench` measured into the table that the package ships.
+
+    python tools/record_benchmarks.py _build/benchmarks.json gaputils/data/benchmarks.csv
+
+Rows of the same quantity are replaced, others stay, so that runs on several machines add up.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from gaputils import timing
+
+KEY = ["quantity", "machine"]
+
+
+def measured(report: dict[str, object], machine: str) -> pd.DataFrame:
+    """The recorded quantities of a pytest-benchmark report, a row each."""
+    rows = [
+        {"quantity": kept["quantity"], "value": kept["value"], "unit": kept["unit"]}
+        for benchmark in report["benchmarks"]
+        for kept in benchmark["extra_info"].get("recorded", [])
+    ]
+    return pd.DataFrame(rows, columns=["quantity", "value", "unit"]).assign(machine=machine)
+
+
+def machine_name() -> str:
+    """The processor and its cores, and the graphics card if there is one."""
+    about = timing.machine()
+    name = f"{about['cpu']}, {about['cores']} cores"
+    return f"{name}, {about['gpu']}" if about["gpu"] else name
+
+
+def main(source: str, target: str) -> None:
+    """Merge the report at `source` into the table at `target`."""
+    new = measured(json.loads(Path(source).read_text(encoding="utf-8")), machine_name())
+    if new.empty:
+        raise SystemExit(f"{source}: no recorded quantity in it")
+    path = Path(target)
+    old = pd.read_csv(path) if path.exists() else new.iloc[:0]
+    kept = old[~old.set_index(KEY).index.isin(new.set_index(KEY).index)]
+    table = pd.concat([kept, new]) if len(kept) else new
+    beside = path.with_suffix(".tmp")
+    table.to_csv(beside, index=False, float_format="%.4g")
+    beside.replace(path)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
