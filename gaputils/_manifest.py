@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from gaputils._atomic import write_text
 
 FORMAT = "gaputils-shards/1"
 NAME = "manifest.json"
@@ -94,18 +94,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "complete": manifest.complete,
         "shards": [vars(shard) for shard in manifest.shards],
     }
-    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{NAME}.", suffix=".part")
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=1, ensure_ascii=False)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        part.chmod(0o644)
-        part.replace(folder / NAME)
-    finally:
-        part.unlink(missing_ok=True)
+    write_text(folder / NAME, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_manifest(folder: Path) -> Manifest:

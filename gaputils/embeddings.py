@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from gaputils._atomic import replacing
 from gaputils._checks import as_pair, as_targets
 
 _FORMAT = "gaputils-embeddings/1"
@@ -110,17 +110,8 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path: the folder {path.parent} does not exist")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
-    try:
+    with replacing(path) as part:
         save_file(tensors, part, {_KEY: json.dumps(metadata, sort_keys=True)})
-        part.chmod(0o666 & ~_umask())
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def read_safetensors(
@@ -142,9 +133,3 @@ def read_safetensors(
         except (json.JSONDecodeError, TypeError) as error:
             raise ValueError(f"path: the metadata of {path} are not JSON: {error}") from error
     return tensors, metadata
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -21,6 +21,7 @@ from typing import Any
 
 import pandas as pd
 
+from gaputils._atomic import replacing, write_text
 from gaputils._sweep_results import glued, tidy
 
 PACKAGE = Path(__file__).parent
@@ -103,9 +104,9 @@ def run_sweep(
             status = record["status"]
         row = {key: record[key] for key in ("run", "page", "seconds", "error")}
         table.append({**row, "status": status})
-    tidy([record for record in records if record is not None]).to_parquet(
-        folder / "results.parquet", index=False
-    )
+    results = tidy([record for record in records if record is not None])
+    with replacing(folder / "results.parquet") as part:
+        results.to_parquet(part, index=False)
     return pd.DataFrame(table, columns=["run", "page", "status", "seconds", "error"])
 
 
@@ -226,9 +227,7 @@ def execute(run: Run, folder: Path, fingerprint: str) -> dict[str, Any]:
         "fingerprint": fingerprint,
         "values": {} if error else glued(target),
     }
-    part = folder / f".{run.name}.json.part"
-    part.write_text(json.dumps(record, indent=1))
-    part.replace(folder / f"{run.name}.json")
+    write_text(folder / f"{run.name}.json", json.dumps(record, indent=1))
     return record
 
 

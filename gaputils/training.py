@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gaputils import _history
+from gaputils._atomic import write_text
 from gaputils._checks import integer, number
 from gaputils.datasets.openmoji import Augmentation, augment, catalogue, drawings
 from gaputils.embeddings import read_safetensors, write_safetensors
@@ -105,7 +106,7 @@ def train(settings: TrainingSettings, out: str | Path, *, progress: bool = False
         if run.step % settings.save_every == 0:
             run.save(folder, rows)
     trajectory = pd.DataFrame(rows)
-    _write_text(folder / TRAJECTORY_FILE, trajectory.to_csv(index=False, float_format="%.6g"))
+    write_text(folder / TRAJECTORY_FILE, trajectory.to_csv(index=False, float_format="%.6g"))
     (folder / _STATE_FILE).unlink(missing_ok=True)
     return trajectory
 
@@ -274,14 +275,8 @@ def _claim(folder: Path, settings: TrainingSettings) -> None:
     text = json.dumps(asdict(settings), indent=2) + "\n"
     if path.is_file() and path.read_text() != text:
         raise FileExistsError(f"out: {folder} holds a run with other settings")
-    _write_text(path, text)
+    write_text(path, text)
     _history.write_config(folder)
-
-
-def _write_text(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text)
-    part.replace(path)
 
 
 def _show(row: dict[str, float], seconds: float) -> None:
