@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 from safetensors.torch import load_file, save_file
 
 import gaputils as gu
@@ -22,13 +22,7 @@ from gaputils.datasets import CaptionDataset, ChoiceDataset
 from gaputils.embeddings import read_safetensors, write_safetensors
 
 SIZES = {"shard_size": 8, "batch_size": 4}
-PRELUDE = """
-import sys, time, torch
-import gaputils as gu
-torch.set_num_threads(1)
-model = gu.load_model("tiny-openmoji", step=0, device="cpu")
-data = gu.datasets.load("emoji10", copies=4)
-"""
+FORK = multiprocessing.get_context("fork")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,14 +56,6 @@ def folder(finished, tmp_path):
 
 def content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def run_python(code: str, *arguments: str, launcher: tuple[str, ...] = ()) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GAPUTILS_PROGRESS": "0"}
-    command = [sys.executable, *launcher, *(["-c", code] if not launcher else []), *arguments]
-    return subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
 
 
 def test_a_folder_holds_what_embed_returns(finished, model, data):
@@ -112,25 +98,29 @@ def test_a_shard_that_was_deleted_is_made_again_with_the_same_bytes(folder, mode
     assert content(folder) == before
 
 
+def embed_slowly(model, data, target):
+    encode = type(model).encode_images
+
+    def slow(self, images):
+        time.sleep(0.1)
+        return encode(self, images)
+
+    type(model).encode_images = slow
+    gu.embed_to_folder(model, data, target, **SIZES)
+
+
 def test_killed_and_started_again_ends_with_the_same_bytes(finished, model, data, tmp_path):
-    slowly = """
-encode = type(model).encode_images
-def slow(self, images):
-    time.sleep(0.1)
-    return encode(self, images)
-type(model).encode_images = slow
-gu.embed_to_folder(model, data, sys.argv[1], shard_size=8, batch_size=4)
-"""
     target = tmp_path / "e"
-    process = run_python(PRELUDE + slowly, str(target))
+    process = FORK.Process(target=embed_slowly, args=(model, data, target))
+    process.start()
     deadline = time.monotonic() + 120
     while not (target / "queries-00001.safetensors").exists():
-        assert process.poll() is None, process.communicate()[1]
+        assert process.is_alive()
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     whole = sorted(path.name for path in target.glob("[!.]*.safetensors"))
     assert 4 <= len(whole) < 7
     assert json.loads((target / "manifest.json").read_text())["complete"] is False
@@ -172,38 +162,43 @@ def test_what_a_kill_left_half_written_is_cleared_away(folder, model, data, left
     assert content(folder) == before
 
 
-def test_two_processes_under_torchrun_write_the_same_files(finished, tmp_path):
-    script = tmp_path / "job.py"
-    script.write_text(
-        PRELUDE
-        + """
-import os
-import torch.distributed as dist
-target, rank = sys.argv[1], os.environ["RANK"]
-encode, counted = type(model).encode_images, []
-def counting(self, images):
-    counted.append(len(images))
-    return encode(self, images)
-type(model).encode_images = counting
-for name in (target, target + "-again"):
-    gu.embed_to_folder(model, data, name, shard_size=8, batch_size=4)
-assert gu.load_folder(target).queries.shape == (40, 256)
-dist.init_process_group("gloo")
-gap = float(gu.folder_statistics(target).compute()["gap_norm"])
-dist.destroy_process_group()
-with open(f"{target}.{rank}", "w") as file:
-    file.write(f"{sum(counted)} {gap!r}")
-"""
-    )
+def work_as_one_of_two(model, data, target, rank, port):
+    """A process with what torchrun tells each of its own; it embeds two folders, one by one."""
+    given = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": 2, "MASTER_PORT": port}
+    given |= {"MASTER_ADDR": "localhost", "TORCHELASTIC_USE_AGENT_STORE": True}
+    os.environ |= {key: str(value) for key, value in given.items()}
+    encode, counted = type(model).encode_images, []
+
+    def counting(self, images):
+        counted.append(len(images))
+        return encode(self, images)
+
+    type(model).encode_images = counting
+    for name in (target, f"{target}-again"):
+        gu.embed_to_folder(model, data, name, **SIZES)
+    assert gu.load_folder(target).queries.shape == (40, 256)
+    dist.init_process_group("gloo")
+    gap = float(gu.folder_statistics(target).compute()["gap_norm"])
+    dist.destroy_process_group()
+    Path(f"{target}.{rank}").write_text(f"{sum(counted)} {gap!r}")
+
+
+def test_two_processes_write_the_same_files(finished, model, data, tmp_path):
     target = tmp_path / "e"
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    process = run_python("", str(script), str(target), launcher=launcher)
+    store = dist.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    two = [
+        FORK.Process(target=work_as_one_of_two, args=(model, data, target, rank, store.port))
+        for rank in (0, 1)
+    ]
+    for process in two:
+        process.start()
     try:
-        _, errors = process.communicate(timeout=300)
+        for process in two:
+            process.join(120)
+        assert [process.exitcode for process in two] == [0, 0]
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == 0, errors
+        for process in two:
+            process.kill()
     assert content(target) == content(finished) == content(tmp_path / "e-again")
     reports = [Path(f"{target}.{rank}").read_text().split() for rank in (0, 1)]
     assert sorted(int(images) for images, _ in reports) == [2 * 16, 2 * 24], "each embeds its share"
