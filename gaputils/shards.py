@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from gaputils._atomic import only_writer
 from gaputils._checks import integer
 from gaputils._manifest import (
     FORMAT,
@@ -61,15 +62,18 @@ def embed_to_folder(
     each shard, so neither a kill nor the number of processes changes what a batch holds.
 
     Returns `folder`. Raises `ValueError` if it holds embeddings of another model, data set or
-    setting, or a damaged shard, and `OSError` if it cannot be written; what was whole stays.
+    setting, or a damaged shard, and `OSError` if it cannot be written or another run is writing it;
+    what was whole stays.
     """
     integer("shard_size", shard_size, low=1)
     check_inputs(model, dataset, batch_size, workers)
     texts = gather_texts(dataset, templates)
     wanted = plan(_describe(model, dataset, texts, shard_size, batch_size))
     place = Path(folder)
-    with _processes() as (rank, world, wait):
+    with _processes() as (rank, world, wait), ExitStack() as held:
         if rank == 0:
+            _make(place)
+            held.enter_context(only_writer(place))
             _open(place, wanted)
         wait()
         manifest = read_manifest(place)
@@ -116,12 +120,15 @@ def _describe(
     }
 
 
-def _open(folder: Path, wanted: Manifest) -> None:
-    """Make `folder` ready, or see that what is in it is the same run."""
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OSError(f"folder: {folder} cannot be made: {error}") from error
+
+
+def _open(folder: Path, wanted: Manifest) -> None:
+    """Begin in `folder`, or see that what is in it is the same run."""
     for left in folder.glob(f".{NAME}.*.part"):
         left.unlink()
     if (folder / NAME).exists():

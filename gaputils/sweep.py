@@ -21,7 +21,7 @@ from typing import Any
 
 import pandas as pd
 
-from gaputils._atomic import replacing, write_text
+from gaputils._atomic import only_writer, replacing, write_text
 from gaputils._sweep_results import glued, tidy
 
 PACKAGE = Path(__file__).parent
@@ -86,10 +86,17 @@ def run_sweep(
     for each value that a page glued, with the run's parameters. A run whose page, parameters and
     package are those of a finished record is skipped; a failing run is recorded and the others go
     on. Returns one row a run: `run`, `page`, `status` ("done", "skipped", "failed"), `seconds`,
-    `error`.
+    `error`. Raises `BlockingIOError` while another sweep writes `out`.
     """
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
+    with only_writer(folder):
+        return _run_all(runs, folder, jobs, dask, echo)
+
+
+def _run_all(
+    runs: Sequence[Run], folder: Path, jobs: int, dask: str | None, echo: Callable[[str], None]
+) -> pd.DataFrame:
     package = package_digest()
     tasks = [(run, folder, _fingerprint(run, package)) for run in runs]
     records = [_finished(*task) for task in tasks]

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gaputils import _history
-from gaputils._atomic import write_text
+from gaputils._atomic import only_writer, write_text
 from gaputils._checks import integer, number
 from gaputils.datasets.openmoji import Augmentation, augment, catalogue, drawings
 from gaputils.embeddings import read_safetensors, write_safetensors
@@ -85,11 +85,16 @@ def train(settings: TrainingSettings, out: str | Path, *, progress: bool = False
 
     Returns the trajectory, one row a recorded step (see `gaputils.trajectory.measure`). A run
     that was stopped goes on from its last saved state and ends with the same files. Raises
-    `FileExistsError` if `out` holds another run.
+    `FileExistsError` if `out` holds another run, `BlockingIOError` while another process writes it.
     """
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, settings)
+    with only_writer(folder):
+        _claim(folder, settings)
+        return _train(settings, folder, progress)
+
+
+def _train(settings: TrainingSettings, folder: Path, progress: bool) -> pd.DataFrame:
     run = _Run.start(settings)
     rows = run.restore(folder)
     began = time.perf_counter()
