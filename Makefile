@@ -6,10 +6,15 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NOTEBOOKS := $(wildcard notebooks/*.md)
 SIBLINGS := $(NOTEBOOKS:.md=.ipynb)
+AUDIT := _build/audit
+# Licences that would bind those who use the package. docutils has some files under the GPL, which
+# only the building of the book runs.
+REFUSED := GNU General Public License;Affero;AGPL;GPL-2.0;GPL-3.0;SSPL;Commons Clause
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: book test lint types check-notebooks notebooks vendor bench nightly singlehtml clean
+.PHONY: book test lint types check-notebooks notebooks vendor bench nightly reproduce audit
+.PHONY: singlehtml clean
 
 book: $(READY) vendor check-notebooks
 	$(BIN)/jupyter-book build . --all -n -W --keep-going
@@ -46,6 +51,18 @@ bench: $(READY)
 
 nightly: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/pytest --nightly
+
+# Run the pages behind the paper map and compare with the committed values and their uncertainty.
+reproduce: $(READY)
+	$(BIN)/python tools/reproduce.py
+
+# Known vulnerabilities and licences of what is pinned. Asks the network: no part of `make test`.
+audit: $(READY)
+	test -x $(AUDIT)/bin/pip-licenses || $(PYTHON) -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet pip-audit pip-licenses
+	$(AUDIT)/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
+	$(AUDIT)/bin/pip-licenses --python $(BIN)/python --from mixed --partial-match \
+	  --fail-on '$(REFUSED)' --ignore-packages docutils
 
 # The whole book as one file, and printed; after `make book`.
 singlehtml: $(READY)
