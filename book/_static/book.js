@@ -2,7 +2,7 @@
 (function () {
   const wide =
     "mjx-container[display=true], div.math, .cell_output .output, .bd-article table, " +
-    ".pst-scrollable-table-container, dt.sig, .bd-article pre";
+    ".pst-scrollable-table-container, dt.sig, .bd-article pre, .bd-article figure";
 
   function mark() {
     for (const element of document.querySelectorAll(wide)) {

@@ -71,8 +71,11 @@ def clouds_grid(frame: pd.DataFrame, columns: int = 2) -> Figure:
                 color=SIDE_COLOR[str(side)],
             )
         ax.set_title(model, size="small")
+        ax.margins(0.12)
         ax.set_aspect("equal", adjustable="datalim")
-        ax.tick_params(labelsize="x-small")
+        ax.tick_params(labelsize="small")
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MaxNLocator(3))
     for ax in axes.flat[len(models) :]:
         ax.set_axis_off()
     figure.supxlabel("PC 1", size="small")
@@ -121,19 +124,23 @@ def variance_shares(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 def measure_heatmap(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Measures (rows) by model (columns): colour is the rank within the row, text the value."""
+    """Measures (rows) by model (columns): colour is the rank within the row, text the value.
+
+    Wider than other figures when there are many models: on a phone it has to be scrolled.
+    """
     if ax is None:
-        _, ax = plt.subplots(figsize=(WIDTH, 0.8 + 0.3 * len(frame)))
+        width = max(WIDTH, 2.2 + 0.52 * frame.shape[1])
+        _, ax = plt.subplots(figsize=(width, 1.6 + 0.3 * len(frame)))
     ranks = frame.rank(axis=1, pct=True)
     sns.heatmap(
         ranks,
         ax=ax,
         cmap=SEQUENTIAL,
-        annot=frame.map(lambda value: f"{value:.2g}"),
+        annot=frame.map(lambda value: f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}"),
         fmt="",
         cbar=False,
         linewidths=0.5,
-        annot_kws={"size": "x-small"},
+        annot_kws={"size": "small"},
     )
     ax.set(xlabel="", ylabel="")
     ax.tick_params(axis="x", rotation=40, labelsize="small")

@@ -105,6 +105,7 @@ def index_recall(frame: pd.DataFrame, value: str, axes: Sequence[Axes]) -> Seque
         for name, line in part.groupby("vectors", sort=False):
             color = LINE_COLOR.get(str(name))
             ax.plot(line["index"], line[value], "o-", color=color, markersize=4, label=name)
-        ax.set(title=str(metric), xlabel="index", ylabel=value if ax is axes[0] else "")
+        ax.set(title=str(metric), xlabel="index", ylabel=value)
+        ax.label_outer()
     axes[-1].legend(fontsize="small", loc="lower left")
     return axes
