@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_generator, integer
+from gaputils._checks import Seed, as_generator, integer, unit_rows
 from gaputils.closing import HullProjection, MeanShift
 from gaputils.embeddings import Embeddings
 from gaputils.geometry import gap_vector
@@ -27,12 +27,15 @@ def cosine_sample(e: Embeddings, pairs: int = 4000, seed: Seed = 0) -> pd.DataFr
     """Cosines of `pairs` random pairs of each kind, two different items each.
 
     Columns: "pairs" (the keys of `PAIRS`), "cosine". A cone is a side whose own cosines are high;
-    a gap is a third kind that is lower than both.
+    a gap is a third kind that is lower than both. Raises `ValueError` for a side of one row or
+    with a row of norm zero.
     """
     integer("pairs", pairs, low=1)
     generator = as_generator(seed, e.queries.device)
-    sides = {"image": e.queries, "text": e.gallery}
-    unit = {side: rows / rows.norm(dim=1, keepdim=True) for side, rows in sides.items()}
+    unit = {"image": unit_rows("queries", e.queries), "text": unit_rows("gallery", e.gallery)}
+    for name, rows in (("queries", e.queries), ("gallery", e.gallery)):
+        if len(rows) < 2:
+            raise ValueError(f"{name}: expected at least 2 rows to make pairs, got 1")
     frames = []
     for meaning, (one, other) in PAIRS.items():
         first = torch.randint(len(unit[one]), (pairs,), generator=generator)

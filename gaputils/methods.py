@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from gaputils import closing as ways
+from gaputils._checks import as_targets, work
 from gaputils._checks import unit_rows as at_norm_one
-from gaputils._checks import work
 from gaputils.closing.base import Closing
 from gaputils.closing.subspace import principal_components, project
 from gaputils.embeddings import Embeddings
@@ -81,10 +81,12 @@ def known_targets(embeddings: Embeddings) -> Tensor:
 def choose_items(embeddings: Embeddings, items: Sequence[int] | Tensor) -> Embeddings:
     """The task with these rows of the gallery alone, in this order, and the queries they answer.
 
-    Raises `ValueError` if there are no targets, an item is listed twice, or none has a query.
+    Raises `ValueError` if there are no targets, an item is listed twice or is not one of the
+    gallery's, or none has a query.
     """
     targets = known_targets(embeddings)
-    chosen = torch.as_tensor(items, device=embeddings.gallery.device)
+    gallery = embeddings.gallery
+    chosen = as_targets("items", items, len(items), len(gallery), gallery.device)
     if len(torch.unique(chosen)) != len(chosen):
         raise ValueError("items: expected each item once")
     place = torch.full((len(embeddings.gallery),), -1, device=chosen.device)

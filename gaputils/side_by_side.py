@@ -42,16 +42,19 @@ def compare(
 
     A method that inflates the gallery meets a fixed noise with an advantage that is none of its
     making. With `relative` each variance is taken relative to the gallery's own spread: v times
-    `spread` squared, and radii are divided by `spread`.
+    `spread` squared, and radii are divided by `spread`. Raises `ValueError` without targets, or for
+    a gallery whose rows are all alike.
     """
-    targets = known_targets(embeddings)
+    targets, width = known_targets(embeddings), spread(embeddings.gallery)
+    if width == 0:
+        raise ValueError("gallery: expected rows that differ, they are all alike")
     before = nearest(embeddings.queries, embeddings.gallery)
     rows = []
     for name, method in methods.items():
         start = time.perf_counter()
         moved = close(method, embeddings, calibration)
         seconds = time.perf_counter() - start
-        ratio = spread(moved.gallery) / spread(embeddings.gallery)
+        ratio = spread(moved.gallery) / width
         unit = ratio if relative else 1.0
         for scoring in scorings:
             row: dict[str, Any] = {"method": name, "scoring": scoring}
