@@ -35,6 +35,19 @@ NO_DATA: dict[str, str] = {
 }
 """Public names that take no data, and why."""
 
+NO_ENTRIES: dict[str, str] = {
+    "comparison": "takes models and data sets, which are made by load_model and datasets.load",
+    "models": "has its entry load_model at the top",
+    "pages": "belongs to the book",
+    "plots": "draws tables that other entries made",
+    "sweep.run_sweep": "takes the runs that sweep.plan made",
+    "timing": "times functions",
+    "training": "takes settings, numbers that are checked when they are made",
+    "trajectory": "is what a training records",
+    "widgets": "shows what other entries made",
+}
+"""Public modules, or parts of one, whose input comes from entries of the table, and why."""
+
 TESTED_ELSEWHERE: dict[str, str] = {
     "datasets.published_where_available": "is published for each name",
     "theory.expansion_error": "takes the numbers of two_clusters",
@@ -108,6 +121,7 @@ __all__ = [
     "ANSWERED",
     "KINDS",
     "NO_DATA",
+    "NO_ENTRIES",
     "TESTED_ELSEWHERE",
     "Attempt",
     "Outcome",

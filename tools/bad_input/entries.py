@@ -205,14 +205,37 @@ def _described() -> list[Entry]:
         "zero_shot": lambda e: gu.zero_shot(e)["top1"],
         "retrieval": gu.tasks.retrieval,
         "geometry.principal_coordinates": gu.geometry.principal_coordinates,
+        "histories.cosine_sample": lambda e: gu.histories.cosine_sample(e, 10),
+        "histories.gap_and_robustness": lambda e: gu.histories.gap_and_robustness({0: e}, NOISE),
+        "methods.unit_rows": gu.methods.unit_rows,
+        "methods.about_circumcentre": gu.methods.about_circumcentre,
+        "methods.choose_items": lambda e: gu.methods.choose_items(e, [0]),
+        "side_by_side.compare": lambda e: gu.side_by_side.compare(e, {"none": None}, draws=2)[
+            ["accuracy", "agreement", "spread"]
+        ],
     }
-    few = {"gallery": ("ValueError", "expected at least 2 rows")}
+    cosine = (
+        "zero_shot",
+        "retrieval",
+        "benefits",
+        "report",
+        "histories.cosine_sample",
+        "methods.unit_rows",
+        "side_by_side.compare",
+    )
+    few = dict.fromkeys(BOTH, ("ValueError", "expected at least 2 rows"))
+    one_row: dict[str, Any] = {
+        "benefits": {"gallery": few["gallery"]},
+        "report": {"gallery": few["gallery"]},
+        "histories.cosine_sample": few,
+        "side_by_side.compare": {"gallery": ("ValueError", "expected rows that differ")},
+    }
     return [
         Entry(
             name,
             _embeddings(call),
-            no_zero=BOTH if name in ("zero_shot", "retrieval", "benefits", "report") else (),
-            one_row=few if name in ("benefits", "report") else {},
+            no_zero=BOTH if name in cosine else (),
+            one_row=one_row.get(name, {}),
         )
         for name, call in calls.items()
     ]
