@@ -149,8 +149,8 @@ def test_every_public_name_is_there_without_network(tmp_path: Path) -> None:
 
 
 CORE = (
-    "from gaputils import Embeddings, GaussianNoise, MeanShift, gap_vector, measure_gap, read_pair, "
-    "robustness, robustness_curve, theory, zero_shot"
+    "from gaputils import Embeddings, GaussianNoise, MeanShift, gap_vector, measure_gap, "
+    "read_pair, robustness, robustness_curve, theory, zero_shot"
 )
 
 
