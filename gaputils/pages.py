@@ -28,10 +28,15 @@ def glue(key: str, value: float | int | str) -> None:
 
 
 def table(frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}") -> Any:
-    """`frame` as a table for a page: numbers formatted, missing values as a dash."""
+    """`frame` as a table for a page: numbers formatted, missing values as a dash, words to the
+    left.
+    """
     if isinstance(formats, str):
         numbers = [name for name in frame if pd.api.types.is_float_dtype(frame[name])]
         chosen: dict[Any, Any] = dict.fromkeys(numbers, formats)
     else:
         chosen = dict(formats)
-    return frame.style.format(chosen, na_rep="–").set_table_attributes('class="dataframe"')
+    left = [{"selector": "", "props": "text-align: left"}]
+    words: Any = {name: left for name in frame if not pd.api.types.is_numeric_dtype(frame[name])}
+    styled = frame.style.format(chosen, na_rep="–").set_table_attributes('class="dataframe"')
+    return styled.set_table_styles(words) if words else styled

@@ -32,6 +32,8 @@ REPAIRS = (
     (r'role="doc-biblioentry"', 'role="listitem"'),
     # A corner of a table that heads nothing is no heading.
     (r'<th class="blank([^"]*)" ?>&nbsp;</th>', r'<td class="blank\1"></td>'),
+    # A heading such as robustness@0.04 may be broken before its sign.
+    (r'(<th [^>]*class="col_heading[^>]*>[^<@]+)@', r"\1<wbr>@"),
     (r"<th></th>", '<th><span class="visually-hidden">row</span></th>'),
 )
 
