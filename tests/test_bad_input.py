@@ -140,7 +140,7 @@ def test_the_table_shows_what_came_of_it() -> None:
     some = [a for a in bad_input.all_attempts() if a.entry == "gap_vector"]
     results = list(bad_input.outcomes(some))
     table = bad_input.grid(results, bad_input.KINDS)
-    assert table.loc["gap_vector", "NaN"] == "ValueError"
+    assert table.loc["gap_vector", "NaN"] == "Value"
     assert table.loc["gap_vector", "one row"] == bad_input.ANSWERED
     assert table.loc["gap_vector", "truncated"] == "–"
     words = bad_input.messages(results)

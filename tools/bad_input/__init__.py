@@ -72,7 +72,7 @@ def outcomes(attempts: Iterable[Attempt]) -> Iterator[tuple[Attempt, Outcome]]:
 
 
 def grid(results: Iterable[tuple[Attempt, Outcome]], kinds: Iterable[str]) -> pd.DataFrame:
-    """Entries × `kinds`: the errors' classes, "answered", "NaN", or "–" where none applies."""
+    """Entries × `kinds`: the errors' classes without the word Error, "answered", "NaN", or "–"."""
     cells: dict[str, dict[str, list[str]]] = {}
     columns = list(kinds)
     for attempt, found in results:
@@ -103,7 +103,7 @@ def messages(results: Iterable[tuple[Attempt, Outcome]]) -> pd.DataFrame:
 
 
 def _cell(results: list[str]) -> str:
-    return ", ".join(sorted(set(results))) or "–"
+    return ", ".join(sorted({name.removesuffix("Error") for name in results})) or "–"
 
 
 def _plain(message: str, folder: str) -> str:
