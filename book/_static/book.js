@@ -1,10 +1,21 @@
 /* What scrolls sideways can be reached by keyboard: formulas, tables, signatures, code. */
 (function () {
   const wide =
-    "mjx-container[display=true], div.math, .cell_output .output, .bd-article table, " +
+    "mjx-container[display=true], mjx-container.gu-long, div.math, .cell_output .output, .bd-article table, " +
     ".pst-scrollable-table-container, dt.sig, .bd-article pre, .bd-article figure";
 
+  // A formula in the text that is wider than the text scrolls by itself.
+  function tame() {
+    for (const formula of document.querySelectorAll(".bd-article mjx-container:not([display])")) {
+      formula.classList.remove("gu-long");
+      const text = formula.closest("p, li, dd, td, th, figcaption");
+      if (text && formula.getBoundingClientRect().width > text.clientWidth + 1)
+        formula.classList.add("gu-long");
+    }
+  }
+
   function mark() {
+    tame();
     for (const element of document.querySelectorAll(wide)) {
       const scrolls =
         element.scrollWidth > element.clientWidth + 1 &&
