@@ -56,6 +56,7 @@ from .scorecard import compare_closings as compare_closings
 from .shards import embed_to_folder as embed_to_folder
 from .statistics import GapStatistics as GapStatistics
 from .statistics import fit_mean_shift as fit_mean_shift
+from .tasks import as_choices as as_choices
 from .tasks import multiple_choice as multiple_choice
 from .tasks import retrieval as retrieval
 from .tasks import zero_shot as zero_shot

@@ -41,7 +41,7 @@ def embed(
     each image's first caption; `info["caption_image"]` says which image each belongs to. Of a
     multiple-choice data set it has the `info["options"]` options of one question after those of
     another, and `targets` is each question's right one, if it is known; `templates` is then the one
-    prompt with a ``{choice}``. `tasks.as_choices` folds that gallery into the options of each question.
+    prompt with a ``{choice}``. `as_choices` folds that gallery into the options of each question.
 
     All rows are float32 of norm 1, in the data set's order, on the CPU. `device` "auto" is where
     the model is; `workers` are processes that read images ahead; `progress` shows a bar (left

@@ -128,7 +128,7 @@ def test_choices_are_folded_and_answered(model, quiz, known):
     e = gu.embed(model, quiz if known else replace(quiz, answers=None))
     assert e.info["options"] == 4
     assert e.info["templates"] == ["{question} {choice}"]
-    queries, options, answers = gu.tasks.as_choices(e)
+    queries, options, answers = gu.as_choices(e)
     text = f"a photo of a {quiz.options[7][2]}"
     torch.testing.assert_close(options[7, 2], model.encode_texts([text])[0], **CLOSE)
     chosen = gu.multiple_choice(queries, options)
@@ -154,7 +154,7 @@ def test_choices_take_one_prompt(model, quiz):
 
 def test_only_choices_are_folded(model, data):
     with pytest.raises(ValueError, match=r"embeddings: .*multiple-choice"):
-        gu.tasks.as_choices(gu.embed(model, data))
+        gu.as_choices(gu.embed(model, data))
 
 
 def test_info_says_what_was_embedded_and_survives_saving(model, data, tmp_path):
