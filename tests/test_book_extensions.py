@@ -91,6 +91,24 @@ def test_only_named_icons_are_kept(extension: Any, tmp_path: Path) -> None:
     assert kept == 'a={"arrow-up":[384,512,[],"f062",["M3","M4"]],};'
 
 
+def test_figures_are_lightened_once_and_look_the_same(extension: Any, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    flat = image.new("RGB", (600, 400), "white")
+    noisy = image.effect_noise((300, 400), 60).convert("RGB")
+    flat.paste(noisy, (0, 0))
+    flat.save(tmp_path / "figure.png", compress_level=0)
+    before = (tmp_path / "figure.png").stat().st_size
+    lighten = extension("book_cards").lighten
+    lighten(tmp_path)
+    once = (tmp_path / "figure.png").read_bytes()
+    assert len(once) < before / 2
+    with image.open(tmp_path / "figure.png") as seen:
+        assert seen.size == (600, 400)
+        assert seen.convert("RGB").getpixel((500, 200)) == (255, 255, 255)
+    lighten(tmp_path)
+    assert (tmp_path / "figure.png").read_bytes() == once
+
+
 def test_the_print_heading_is_no_second_heading(extension: Any) -> None:
     html = '<h1>A</h1><div id="jb-print-docs-body" class="onlyprint">\n <h1>A</h1></div>'
     assert extension("book_landmarks").repair(html).count("<h1>") == 1

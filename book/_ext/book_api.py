@@ -36,6 +36,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "Sweeps": ("sweep",),
     "Figures": ("plots",),
     "Explorers": ("widgets",),
+    "Timing": ("timing",),
     "Pages": ("pages",),
 }
 EXPORT = re.compile(r"^from \.(\w+) import \w+ as (\w+)$", re.MULTILINE)
