@@ -86,7 +86,8 @@ class GapStatistics(Metric):
         return Moments(count, state[1].clone(), state[2:] / count, float(self.epsilon))
 
     def _absorb(self, name: str, value: Any) -> None:
-        if not isinstance(value, (np.ndarray, Tensor)) or value.ndim != 2 or len(value) == 0:
+        plain = isinstance(value, (np.ndarray, Tensor)) and not np.ma.isMaskedArray(value)
+        if not plain or value.ndim != 2 or len(value) == 0:
             _checks.as_matrix(name, value)
         if value.shape[1] != self.dim:
             raise ValueError(f"{name}: expected dimension {self.dim}, got {value.shape[1]}")

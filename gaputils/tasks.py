@@ -22,7 +22,7 @@ def top_k(queries: Any, gallery: Any, k: int = 1, scoring: str = "cosine") -> Te
     Raises `ValueError` if the gallery has fewer than k items, or for an unknown scoring.
     """
     x, y = _checks.as_pair(queries, gallery)
-    check_scoring(y, scoring)
+    check_scoring(y, scoring, x)
     if _checks.integer("k", k, low=1) > len(y):
         raise ValueError(f"k: expected at most the {len(y)} gallery items, got {k}")
     step = max(1, 2**24 // len(y))
@@ -70,6 +70,7 @@ def retrieval(
     beyond the size of a side counts all of it. Raises `ValueError` if nothing says what belongs
     together.
     """
+    _check(embeddings)
     x, y = embeddings.queries, embeddings.gallery
     sizes = [_checks.integer("ks", k, low=1) for k in ks]
     if not sizes:
@@ -113,7 +114,7 @@ def multiple_choice(queries: Any, options: Any, scoring: str = "cosine") -> Tens
             f"options: expected shape ({len(x)}, options, {x.shape[1]}), got {shape or options!r}"
         )
     flat = _checks.as_matrix("options", options.reshape(-1, shape[2])).to(x)
-    check_scoring(flat, scoring)
+    check_scoring(flat, scoring, x)
     return cost(x[:, None], flat.view(shape), scoring)[:, 0].argmin(1)
 
 
@@ -124,6 +125,7 @@ def as_choices(embeddings: Embeddings) -> tuple[Tensor, Tensor, Tensor | None]:
     the options of one question after those of another. The first two are what `multiple_choice`
     takes; compare its result with the third. Raises `ValueError` for embeddings of anything else.
     """
+    _check(embeddings)
     count = embeddings.info.get("options")
     rows = len(embeddings.queries)
     if count is None or rows * count != len(embeddings.gallery):
@@ -137,7 +139,13 @@ def as_choices(embeddings: Embeddings) -> tuple[Tensor, Tensor, Tensor | None]:
     return embeddings.queries, options, embeddings.targets % count
 
 
+def _check(embeddings: Any) -> None:
+    if not isinstance(embeddings, Embeddings):
+        raise TypeError(f"embeddings: expected Embeddings, got {type(embeddings).__name__}")
+
+
 def _targets(embeddings: Embeddings) -> Tensor:
+    _check(embeddings)
     if embeddings.targets is None:
         raise ValueError("embeddings: expected targets, the class of each query; there are none")
     return embeddings.targets

@@ -27,29 +27,8 @@ CELLS: dict[tuple[str, str], list[bad_input.Attempt]] = defaultdict(list)
 for attempt in bad_input.all_attempts():
     CELLS[attempt.entry, attempt.kind].append(attempt)
 
-WAITING = {
-    ("GapStatistics.update", "dtype"): "a masked array is taken for a plain one",
-    ("zero_shot", "dtype"): "an array instead of Embeddings is an AttributeError",
-    ("retrieval", "dtype"): "an array instead of Embeddings is an AttributeError",
-    ("as_choices", "dtype"): "an array instead of Embeddings is an AttributeError",
-    ("zero_shot", "zero row"): "a query of norm zero is answered",
-    ("retrieval", "zero row"): "a query of norm zero is called one of the gallery",
-    ("tasks.top_k", "zero row"): "a query of norm zero is answered",
-    ("multiple_choice", "zero row"): "a query of norm zero is answered",
-}
-"""Cells that are known to be wrong; a mended one fails until it is taken out of here."""
 
-
-def cells() -> list[Any]:
-    return [
-        pytest.param(*cell, marks=pytest.mark.xfail(reason=WAITING[cell], strict=True))
-        if cell in WAITING
-        else cell
-        for cell in CELLS
-    ]
-
-
-@pytest.mark.parametrize(("entry", "kind"), cells())
+@pytest.mark.parametrize(("entry", "kind"), list(CELLS))
 def test_a_cell(entry: str, kind: str) -> None:
     wrong = []
     for attempt, found in bad_input.outcomes(CELLS[entry, kind]):
