@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def cost_growth(frame: pd.DataFrame, ax: Axes | None = None, *, xlabel: str = "size") -> Axes:
-    """ "seconds" over "size" for each "call" of `timing.growth`, on log axes.
+def cost_growth(
+    frame: pd.DataFrame, ax: Axes | None = None, *, xlabel: str = "size", legend: bool = True
+) -> Axes:
+    """Seconds over size for each call of `timing.growth`, on log axes.
 
     Single rounds are points, their medians are joined.
     """
@@ -31,6 +33,7 @@ def cost_growth(frame: pd.DataFrame, ax: Axes | None = None, *, xlabel: str = "s
         palette=colors,
         estimator="median",
         errorbar=None,
+        legend=legend,
         ax=ax,
     )
     sns.scatterplot(
@@ -39,6 +42,8 @@ def cost_growth(frame: pd.DataFrame, ax: Axes | None = None, *, xlabel: str = "s
     ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel="seconds")
     ax.set_xticks(sorted(frame["size"].unique()), labels=map(str, sorted(frame["size"].unique())))
     ax.minorticks_off()
+    if legend:
+        ax.legend(title=None, fontsize="small")
     return ax
 
 
