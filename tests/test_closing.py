@@ -376,6 +376,7 @@ def test_not_fitted(tmp_path: Path) -> None:
         (gu.MeanShift(alpha=float("nan")), ValueError, "alpha: .* got nan"),
         (gu.MeanShift(alpha="1"), TypeError, "alpha: expected a number"),
         (gu.MeanShift("auto", agreement=1.2), ValueError, "agreement: .* got 1.2"),
+        (gu.MeanShift("auto", agreement=-0.1), ValueError, "agreement: .* got -0.1"),
         (gu.HullProjection("auto"), ValueError, "n_components: .* got 'auto'"),
         (gu.HullProjection(radius=0.0), ValueError, "radius: .* got 0.0"),
         (gu.HullProjection(radius=-1), ValueError, "radius: .* got -1"),

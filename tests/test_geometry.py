@@ -151,6 +151,20 @@ def test_random_directions_hold_one_over_d_on_average() -> None:
     assert abs(float(shares.mean()) - 1 / 16) < 4 * error
 
 
+def test_the_gap_of_many_single_precision_rows_far_away_is_added_up_in_double() -> None:
+    rng = np.random.default_rng(0)
+    queries = (rng.standard_normal((200_000, 2)) + 1000).astype(np.float32)
+    gallery = (rng.standard_normal((100_000, 2)) + 1000).astype(np.float32)
+    expected = queries.astype(np.float64).mean(0) - gallery.astype(np.float64).mean(0)
+    np.testing.assert_allclose(gu.gap_vector(queries, gallery), expected, rtol=1e-5)
+
+
+def test_a_bad_direction_is_named() -> None:
+    for measure in (geo.hull_angle, geo.variance_share):
+        with pytest.raises(ValueError, match=r"^direction: "):
+            measure(np.eye(3), np.zeros(3))
+
+
 def test_hull_angle_against_scipy() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(6, 12))
