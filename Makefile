@@ -46,8 +46,12 @@ notebooks: $(READY)
 check-notebooks: $(READY)
 	$(BIN)/python tools/notebooks.py --check
 
+# What each routine costs beside its alternatives; `GAP_BENCH_FULL=1 make bench` at full size, which
+# takes 20 GB of disk. The table is what the page on speed shows.
 bench: $(READY)
+	mkdir -p _build
 	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only --benchmark-json=_build/benchmarks.json
+	$(BIN)/python tools/record_benchmarks.py _build/benchmarks.json gaputils/data/benchmarks.csv
 
 nightly: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/pytest --nightly
