@@ -16,7 +16,14 @@ LOCAL = "a folder that open_clip reads"
 OTHER: dict[str, dict[str, Any]] = {
     "all_methods": {"model": LOCAL, "items": 20, "draws": 5, "variances": [0.01, 0.1]},
     "born": {"variance": 0.1, "copies": 10, "seed": 1},
-    "closing_it": {"model": LOCAL, "dataset": "openmoji", "draws": 5, "seed": 1},
+    "closing_it": {
+        "model": LOCAL,
+        "dataset": "openmoji",
+        "variances": [0.01, 0.1],
+        "closing": "HullProjection",
+        "draws": 5,
+        "seed": 1,
+    },
     "double_stochasticity": {"n": 16, "d": 8, "tau": 0.3, "steps": 150, "seeds": 20, "pairs": 64},
     "exact_robustness": {"model": LOCAL, "items": 20, "variance": 0.1, "seed": 1},
     "explorer": {"seed": 1},
