@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+
 from bad_input.kinds import ANSWERED, Attempt
 
 N, M, D = 6, 6, 5
