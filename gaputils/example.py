@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from gaputils._checks import Seed, as_generator, integer
 from gaputils.datasets import DataUnavailable, load, published
@@ -39,21 +40,21 @@ def example_embeddings(
     return unit_rows(pairs)
 
 
-def clusters(queries: int, items: int, dim: int, seed: Seed = 0) -> tuple[Tensor, Tensor]:
+def clusters(queries: int, items: int, dim: int, seed: Seed = 1) -> tuple[Tensor, Tensor]:
     """Random unit vectors as near to each other as real CLIP's: `queries` (n, d), `items` (m, d).
 
-    Each modality has a common direction, hence the gap, and query i leans towards item i mod m.
+    Each modality has a common direction, hence the gap, and query i leans towards item i mod m: in
+    512 dimensions gap and robustness are about those of ViT-B/16 on COCO. For noise take another
+    seed than `seed`, or the same numbers are drawn again.
     """
     n, m = integer("queries", queries, low=1), integer("items", items, low=1)
     dim = integer("dim", dim, low=2)
     generator = as_generator(seed)
 
-    def unit(rows: int) -> Tensor:
-        return torch.nn.functional.normalize(torch.randn(rows, dim, generator=generator), dim=1)
-
-    base, common, own = unit(m), unit(2), unit(n)
-    gallery = 0.55 * base + 0.8 * common[0]
-    leaning = 0.2 * base[torch.arange(n) % m] + 0.5 * own + 0.8 * common[1]
-    return torch.nn.functional.normalize(leaning, dim=1), torch.nn.functional.normalize(
-        gallery, dim=1
+    base, common, own = (
+        normalize(torch.randn(rows, dim, generator=generator), dim=1) for rows in (m, 2, n)
     )
+    gallery = 0.55 * base + 0.8 * common[0]
+    shared = normalize(common[1] + 0.5 * common[0], dim=0)
+    leaning = 0.1 * base[torch.arange(n) % m] + 0.5 * own + 0.8 * shared
+    return normalize(leaning, dim=1), normalize(gallery, dim=1)

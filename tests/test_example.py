@@ -11,13 +11,13 @@ from gaputils.datasets import DataUnavailable
 
 
 def test_clusters_have_a_gap_and_each_query_an_item() -> None:
-    queries, gallery = example.clusters(40, 10, 256)
+    queries, gallery = example.clusters(40, 10, 512)
     for side in (queries, gallery):
         torch.testing.assert_close(side.norm(dim=1), torch.ones(len(side)))
-    assert float(gu.gap_vector(queries, gallery).norm()) > 0.8
+    assert 0.8 < float(gu.gap_vector(queries, gallery).norm()) < 1
     found = gu.tasks.top_k(queries, gallery)[:, 0]
-    assert float((found == torch.arange(40) % 10).double().mean()) > 0.9
-    assert torch.equal(queries, example.clusters(40, 10, 256)[0])
+    assert float((found == torch.arange(40) % 10).double().mean()) > 0.6
+    assert torch.equal(queries, example.clusters(40, 10, 512)[0])
     with pytest.raises(ValueError, match=r"items: .*got 0"):
         example.clusters(40, 0, 256)
 

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.ticker import LogLocator
 
 from gaputils.plots.theme import COLOR, WIDTH
 
@@ -41,6 +42,8 @@ def cost_growth(
     )
     ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel="seconds")
     ax.set_xticks(sorted(frame["size"].unique()), labels=map(str, sorted(frame["size"].unique())))
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.minorticks_off()
     if legend:
         ax.legend(title=None, fontsize="small")
