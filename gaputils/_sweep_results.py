@@ -17,19 +17,24 @@ nbformat: Any = _nbformat
 
 def glued(notebook: Path) -> dict[str, float | str]:
     """The values that an executed `notebook` handed to `gaputils.pages.glue`, by their keys."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    return values_of(output for cell in cells for output in cell.get("outputs", []))
+
+
+def values_of(outputs: Iterable[dict[str, Any]]) -> dict[str, float | str]:
+    """The glued values among a notebook's `outputs`, by their keys."""
     values: dict[str, float | str] = {}
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        for output in cell.get("outputs", []):
-            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
-            if name is None:
-                continue
-            data = output["data"]
-            text = data.get("application/papermill.record/text/plain", data.get("text/plain", ""))
-            try:
-                value = ast.literal_eval(text)
-            except (ValueError, SyntaxError):
-                value = text
-            values[name] = float(value) if isinstance(value, (int, float)) else str(value)
+    for output in outputs:
+        name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+        if name is None:
+            continue
+        data = output["data"]
+        text = data.get("application/papermill.record/text/plain", data.get("text/plain", ""))
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            value = text
+        values[name] = float(value) if isinstance(value, (int, float)) else str(value)
     return values
 
 

@@ -110,6 +110,15 @@ def test_the_exit_status(monkeypatch: pytest.MonkeyPatch, loss: float, status: i
     assert reproduce.main(["b"]) == 0
 
 
+def test_a_page_of_a_built_book_is_read_without_running_it(tmp_path: Path) -> None:
+    kept = {
+        key: {"metadata": {"scrapbook": {"name": key}}, "data": {"text/plain": text}}
+        for key, text in {"loss": "0.25", "word": "'falls'"}.items()
+    }
+    (tmp_path / "page.glue.json").write_text(json.dumps(kept), "utf-8")
+    assert reproduce.built(tmp_path, "page") == {"loss": 0.25, "word": "falls"}
+
+
 def test_an_update_measures_and_keeps_the_other_pages(
     small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

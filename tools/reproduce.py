@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gaputils._atomic import write_text
+
 ROOT = Path(__file__).resolve().parents[1]
 MAP, STORED, PAGES = ROOT / "book/paper_map.md", ROOT / "book/_data/reproduce.json", "notebooks"
 RELATIVE, ABSOLUTE, FACTOR = 1e-3, 1e-8, 2.0
@@ -112,6 +114,14 @@ def run(page: str, parameters: Mapping[str, Any], threads: int = 1) -> dict[str,
     return values
 
 
+def built(folder: Path, page: str) -> dict[str, Value]:
+    """What `page` glued when the book was built: myst-nb keeps it beside the notebook."""
+    from gaputils._sweep_results import values_of
+
+    outputs = json.loads((folder / f"{page}.glue.json").read_text(encoding="utf-8"))
+    return values_of(outputs.values())
+
+
 def variations(page: str) -> list[tuple[dict[str, Any], int]]:
     """Parameters and threads of the runs that tell how far the values of `page` spread."""
     import papermill
@@ -171,14 +181,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stored[page] = measure(page, shown[page])
             ordered = {name: stored[name] for name in shown if name in stored}
             STORED.parent.mkdir(exist_ok=True)
-            STORED.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", "utf-8")
+            write_text(STORED, json.dumps(ordered, indent=1, ensure_ascii=False) + "\n")
         return 0
-    from gaputils._sweep_results import glued
-
     found = {
-        page: run(page, {})
-        if options.executed is None
-        else glued(options.executed / f"{page}.ipynb")
+        page: run(page, {}) if options.executed is None else built(options.executed, page)
         for page in pages
     }
     findings = compare(stored, found)
