@@ -94,7 +94,8 @@ class GapStatistics(Metric):
         state: Tensor = getattr(self, f"{name}_state")
         seen, epsilon = int(state[0, 0]), 0.0
         on_cpu = not (isinstance(value, Tensor) and value.is_cuda)
-        with _Workers(torch.get_num_threads() if on_cpu else 1, self.dim) as workers:
+        count = min(torch.get_num_threads(), -(-len(value) // _ROWS)) if on_cpu else 1
+        with _Workers(count, self.dim) as workers:
             for block in _blocks(name, value):
                 workers.add(name, block, exact=seen < _DOUBLE_ROWS)
                 seen += len(block)
@@ -109,7 +110,7 @@ class _Workers(ExitStack):
 
     Threads that share a product wait for each other at its end, and so for the reader that takes
     one of their cores; blocks of their own they work on alone. The block's number decides who
-    sums it, so that the result is the same each time.
+    sums it, so that the result is the same each time. A `count` of one is the calling thread.
     """
 
     def __init__(self, count: int, dim: int) -> None:
@@ -119,7 +120,7 @@ class _Workers(ExitStack):
             self.enter_context(
                 ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
             )
-            for _ in range(count)
+            for _ in range(count if count > 1 else 0)
         ]
         self.blocks = 0
         self.pending: deque[Future[None]] = deque()
@@ -130,11 +131,14 @@ class _Workers(ExitStack):
             shift = block.double().mean(0).to(block.dtype)
             for sums in self.sums:
                 sums.start(shift)
+        turn = self.blocks % len(self.sums)
+        self.blocks += 1
+        if not self.threads:
+            self.sums[turn].add(name, block, exact)
+            return
         if len(self.pending) == 2 * len(self.threads):
             self.pending.popleft().result()
-        turn = self.blocks % len(self.threads)
         self.pending.append(self.threads[turn].submit(self.sums[turn].add, name, block, exact))
-        self.blocks += 1
 
     def state(self) -> Tensor:
         """The packed sums of all threads, in the order of the threads."""
