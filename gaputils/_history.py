@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gaputils._atomic import write_text
 from gaputils.embeddings import read_safetensors, write_safetensors
 
 CONFIG_FILE = "open_clip_config.json"
@@ -35,7 +36,7 @@ PREPROCESS_CONFIG: dict[str, Any] = {
 def write_config(folder: Path) -> None:
     """Write the architecture and the preprocessing in open_clip's own format."""
     config = {"model_cfg": MODEL_CONFIG, "preprocess_cfg": PREPROCESS_CONFIG}
-    (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
+    write_text(folder / CONFIG_FILE, json.dumps(config, indent=2) + "\n")
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:

@@ -102,6 +102,12 @@ class Embeddings:
         return f"Embeddings(queries={n}, gallery={m}, dim={self.dim}, info={self.info})"
 
 
+def require_embeddings(value: Any) -> None:
+    """Raise `TypeError` unless `value`, a function's `embeddings`, is `Embeddings`."""
+    if not isinstance(value, Embeddings):
+        raise TypeError(f"embeddings: expected Embeddings, got {type(value).__name__}")
+
+
 def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write `tensors` to `path` in one step: a reader sees the old file or the new one.
 

@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 from gaputils import _checks
 from gaputils._callable import make_module_callable
 from gaputils.closing import Closing, HullProjection, MeanShift
-from gaputils.embeddings import Embeddings
+from gaputils.embeddings import Embeddings, require_embeddings
 from gaputils.geometry import measure_gap
 from gaputils.noise import GaussianNoise
 from gaputils.robustness import accuracy_under_noise, robustness
@@ -81,8 +81,7 @@ def benefits(
     """
     noise = GaussianNoise(_checks.number("variance", variance, low=0, strict=True))
     limit = _checks.integer("rows", rows, low=1)
-    if not isinstance(embeddings, Embeddings):
-        raise TypeError(f"embeddings: expected Embeddings, got {type(embeddings).__name__}")
+    require_embeddings(embeddings)
     if len(embeddings.gallery) < 2:
         raise ValueError("gallery: expected at least 2 rows to tell apart, got 1")
     generator = _checks.as_generator(seed)

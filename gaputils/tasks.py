@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gaputils import _checks
-from gaputils.embeddings import Embeddings
+from gaputils.embeddings import Embeddings, require_embeddings
 from gaputils.scoring import check_scoring, cost
 
 
@@ -70,7 +70,7 @@ def retrieval(
     beyond the size of a side counts all of it. Raises `ValueError` if nothing says what belongs
     together.
     """
-    _check(embeddings)
+    require_embeddings(embeddings)
     x, y = embeddings.queries, embeddings.gallery
     sizes = [_checks.integer("ks", k, low=1) for k in ks]
     if not sizes:
@@ -125,7 +125,7 @@ def as_choices(embeddings: Embeddings) -> tuple[Tensor, Tensor, Tensor | None]:
     the options of one question after those of another. The first two are what `multiple_choice`
     takes; compare its result with the third. Raises `ValueError` for embeddings of anything else.
     """
-    _check(embeddings)
+    require_embeddings(embeddings)
     count = embeddings.info.get("options")
     rows = len(embeddings.queries)
     if count is None or rows * count != len(embeddings.gallery):
@@ -139,13 +139,8 @@ def as_choices(embeddings: Embeddings) -> tuple[Tensor, Tensor, Tensor | None]:
     return embeddings.queries, options, embeddings.targets % count
 
 
-def _check(embeddings: Any) -> None:
-    if not isinstance(embeddings, Embeddings):
-        raise TypeError(f"embeddings: expected Embeddings, got {type(embeddings).__name__}")
-
-
 def _targets(embeddings: Embeddings) -> Tensor:
-    _check(embeddings)
+    require_embeddings(embeddings)
     if embeddings.targets is None:
         raise ValueError("embeddings: expected targets, the class of each query; there are none")
     return embeddings.targets

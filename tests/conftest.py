@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,14 @@ def _cache() -> None:
     """Point the published loader at the copy beside the checkout, if there is one."""
     if "GAPUTILS_CACHE" not in os.environ and (BESIDE / "liang2022").is_dir():
         os.environ["GAPUTILS_CACHE"] = str(BESIDE)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Arithmetic on one thread, for as long as a module's tests last."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

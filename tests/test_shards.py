@@ -24,13 +24,7 @@ from gaputils.embeddings import read_safetensors, write_safetensors
 SIZES = {"shard_size": 8, "batch_size": 4}
 FORK = multiprocessing.get_context("fork")
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,7 @@ from gaputils.training import TRAJECTORY_FILE, TrainingSettings, _Run, train
 
 SHORT = TrainingSettings(steps=6, batch_size=16, warm_up=2, keep=(0, 3), save_every=2)
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from gaputils import timing
+from gaputils._atomic import replacing
 
 KEY = ["quantity", "machine"]
 
@@ -44,9 +45,8 @@ def main(source: str, target: str) -> None:
     old = pd.read_csv(path) if path.exists() else new.iloc[:0]
     kept = old[~old.set_index(KEY).index.isin(new.set_index(KEY).index)]
     table = pd.concat([kept, new]) if len(kept) else new
-    beside = path.with_suffix(".tmp")
-    table.to_csv(beside, index=False, float_format="%.4g")
-    beside.replace(path)
+    with replacing(path) as part:
+        table.to_csv(part, index=False, float_format="%.4g")
 
 
 if __name__ == "__main__":

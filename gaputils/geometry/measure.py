@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gaputils import _checks
-from gaputils.embeddings import Embeddings
+from gaputils.embeddings import Embeddings, require_embeddings
 from gaputils.geometry.catalogue import MEASURES, Sample
 from gaputils.geometry.moments import Moments, moment_measures
 
@@ -69,8 +69,7 @@ def measure_gap(
 
     Raises `ValueError` for an unknown measure, or one that these embeddings do not allow.
     """
-    if not isinstance(embeddings, Embeddings):
-        raise TypeError(f"embeddings: expected Embeddings, got {type(embeddings).__name__}")
+    require_embeddings(embeddings)
     if embeddings.queries.device.type == "mps":
         embeddings = embeddings.to("cpu")
     names = _selected(embeddings, measures)

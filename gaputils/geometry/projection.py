@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 
 from gaputils import _checks
-from gaputils.embeddings import Embeddings
+from gaputils.embeddings import Embeddings, require_embeddings
 
 
 def principal_coordinates(
@@ -21,8 +21,7 @@ def principal_coordinates(
     """
     kept = _checks.integer("components", components, low=1)
     limit = _checks.integer("rows", rows, low=1)
-    if not isinstance(embeddings, Embeddings):
-        raise TypeError(f"embeddings: expected Embeddings, got {type(embeddings).__name__}")
+    require_embeddings(embeddings)
     if kept > embeddings.dim:
         raise ValueError(f"components: expected at most {embeddings.dim}, got {kept}")
     generator = _checks.as_generator(seed)

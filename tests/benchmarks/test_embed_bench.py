@@ -22,13 +22,7 @@ CLASSES = int(os.environ.get("GAP_BENCH_CLASSES", "1000"))
 NAMES = list(open_clip.IMAGENET_CLASSNAMES)[:CLASSES]
 TEMPLATES = [template("{}") for template in open_clip.OPENAI_IMAGENET_TEMPLATES]
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
