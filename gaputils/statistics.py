@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from gaputils.closing.mean_shift import MeanShift
 
 _ROWS = 2048
-_COLUMNS = 128
 _DOUBLE_ROWS = 65_536
 
 
@@ -93,7 +93,7 @@ class GapStatistics(Metric):
             raise ValueError(f"{name}: expected dimension {self.dim}, got {value.shape[1]}")
         state: Tensor = getattr(self, f"{name}_state")
         seen, epsilon = int(state[0, 0]), 0.0
-        on_cpu = not (isinstance(value, Tensor) and value.is_cuda)
+        on_cpu = not isinstance(value, Tensor) or value.device.type == "cpu"
         count = min(torch.get_num_threads(), -(-len(value) // _ROWS)) if on_cpu else 1
         with _Workers(count, self.dim) as workers:
             for block in _blocks(name, value):
@@ -116,6 +116,8 @@ class _Workers(ExitStack):
     def __init__(self, count: int, dim: int) -> None:
         super().__init__()
         self.sums = [_Sums(dim) for _ in range(count)]
+        if count > 1:
+            self.enter_context(threadpool_limits(1, user_api="blas"))
         self.threads = [
             self.enter_context(
                 ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
@@ -176,21 +178,25 @@ class _Sums:
             _checks.as_matrix(name, block)
             raise ValueError(f"{name}: the sum of {len(block)} rows is not finite in {block.dtype}")
         self.first += sums
-        for start in range(0, block.shape[1], _COLUMNS):
-            stop = start + _COLUMNS
-            self.second[start:stop, start:] += centred[:, start:stop].T @ centred[:, start:]
+        self.second += _gram(centred)
         self.count += len(block)
 
     def state(self) -> Tensor:
         """The packed count, mean and centred products."""
         offset = self.first / self.count
-        upper = self.second.triu()
-        products = upper + upper.T - torch.diag(upper.diagonal())
-        products -= self.count * torch.outer(offset, offset)
+        products = self.second - self.count * torch.outer(offset, offset)
         head = torch.zeros(2, len(offset), dtype=torch.float64, device=offset.device)
         head[0, 0] = self.count
         head[1] = self.shift.double() + offset
         return torch.cat([head, products])
+
+
+def _gram(rows: Tensor) -> Tensor:
+    """`rows.T @ rows`. NumPy sees that it is symmetric and computes half of it."""
+    if rows.device.type != "cpu":
+        return rows.T @ rows
+    array = rows.numpy()
+    return torch.from_numpy(array.T @ array)
 
 
 def fit_mean_shift(
