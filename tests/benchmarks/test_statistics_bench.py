@@ -2,7 +2,7 @@
 
 Scaled down; `GAP_BENCH_FULL=1` takes ten million rows (20 GB on disk). Both start from a file that
 is not in the page cache, as a file of the full size is not. The ratio is recorded and not asserted:
-the covariance of 512 dimensions takes 80 operations for each byte that is read, so that it depends
+the covariance of 512 dimensions takes 128 operations for each byte that is read, so that it depends
 on the arithmetic and the disk of the machine.
 """
 
