@@ -119,6 +119,15 @@ def test_the_live_face_draws_again_when_a_control_moves() -> None:
     assert "row 0, column 5" in box.children[-1].value
 
 
+def test_live_picture_is_held_by_the_widget_and_changes_with_the_controls() -> None:
+    box = explorer(shade, description="Shades", row=(0, 1), column=(3, 5)).live()
+    shown = box.children[-2]
+    before = shown.value
+    box.children[0].value = 1
+    assert shown.format == "png"
+    assert Image.open(io.BytesIO(shown.value)).tobytes() != Image.open(io.BytesIO(before)).tobytes()
+
+
 def test_free_arguments_take_values_between_the_listed_ones() -> None:
     def show(gap: float, name: str) -> tuple[Any, str]:
         return solid(0), f"{gap:.3f} {name}"

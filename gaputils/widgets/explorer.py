@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import time
@@ -55,10 +56,13 @@ class Explorer:
     def live(self) -> Any:
         """An ipywidgets box that computes and draws anew whenever a control moves."""
         import ipywidgets
-        from IPython.display import display
 
         made = {key: self._widget(key) for key in (*self.controls, *self.extra)}
-        shown = ipywidgets.Output()
+        # An `Output` would make a runner without a front end answer in the middle of a cell, by a
+        # plain send that can swallow the wake-up for the cell's reply: the run then waits forever.
+        shown = ipywidgets.Image(
+            format="png", layout={"max_width": "100%", "object_fit": "contain"}
+        )
         told = ipywidgets.HTML()
 
         def redraw(_: Any = None) -> None:
@@ -66,9 +70,9 @@ class Explorer:
             figure, alt = self.function(**{key: w.value for key, w in made.items()})
             drawn = draw(figure)
             took = time.perf_counter() - began
-            with shown:
-                shown.clear_output(wait=True)
-                display(drawn)  # type: ignore[no-untyped-call]
+            encoded = io.BytesIO()
+            drawn.save(encoded, format="PNG", compress_level=1)
+            shown.value = encoded.getvalue()
             told.value = f"<p>{alt} <small>Computed and drawn in {1000 * took:.0f} ms.</small></p>"
 
         for widget in made.values():
