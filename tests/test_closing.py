@@ -19,7 +19,7 @@ from sklearn.exceptions import NotFittedError
 
 import gaputils as gu
 from gaputils import closing as closings
-from gaputils.closing.subspace import principal_components
+from gaputils.closing.subspace import count_components, principal_components
 
 SEEDS = st.integers(0, 2**32 - 1)
 SIZES = {"n": st.integers(1, 6), "m": st.integers(1, 9), "d": st.integers(1, 12)}
@@ -129,6 +129,61 @@ def test_auto_radius_is_the_best_for_two_items_and_little_noise() -> None:
     for ratio in np.geomspace(0.2, 9, 25):
         other = gu.robustness(centre + ratio * method.circumradius_ * ray, gallery, noise).numpy()
         assert (other <= best + 3e-5).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=SEEDS, m=st.integers(3, 7), d=st.integers(4, 9))
+def test_auto_radius_is_twice_the_inverse_of_the_two_largest_cosines(
+    seed: int, m: int, d: int
+) -> None:
+    queries, gallery = sides(seed, 6, m, d)
+    method = gu.HullProjection(radius="auto").fit(queries, gallery)
+    centre = method.center_.numpy()
+    offset = method.transform(queries, gallery)[0].numpy() - centre
+    inside = onto_hull(queries, gallery) - centre
+    cosines = 1 - cdist(inside, gallery - centre, "cosine")
+    two = np.sort(cosines, axis=1)[:, -2:].sum(axis=1)
+    expected = np.where(two > 0.2, 2 / np.maximum(two, 0.2), 10)
+    found = np.linalg.norm(offset, axis=1) / np.linalg.norm(gallery - centre, axis=1).mean()
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert bool((np.sum(offset * inside, axis=1) > 0).all())
+
+
+def test_the_norms_of_a_gallery_are_compared_with_their_own_size() -> None:
+    _, gallery = sides(3, 2, 6, 8)
+    for scale in (1e-4, 1e4):
+        gu.HullProjection(radius=2.0).fit(gallery, scale * gallery)
+        uneven = scale * gallery * np.linspace(1, 1.01, 6)[:, None]
+        with pytest.raises(ValueError, match=r"^gallery: .* normalise the rows"):
+            gu.HullProjection(radius=2.0).fit(gallery, uneven)
+
+
+def test_components_are_counted_by_shares_to_their_edge() -> None:
+    variances = torch.tensor([2.0, 1.0, 1.0], dtype=torch.float64)
+    counted = [count_components(share, variances) for share in (0.5, 0.500001, 0.75, 1.0)]
+    assert counted == [1, 2, 2, 3]
+    assert count_components(3, variances) == 3
+    assert count_components(0, variances[:1]) == 0
+    with pytest.raises(ValueError, match="rank 1, got 2"):
+        count_components(2, variances[:1])
+
+
+def test_a_narrow_direction_of_many_single_precision_rows_is_kept() -> None:
+    rows = np.random.default_rng(0).standard_normal((2000, 8)).astype(np.float32)
+    rows[:, 7] *= 1e-4
+    components, variances = principal_components(torch.from_numpy(rows))
+    assert len(components) == 8
+    assert float(variances[7]) == pytest.approx(1e-8, rel=0.1)
+
+
+def test_the_fewest_components_keep_99_of_100_neighbours_unless_told_otherwise() -> None:
+    queries, gallery = sides(4, 400, 8, 12)
+    queries, gallery = queries * 0.5 ** np.arange(12), gallery * 0.5 ** np.arange(12)
+    usual, told, all_of_them = (
+        gu.MeanShift("auto", **given).fit(queries, gallery).n_components_
+        for given in ({}, {"agreement": 0.99}, {"agreement": 1.0})
+    )
+    assert usual == told < all_of_them
 
 
 def margin(ratio: np.ndarray, first: float, second: float) -> np.ndarray:

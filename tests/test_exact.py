@@ -127,6 +127,14 @@ def test_reach_bounds_the_chance_of_the_items_left_out(dim: int) -> None:
     assert (stats.norm.sf(lead / np.sqrt(2)) <= tolerance * (1 + 1e-9)).all()
 
 
+@pytest.mark.parametrize(("items", "tolerance"), [(1, 0.9), (1, 1e-3), (50, 1e-3), (10**6, 1e-5)])
+def test_inner_product_reach_leaves_out_no_more_than_it_may(items: int, tolerance: float) -> None:
+    best, deviation = torch.tensor([0.3, -2.0]).double(), torch.tensor([0.7, 4.0]).double()
+    reach = _exact.inner_product_reach(best, deviation, items, tolerance)
+    beaten = stats.norm.sf(((best - reach) / deviation).numpy() / np.sqrt(2))
+    np.testing.assert_allclose(items * beaten, min(tolerance, items / 2), rtol=1e-6)
+
+
 def test_inner_product_of_two_items_is_one_normal() -> None:
     lead, deviation = np.linspace(0, 4, 9), 0.7
     scores = torch.tensor(np.stack([lead, np.zeros(9)], axis=1))

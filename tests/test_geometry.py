@@ -151,6 +151,26 @@ def test_random_directions_hold_one_over_d_on_average() -> None:
     assert abs(float(shares.mean()) - 1 / 16) < 4 * error
 
 
+def test_random_shares_are_projections_and_follow_the_seed() -> None:
+    rows = np.random.default_rng(0).normal(size=(50, 3)) * [1e-3, 0.1, 0.0]
+    moments = geo.Moments.of(rows)
+    shares = geo.random_shares(moments, 500, seed=3)
+    assert bool((shares >= 0).all())
+    assert float(shares.max()) <= 1
+    assert float(shares.mean()) == pytest.approx(1 / 3, abs=0.06)
+    torch.testing.assert_close(geo.random_shares(moments, 500, seed=3), shares)
+    assert not torch.equal(geo.random_shares(moments, 500, seed=4), shares)
+
+
+def test_what_does_not_vary_has_no_shares_and_a_line_has_rank_one() -> None:
+    still = np.ones((4, 3))
+    assert math.isnan(geo.variance_share(still, np.eye(3)[0]))
+    assert bool(geo.random_shares(geo.Moments.of(still), 5).isnan().all())
+    assert geo.effective_rank(np.outer(np.arange(5.0), [1, 2, 3])) == pytest.approx(1)
+    same = gu.measure_gap(gu.Embeddings(np.eye(4), np.eye(4)[::-1].copy()))
+    assert math.isnan(same["gap_angle_queries"])
+
+
 def test_the_gap_of_many_single_precision_rows_far_away_is_added_up_in_double() -> None:
     rng = np.random.default_rng(0)
     queries = (rng.standard_normal((200_000, 2)) + 1000).astype(np.float32)

@@ -255,6 +255,32 @@ def test_accuracies_over_all_targets_sum_to_one(scoring: str) -> None:
     torch.testing.assert_close(own, gu.robustness(queries, gallery, noise, scoring=scoring))
 
 
+@pytest.mark.parametrize("scoring", [*SCORINGS, "cosine"])
+def test_simulated_accuracy_follows_the_target_the_scoring_and_the_seed(scoring: str) -> None:
+    queries, gallery = sides(6, 5, 4, 12)
+    noise, targets = gu.GaussianNoise(6.0), np.arange(5) % 4
+
+    def accuracy(**given: object) -> torch.Tensor:
+        return gu.accuracy_under_noise(
+            queries, gallery, targets, noise, "monte-carlo", scoring=scoring, **given
+        )
+
+    assert torch.equal(accuracy(), accuracy(draws=1000, seed=0))
+    assert not torch.equal(accuracy(seed=1), accuracy())
+    simulated = gu.estimate(queries, gallery, noise, targets=targets, scoring=scoring)
+    explicit = gu.estimate(
+        queries, gallery, noise, targets=targets, scoring=scoring, draws=1000, seed=0
+    )
+    assert torch.equal(simulated[1].per_query, explicit[1].per_query)
+    torch.testing.assert_close(simulated[1].per_query, accuracy())
+    if scoring != "cosine":
+        exact = gu.accuracy_under_noise(queries, gallery, targets, noise, scoring=scoring)
+        error = (exact * (1 - exact) / 1000).sqrt()
+        assert bool(((accuracy() - exact).abs() <= 5 * error).all())
+    with pytest.raises(ValueError, match=r"^targets: "):
+        gu.accuracy_under_noise(queries, gallery, targets[:2], noise)
+
+
 def test_accuracy_without_noise_is_right_or_wrong() -> None:
     queries, gallery = sides(5, 8, 4, 6)
     targets = np.arange(8) % 4
@@ -362,5 +388,9 @@ def test_no_change_within_the_certified_radius_moves_a_neighbour(seed: int, d: i
 def test_certified_radius_edges() -> None:
     queries, gallery = sides(0, 3, 1, 4)
     assert bool(torch.isinf(gu.certified_radius(queries, gallery)).all())
+    for kind in (torch.float32, torch.float64):
+        for items in (gallery, np.repeat(gallery, 3, axis=0)):
+            found = gu.certified_radius(*(torch.tensor(x).to(kind) for x in (queries, items)))
+            assert found.dtype == kind
     twice = np.repeat(gallery, 2, axis=0)
     assert gu.certified_radius(queries, twice).abs().max() == pytest.approx(0, abs=1e-12)

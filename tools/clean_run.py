@@ -113,24 +113,17 @@ def register(python: Path, folder: Path) -> None:
 
 
 def run(notebook: Path, out: Path, variables: dict[str, str], given: dict[str, Any]) -> bool:
-    """Execute one notebook; whether it ran to its end.
-
-    A second try is made: on a busy machine a client may wait in vain for a reply that the kernel
-    has sent, which says nothing about the notebook.
-    """
+    """Execute one notebook; whether it ran to its end."""
     command = [sys.executable, "-m", "papermill", str(notebook), str(out), "-k", KERNEL]
     command += ["--cwd", str(notebook.parent), "--no-progress-bar", "--log-level", "ERROR"]
     command += ["--execution-timeout", str(PATIENCE_S)]
     command += ["-y", json.dumps(given)] if given else []
-    for told in ("failed once", "FAILED"):
-        began = time.monotonic()
-        done = subprocess.run(command, env={**os.environ, **variables}, check=False)
-        ran = done.returncode == 0
-        took = time.monotonic() - began
-        print(f"{notebook.stem}: {'ran' if ran else told} in {took:.0f} s", flush=True)
-        if ran:
-            return True
-    return False
+    began = time.monotonic()
+    done = subprocess.run(command, env={**os.environ, **variables}, check=False)
+    ran = done.returncode == 0
+    took = time.monotonic() - began
+    print(f"{notebook.stem}: {'ran' if ran else 'FAILED'} in {took:.0f} s", flush=True)
+    return ran
 
 
 def main() -> int:

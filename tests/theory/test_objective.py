@@ -46,7 +46,9 @@ def test_rows_of_both_matrices_sum_to_one_and_mass_to_n(case: Configuration) -> 
     ones = torch.ones(len(x), dtype=x.dtype)
     for matrix in gu.theory.assignment(x, y, tau):
         torch.testing.assert_close(matrix.sum(-1), ones)
-    for mass in gu.theory.received_mass(x, y, tau):
+    qx, qy = gu.theory.assignment(x, y, tau)
+    for mass, other in zip(gu.theory.received_mass(x, y, tau), (qy, qx), strict=True):
+        torch.testing.assert_close(mass, other.T @ ones)
         assert mass.sum().item() == pytest.approx(len(x))
 
 
@@ -118,6 +120,10 @@ def test_batch_dimensions_and_dtype(dtype: torch.dtype) -> None:
         for j in range(2):
             single = gu.theory.gradient(x[i, j], y[i, j], tau[i, j].item())
             torch.testing.assert_close(batched[i, j], single)
+            for measure in (gu.theory.assignment, gu.theory.received_mass):
+                alone = measure(x[i, j], y[i, j], tau[i, j].item())
+                together = [part[i, j] for part in measure(x, y, tau)]
+                torch.testing.assert_close(together, list(alone))
 
 
 def test_numpy_arrays_give_what_tensors_give() -> None:
