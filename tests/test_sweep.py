@@ -158,7 +158,9 @@ def test_changes_and_damage_are_run_again(grid, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.enable_socket
 def test_on_a_dask_cluster(grid, tmp_path: Path) -> None:
+    """The scheduler learns its machine's address from a socket that sends nothing."""
     from distributed import LocalCluster
     from distributed.utils import get_ip
 
