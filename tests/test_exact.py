@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.optimize import minimize_scalar
 
 from gaputils import _exact
 from gaputils.robustness import ExactWins
@@ -112,6 +115,50 @@ def test_pruning_stays_within_its_bound(tolerance: float, dim: int) -> None:
     whole = ExactWins(dim, [1.0], "euclidean", 1e-12)(costs, winner, torch.ones(20))[0][0]
     pruned = ExactWins(dim, [1.0], "euclidean", tolerance)(costs, winner, torch.ones(20))[0][0]
     assert float((whole - pruned).abs().max()) <= tolerance + 2e-5
+
+
+@pytest.mark.parametrize("dim", [8, 64, 512])
+@pytest.mark.parametrize("ratio", [1.0, 1.19, 1.59, 1.99, 2.99, 8])
+def test_interpolated_survival_is_the_formulas(ratio: float, dim: int) -> None:
+    """From an item at the query itself to one whose ``sqrt(lambda + d / 2)`` is `ratio` larger."""
+    s = math.sqrt(dim / 2) * torch.linspace(1, ratio, 100, dtype=torch.float64)
+    noncentrality = (s.square() - dim / 2).clamp_min(0)[None]
+    t = _exact.quantile(_exact.NODES, noncentrality[:, :1], dim)
+    found = _exact._interpolated_score(t, noncentrality, dim).double()
+    q = _exact.saddlepoint(t[:, None], noncentrality[:, :, None], dim)
+    expected, _ = _exact.normal_score(q, noncentrality[:, :, None], dim)
+    off = torch.special.ndtr(-found) - torch.special.ndtr(-expected)
+    assert float(off.abs().max()) < 5e-5
+
+
+def test_an_answer_does_not_depend_on_the_other_queries() -> None:
+    """Nor on how far their items are: each is fitted over a range of its own."""
+    rng = np.random.default_rng(4)
+    near = np.array([[1.0], [300.0], [2e4]]) + np.sort(rng.exponential(40, size=(3, 30)), axis=1)
+    costs, first = torch.tensor(near), torch.zeros(3, dtype=torch.int64)
+    together = _exact.euclidean_win(costs, first, 128, 1.0)
+    alone = torch.cat(
+        [_exact.euclidean_win(costs[i : i + 1], first[:1], 128, 1.0) for i in range(3)]
+    )
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("dim", [2, 64, 512])
+def test_reach_is_the_best_of_chernoffs_bounds(dim: int) -> None:
+    near, items, tolerance = np.array([0.0, 3.0, 80.0, 5e3]), 40, 1e-4
+
+    def bound(s: float, own: float) -> float:
+        budget = np.log(items / tolerance) - dim / 2 * np.log1p(-4 * s * s)
+        return (1 + 2 * s) * (budget + own * s / (1 - 2 * s)) / s
+
+    best = [
+        minimize_scalar(bound, bounds=(1e-6, 0.49), args=(own,), method="bounded").fun
+        for own in near
+    ]
+    found = _exact.euclidean_reach(torch.tensor(near), dim, 2.0, items, tolerance)
+    scaled = _exact.euclidean_reach(torch.tensor(2 * near), dim, 2.0, items, tolerance)
+    np.testing.assert_allclose(scaled.numpy(), 2 * np.array(best), rtol=5e-3)
+    assert bool((found < scaled).logical_or(torch.tensor(near) == 0).all())
 
 
 @pytest.mark.parametrize("dim", [2, 64, 512])

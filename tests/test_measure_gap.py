@@ -49,6 +49,16 @@ def test_chosen_measures_in_their_order() -> None:
     pd.testing.assert_series_equal(gu.measure_gap(gaussian(), chosen), everything[chosen])
 
 
+def test_the_seed_draws_the_random_directions_and_the_average_is_one_in_d() -> None:
+    names = ["variance_share_average", "variance_share_random_queries", "emptier_than_gap_gallery"]
+    usual, same, other = (
+        gu.measure_gap(gaussian(d=5), names, **given) for given in ({}, {"seed": 0}, {"seed": 1})
+    )
+    assert usual["variance_share_average"] == pytest.approx(1 / 5)
+    pd.testing.assert_series_equal(usual, same)
+    assert usual[names[1]] != other[names[1]]
+
+
 def test_sides_without_variance_or_gap_give_nan_not_errors() -> None:
     still = gu.Embeddings(np.ones((5, 3)), np.ones((5, 3)))
     measured = gu.measure_gap(still)

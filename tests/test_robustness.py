@@ -255,6 +255,15 @@ def test_accuracies_over_all_targets_sum_to_one(scoring: str) -> None:
     torch.testing.assert_close(own, gu.robustness(queries, gallery, noise, scoring=scoring))
 
 
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_what_is_left_out_follows_the_tolerance(scoring: str) -> None:
+    queries, gallery = sides(7, 20, 200, 64)
+    noise = gu.GaussianNoise(8.0)
+    exact = gu.robustness(queries, gallery, noise, scoring=scoring, tolerance=1e-9)
+    rough = gu.robustness(queries, gallery, noise, scoring=scoring, tolerance=0.5)
+    assert 1e-3 < float((rough - exact).abs().max()) < 0.5
+
+
 @pytest.mark.parametrize("scoring", [*SCORINGS, "cosine"])
 def test_simulated_accuracy_follows_the_target_the_scoring_and_the_seed(scoring: str) -> None:
     queries, gallery = sides(6, 5, 4, 12)
@@ -266,6 +275,11 @@ def test_simulated_accuracy_follows_the_target_the_scoring_and_the_seed(scoring:
         )
 
     assert torch.equal(accuracy(), accuracy(draws=1000, seed=0))
+    usual, told = (
+        gu.robustness(queries, gallery, noise, "monte-carlo", scoring=scoring, **given)
+        for given in ({}, {"draws": 1000, "seed": 0})
+    )
+    assert torch.equal(usual, told)
     assert not torch.equal(accuracy(seed=1), accuracy())
     simulated = gu.estimate(queries, gallery, noise, targets=targets, scoring=scoring)
     explicit = gu.estimate(

@@ -1,0 +1,99 @@
+"""List the mutants that no test noticed, each with the reason why it may live.
+
+    python tools/survivors.py [--explained tests/survivors.yml]
+
+After `mutmut run` in the current folder. Every survivor must match a rule of the list: the
+function's name (a pattern with `*`), and a regular expression found in its diff's removed and added
+lines. A survivor without a reason, or a rule that no survivor needs any more, is an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LINE = re.compile(r"^\s*(?P<name>[\w.ǁ]+__mutmut_\d+): (?P<status>[\w ]+)$")
+KILLED = {"killed", "timeout", "caught by type check"}
+
+
+@dataclass(frozen=True)
+class Survivor:
+    """A mutant that lived: the function that it changes, and the lines before and after."""
+
+    function: str
+    change: str
+
+
+def mutmut(*arguments: str) -> str:
+    """What mutmut prints."""
+    command = [sys.executable, "-m", "mutmut", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def parse_results(text: str) -> dict[str, str]:
+    """The status of each mutant that `mutmut results` lists."""
+    found = map(LINE.match, text.splitlines())
+    return {match["name"]: match["status"] for match in found if match}
+
+
+def function_of(name: str) -> str:
+    """`gaputils.closing.hull.HullProjection._ratio` for mutmut's name of one of its mutants."""
+    module, _, function = name.rpartition("__mutmut_")[0].rpartition(".")
+    return f"{module}.{function.removeprefix('x_').removeprefix('xǁ').replace('ǁ', '.')}"
+
+
+def parse_diff(text: str) -> str:
+    """The lines that a diff removes and adds, with their signs."""
+    kept = [line for line in text.splitlines() if re.match(r"[-+](?![-+]{2} )", line)]
+    return "\n".join(f"{line[0]} {line[1:].strip()}" for line in kept)
+
+
+def explain(survivor: Survivor, rules: list[dict[str, Any]]) -> int | None:
+    """The place of the first rule that fits, or None."""
+    for place, rule in enumerate(rules):
+        named = any(fnmatch.fnmatch(survivor.function, pattern) for pattern in rule["in"])
+        if named and any(re.search(change, survivor.change) for change in rule["change"]):
+            return place
+    return None
+
+
+def main() -> int:
+    """Compare the survivors with the explained ones; 1 if they differ."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--explained", type=Path, default=Path("tests/survivors.yml"))
+    asked = parser.parse_args()
+    rules: list[dict[str, Any]] = yaml.safe_load(asked.explained.read_text(encoding="utf-8"))
+    statuses = parse_results(mutmut("results", "--all", "true"))
+    counts = Counter(statuses.values())
+    print(", ".join(f"{count} {status}" for status, count in counts.most_common()))
+    uses: Counter[int] = Counter()
+    bare = 0
+    for name, status in statuses.items():
+        if status in KILLED:
+            continue
+        survivor = Survivor(function_of(name), parse_diff(mutmut("show", name)))
+        place = explain(survivor, rules)
+        if place is None:
+            bare += 1
+            print(f"\nno reason is given for {name} ({status})\n{survivor.change}")
+        else:
+            uses[place] += 1
+    for place, rule in enumerate(rules):
+        print(f"{uses[place]:4} {rule['why']}")
+    unused = [rule["why"] for place, rule in enumerate(rules) if not uses[place]]
+    if unused:
+        print("\nno survivor needs these reasons any more:", *unused, sep="\n- ")
+    return int(bool(bare or unused or not statuses))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
