@@ -14,7 +14,7 @@ REFUSED := GNU General Public License;Affero;AGPL;GPL-2.0;GPL-3.0;SSPL;Commons C
 export TOKENIZERS_PARALLELISM := false
 
 .PHONY: book test lint types check-notebooks notebooks vendor bench nightly reproduce audit
-.PHONY: singlehtml clean
+.PHONY: mutation singlehtml clean
 
 book: $(READY) vendor check-notebooks
 	$(BIN)/jupyter-book build . --all -n -W --keep-going
@@ -52,6 +52,12 @@ bench: $(READY)
 	mkdir -p _build
 	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only --benchmark-json=_build/benchmarks.json
 	$(BIN)/python tools/record_benchmarks.py _build/benchmarks.json gaputils/data/benchmarks.csv
+
+# Change the core in a few thousand ways and see that some test fails each time; about an hour.
+mutation: $(READY)
+	$(BIN)/python -m pip install --quiet 'mutmut>=3.8'
+	OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 2
+	$(BIN)/python tools/survivors.py
 
 nightly: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/pytest --nightly

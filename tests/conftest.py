@@ -17,13 +17,16 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
-# The short run draws the same examples every time; the nightly one looks for new ones.
+# The short run draws the same examples every time; the nightly one looks for new ones. A few are
+# enough where the same tests are run a thousand times, under mutation.
 settings.register_profile("short", derandomize=True)
+settings.register_profile("few", derandomize=True, max_examples=25)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how hypothesis draws."""
-    settings.load_profile("default" if config.getoption("--nightly") else "short")
+    usual = "default" if config.getoption("--nightly") else "short"
+    settings.load_profile(config.getoption("--hypothesis-profile") or usual)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -131,6 +131,37 @@ def test_interpolated_survival_is_the_formulas(ratio: float, dim: int) -> None:
     assert float(off.abs().max()) < 5e-5
 
 
+@pytest.mark.parametrize("dim", [64, 700])
+def test_survival_at_the_mean_where_the_formula_is_nought_by_nought(dim: int) -> None:
+    noncentrality = torch.tensor([0.5, 90.0, 4e3], dtype=torch.float64)
+    for nudge in (0.0, 1e-7, -1e-7):
+        t = (dim + noncentrality) * (1 + nudge)
+        expected = stats.ncx2(dim, noncentrality.numpy()).sf(t.numpy())
+        found = _exact.survival(t, noncentrality, dim).numpy()
+        np.testing.assert_allclose(found, expected, atol=3e-5)
+
+
+@pytest.mark.parametrize("same_order", [False, True])
+def test_a_second_call_sorts_again_unless_the_order_is_promised(same_order: bool) -> None:
+    """And even then if there are other rows, or if more items are near."""
+    rng = np.random.default_rng(5)
+    costs = torch.tensor(
+        np.sort(rng.uniform(0, 4000, size=(6, 40)), axis=1)[:, rng.permutation(40)]
+    )
+    wins = ExactWins(96, [1.0], "euclidean", same_order=same_order)
+
+    def agree(costs: torch.Tensor) -> None:
+        winner, norms = [costs.argmin(dim=1)], torch.ones(len(costs))
+        fresh = ExactWins(96, [1.0], "euclidean")(costs, winner, norms)[0][0]
+        torch.testing.assert_close(wins(costs, winner, norms)[0][0], fresh, atol=1e-4, rtol=0)
+
+    for factor in (1.0, 0.9, 0.02):
+        agree(factor * costs)
+    agree(0.02 * costs[:4])
+    if not same_order:
+        agree(0.02 * costs.flip(1)[:4])
+
+
 def test_an_answer_does_not_depend_on_the_other_queries() -> None:
     """Nor on how far their items are: each is fitted over a range of its own."""
     rng = np.random.default_rng(4)
