@@ -21,7 +21,7 @@ book: $(READY) vendor check-notebooks
 	test -s _build/html/index.html
 
 test: $(READY) vendor lint types check-notebooks
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/benchmarks
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/benchmarks --cov --cov-report=term
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -148,7 +148,7 @@ def test_a_second_call_sorts_again_unless_the_order_is_promised(same_order: bool
     costs = torch.tensor(
         np.sort(rng.uniform(0, 4000, size=(6, 40)), axis=1)[:, rng.permutation(40)]
     )
-    wins = ExactWins(96, [1.0], "euclidean", same_order=same_order)
+    wins = ExactWins(96, [1.0], "euclidean", **({"same_order": True} if same_order else {}))
 
     def agree(costs: torch.Tensor) -> None:
         winner, norms = [costs.argmin(dim=1)], torch.ones(len(costs))

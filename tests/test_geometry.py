@@ -160,6 +160,7 @@ def test_random_shares_are_projections_and_follow_the_seed() -> None:
     assert float(shares.mean()) == pytest.approx(1 / 3, abs=0.06)
     torch.testing.assert_close(geo.random_shares(moments, 500, seed=3), shares)
     assert not torch.equal(geo.random_shares(moments, 500, seed=4), shares)
+    torch.testing.assert_close(geo.random_shares(moments), geo.random_shares(moments, 1000, seed=0))
 
 
 def test_what_does_not_vary_has_no_shares_and_a_line_has_rank_one() -> None:

@@ -293,6 +293,18 @@ def test_simulated_accuracy_follows_the_target_the_scoring_and_the_seed(scoring:
         assert bool(((accuracy() - exact).abs() <= 5 * error).all())
     with pytest.raises(ValueError, match=r"^targets: "):
         gu.accuracy_under_noise(queries, gallery, targets[:2], noise)
+    with pytest.raises(ValueError, match=r"^targets: "):
+        gu.estimate(queries, gallery, noise, targets=targets[:2])
+
+
+def test_what_the_exact_engine_cannot_do_is_refused_with_the_way_out() -> None:
+    queries, gallery = sides(0, 3, 4, 5)
+    with pytest.raises(ValueError, match=r"^method: .* use method='monte-carlo'$"):
+        gu.robustness(queries, gallery, gu.GaussianNoise(0.1), scoring="cosine")
+    with pytest.raises(ValueError, match=r"^method: .*; use method='monte-carlo'$"):
+        gu.robustness(queries, gallery, gu.GaussianNoise(0.1, on="queries"))
+    with pytest.raises(ValueError, match=r"^queries: .*cosine"):
+        gu.estimate(queries * [[0], [1], [1]], gallery, gu.GaussianNoise(0.1), scoring="cosine")
 
 
 def test_accuracy_without_noise_is_right_or_wrong() -> None:

@@ -57,6 +57,40 @@ def test_the_names_are_rows_of_measure_gap_with_the_same_values() -> None:
         assert float(value) == pytest.approx(measured[name], rel=1e-6), name
 
 
+@pytest.mark.parametrize("kind", ["array", "mapped"])
+def test_blocks_shared_among_threads_give_the_same_each_time(kind: str, tmp_path: Path) -> None:
+    x, y = rows(9000), rows(5000, offset=-0.2, seed=1)
+    given: list[object] = [x, y]
+    if kind == "mapped":
+        for name, side in (("x", x), ("y", y)):
+            np.save(tmp_path / f"{name}.npy", side.numpy())
+        given = [np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("x", "y")]
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        found = [GapStatistics(12) for _ in range(2)]
+        for statistics in found:
+            statistics.update(*given)
+    finally:
+        torch.set_num_threads(before)
+    assert_same(found[0], in_memory(x, y), rel=1e-9)
+    assert torch.equal(found[0].queries_state, found[1].queries_state)
+
+
+def test_threads_that_find_a_value_that_is_not_finite_leave_the_state_alone() -> None:
+    x = rows(9000)
+    x[7000, 3] = torch.inf
+    statistics = GapStatistics(12)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with pytest.raises(ValueError, match=r"^queries: .*inf"):
+            statistics.update(queries=x)
+    finally:
+        torch.set_num_threads(before)
+    assert float(statistics.queries_state.abs().sum()) == 0
+
+
 def test_a_far_offset_loses_no_variance() -> None:
     x = rows(4000, offset=0.0).double() + 1e7
     statistics = GapStatistics(12)
