@@ -163,6 +163,19 @@ def test_random_shares_are_projections_and_follow_the_seed() -> None:
     torch.testing.assert_close(geo.random_shares(moments), geo.random_shares(moments, 1000, seed=0))
 
 
+def test_measures_from_moments_are_those_named_with_the_seed_given() -> None:
+    x, y = map(geo.Moments.of, pair(d=6))
+    assert set(geo.moment_measures(x, y, ["gap_norm", "l2m"])) == {"gap_norm", "l2m"}
+    for seed, given in ((0, {}), (3, {"seed": 3})):
+        found = geo.moment_measures(x, y, **given)
+        shares = geo.random_shares(x, 1000, seed)
+        assert found["variance_share_random_queries"] == float(shares.median())
+        emptier = shares < found["variance_share_gap_queries"]
+        assert found["emptier_than_gap_queries"] == float(emptier.double().mean())
+    still = geo.Moments.of(np.ones((3, 6)))
+    assert math.isnan(geo.moment_measures(still, still)["rmg_centroid"])
+
+
 def test_what_does_not_vary_has_no_shares_and_a_line_has_rank_one() -> None:
     still = np.ones((4, 3))
     assert math.isnan(geo.variance_share(still, np.eye(3)[0]))

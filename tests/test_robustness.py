@@ -303,8 +303,13 @@ def test_what_the_exact_engine_cannot_do_is_refused_with_the_way_out() -> None:
         gu.robustness(queries, gallery, gu.GaussianNoise(0.1), scoring="cosine")
     with pytest.raises(ValueError, match=r"^method: .*; use method='monte-carlo'$"):
         gu.robustness(queries, gallery, gu.GaussianNoise(0.1, on="queries"))
+    still = queries * [[0], [1], [1]], gallery
     with pytest.raises(ValueError, match=r"^queries: .*cosine"):
-        gu.estimate(queries * [[0], [1], [1]], gallery, gu.GaussianNoise(0.1), scoring="cosine")
+        gu.estimate(*still, gu.GaussianNoise(0.1), scoring="cosine")
+    with pytest.raises(ValueError, match=r"^queries: .*cosine"):
+        gu.accuracy_under_noise(
+            *still, [0, 1, 2], gu.GaussianNoise(0.1), "monte-carlo", scoring="cosine"
+        )
 
 
 def test_accuracy_without_noise_is_right_or_wrong() -> None:
