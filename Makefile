@@ -57,7 +57,7 @@ bench: $(READY)
 mutation: $(READY)
 	$(BIN)/python -m pip install --quiet 'mutmut>=3.8'
 	OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 2
-	$(BIN)/python tools/survivors.py
+	$(BIN)/python tools/survivors.py --write tests/survivors.md
 
 nightly: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/pytest --nightly

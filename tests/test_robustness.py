@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from itertools import product
 from pathlib import Path
 
@@ -253,6 +254,17 @@ def test_accuracies_over_all_targets_sum_to_one(scoring: str) -> None:
     nearest = distances.argmin(1) if scoring == "euclidean" else (queries @ gallery.T).argmax(1)
     own = gu.accuracy_under_noise(queries, gallery, nearest, noise, scoring=scoring)
     torch.testing.assert_close(own, gu.robustness(queries, gallery, noise, scoring=scoring))
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_batches_of_a_few_rows_give_the_same(scoring: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    queries, gallery = sides(8, 30, 40, 64)
+    queries *= np.linspace(0.2, 2, 30)[:, None]
+    targets, noise = np.arange(30) % 40, gu.GaussianNoise(5.0)
+    whole = gu.accuracy_under_noise(queries, gallery, targets, noise, scoring=scoring)
+    monkeypatch.setattr(sys.modules["gaputils.robustness"], "_ELEMENTS", 2000)
+    few = gu.accuracy_under_noise(queries, gallery, targets, noise, scoring=scoring)
+    torch.testing.assert_close(few, whole, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("scoring", SCORINGS)

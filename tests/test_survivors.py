@@ -10,7 +10,14 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
-from survivors import Survivor, explain, function_of, parse_diff, parse_results  # noqa: E402
+from survivors import (  # noqa: E402
+    Survivor,
+    explain,
+    function_of,
+    listing,
+    parse_diff,
+    parse_results,
+)
 
 DIFF = """# gaputils.closing.hull.x_project__mutmut_3: survived
 --- gaputils/closing/hull.py
@@ -46,6 +53,14 @@ def test_a_survivor_needs_a_rule_for_its_function_and_its_change() -> None:
     assert explain(here, rules) == 1
     assert explain(Survivor("gaputils.theory.f", "+ x(None)"), rules) == 0
     assert explain(Survivor(here.function, "- a\n+ b"), rules) is None
+
+
+def test_the_list_has_every_survivor_under_its_reason() -> None:
+    rules = [{"why": "Device."}, {"why": "Time."}]
+    one = Survivor("gaputils.scoring.cost", "- a\n+ b")
+    text = listing(10, rules, [[one], []])
+    assert "Of 10 changes to the core, 9 failed" in text
+    assert text.index("## Device.") < text.index("`gaputils.scoring.cost`") < text.index("## Time.")
 
 
 def test_every_rule_is_complete() -> None:

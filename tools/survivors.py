@@ -1,10 +1,11 @@
 """List the mutants that no test noticed, each with the reason why it may live.
 
-    python tools/survivors.py [--explained tests/survivors.yml]
+    python tools/survivors.py [--explained tests/survivors.yml] [--write tests/survivors.md]
 
 After `mutmut run` in the current folder. Every survivor must match a rule of the list: the
 function's name (a pattern with `*`), and a regular expression found in its diff's removed and added
 lines. A survivor without a reason, or a rule that no survivor needs any more, is an error.
+`--write` lists every survivor under its reason.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from gaputils._atomic import write_text
 
 LINE = re.compile(r"^\s*(?P<name>[\w.ǁ]+__mutmut_\d+): (?P<status>[\w ]+)$")
 KILLED = {"killed", "timeout", "caught by type check"}
@@ -66,16 +69,31 @@ def explain(survivor: Survivor, rules: list[dict[str, Any]]) -> int | None:
     return None
 
 
+def listing(mutants: int, rules: list[dict[str, Any]], explained: list[list[Survivor]]) -> str:
+    """The survivors under their reasons, as Markdown."""
+    alive = sum(map(len, explained))
+    parts = [
+        "# Mutants that no test notices",
+        f"Of {mutants:,} changes to the core, {mutants - alive:,} failed a test or did not end. The "
+        f"other {alive} are listed by the reason why they may live.",
+    ]
+    for rule, found in zip(rules, explained, strict=True):
+        parts.append(f"## {rule['why']}")
+        parts += [f"`{one.function}`\n\n```diff\n{one.change}\n```" for one in found]
+    return "\n\n".join(parts) + "\n"
+
+
 def main() -> int:
     """Compare the survivors with the explained ones; 1 if they differ."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--explained", type=Path, default=Path("tests/survivors.yml"))
+    parser.add_argument("--write", type=Path, help="a Markdown file for the list")
     asked = parser.parse_args()
     rules: list[dict[str, Any]] = yaml.safe_load(asked.explained.read_text(encoding="utf-8"))
     statuses = parse_results(mutmut("results", "--all", "true"))
     counts = Counter(statuses.values())
     print(", ".join(f"{count} {status}" for status, count in counts.most_common()))
-    uses: Counter[int] = Counter()
+    explained: list[list[Survivor]] = [[] for _ in rules]
     bare = 0
     for name, status in statuses.items():
         if status in KILLED:
@@ -86,10 +104,12 @@ def main() -> int:
             bare += 1
             print(f"\nno reason is given for {name} ({status})\n{survivor.change}")
         else:
-            uses[place] += 1
-    for place, rule in enumerate(rules):
-        print(f"{uses[place]:4} {rule['why']}")
-    unused = [rule["why"] for place, rule in enumerate(rules) if not uses[place]]
+            explained[place].append(survivor)
+    for rule, found in zip(rules, explained, strict=True):
+        print(f"{len(found):4} {rule['why']}")
+    if asked.write:
+        write_text(asked.write, listing(len(statuses), rules, explained))
+    unused = [rule["why"] for rule, found in zip(rules, explained, strict=True) if not found]
     if unused:
         print("\nno survivor needs these reasons any more:", *unused, sep="\n- ")
     return int(bool(bare or unused or not statuses))
