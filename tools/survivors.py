@@ -74,8 +74,8 @@ def listing(mutants: int, rules: list[dict[str, Any]], explained: list[list[Surv
     alive = sum(map(len, explained))
     parts = [
         "# Mutants that no test notices",
-        f"Of {mutants:,} changes to the core, {mutants - alive:,} failed a test or did not end. The "
-        f"other {alive} are listed by the reason why they may live.",
+        f"Of {mutants:,} changes to the core, {mutants - alive:,} failed a test or did not end. "
+        f"The other {alive} are listed by the reason why they may live.",
     ]
     for rule, found in zip(rules, explained, strict=True):
         parts.append(f"## {rule['why']}")
