@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -56,12 +57,27 @@ def _cache() -> None:
         os.environ["GAPUTILS_CACHE"] = str(BESIDE)
 
 
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """Arithmetic on one thread, for as long as a module's tests last."""
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Arithmetic on one thread, for as long as a module's tests last."""
+    with _threads(1):
+        yield
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    """Arithmetic on three threads, whatever the machine has, for one test."""
+    with _threads(3):
+        yield

@@ -57,6 +57,7 @@ def test_the_names_are_rows_of_measure_gap_with_the_same_values() -> None:
         assert float(value) == pytest.approx(measured[name], rel=1e-6), name
 
 
+@pytest.mark.usefixtures("three_threads")
 @pytest.mark.parametrize("kind", ["array", "mapped"])
 def test_blocks_shared_among_threads_give_the_same_each_time(kind: str, tmp_path: Path) -> None:
     x, y = rows(9000), rows(5000, offset=-0.2, seed=1)
@@ -65,29 +66,20 @@ def test_blocks_shared_among_threads_give_the_same_each_time(kind: str, tmp_path
         for name, side in (("x", x), ("y", y)):
             np.save(tmp_path / f"{name}.npy", side.numpy())
         given = [np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("x", "y")]
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        found = [GapStatistics(12) for _ in range(2)]
-        for statistics in found:
-            statistics.update(*given)
-    finally:
-        torch.set_num_threads(before)
+    found = [GapStatistics(12) for _ in range(2)]
+    for statistics in found:
+        statistics.update(*given)
     assert_same(found[0], in_memory(x, y), rel=1e-9)
     assert torch.equal(found[0].queries_state, found[1].queries_state)
 
 
+@pytest.mark.usefixtures("three_threads")
 def test_threads_that_find_a_value_that_is_not_finite_leave_the_state_alone() -> None:
     x = rows(9000)
     x[7000, 3] = torch.inf
     statistics = GapStatistics(12)
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        with pytest.raises(ValueError, match=r"^queries: .*inf"):
-            statistics.update(queries=x)
-    finally:
-        torch.set_num_threads(before)
+    with pytest.raises(ValueError, match=r"^queries: .*inf"):
+        statistics.update(queries=x)
     assert float(statistics.queries_state.abs().sum()) == 0
 
 
