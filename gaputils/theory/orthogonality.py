@@ -61,7 +61,7 @@ def changed_by_shift(
     `degrees` towards a random direction of the gallery's own spread; `renormalize` scales the
     shifted gallery to norm 1. One row for each length and tilt: `length`, `degrees`, `changed`.
     Raises `ValueError` for `direction` zero or of another length, and for a tilt with a gallery
-    whose rows are all alike.
+    whose rows are all alike, or differ along `direction` alone.
     """
     queries, gallery = as_pair(queries, gallery)
     unit = as_direction("direction", direction, gallery.shape[1]).to(gallery)
@@ -69,11 +69,13 @@ def changed_by_shift(
     lengths = [number("lengths", length) for length in lengths]
     degrees = [number("degrees", tilt) for tilt in degrees]
     weights = torch.randn(len(gallery), generator=as_generator(seed), dtype=torch.float64)
-    inside = (weights.to(gallery) - weights.mean().to(gallery)) @ gallery
-    inside = inside - (inside @ unit) * unit
-    size = torch.linalg.vector_norm(inside)
-    if any(degrees) and float(size) == 0:
-        raise ValueError("gallery: expected rows that differ, to tilt the shift towards them")
+    spread = (weights - weights.mean()).to(gallery) @ (gallery - gallery[0])
+    inside = spread - (spread @ unit) * unit
+    size, rounding = torch.linalg.vector_norm(inside), 8 * torch.finfo(gallery.dtype).eps
+    if any(degrees) and bool(size <= rounding * torch.linalg.vector_norm(spread)):
+        raise ValueError(
+            "gallery: expected rows that differ across direction, to tilt the shift towards them"
+        )
     inside = inside / size.clamp_min(torch.finfo(size.dtype).tiny)
     before = torch.cdist(queries, gallery).argmin(1)
     rows = []

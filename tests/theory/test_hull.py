@@ -83,3 +83,63 @@ def test_flat_gallery_is_orthogonal_to_its_direction_and_as_far_as_asked() -> No
     torch.testing.assert_close(queries @ direction, torch.full((10,), 1.5, dtype=queries.dtype))
     assert gallery.norm(dim=1).min() > 0.6 - 1e-12
     assert gallery.norm(dim=1).max() < 1.4 + 1e-12
+
+
+def test_flat_gallery_is_made_as_described() -> None:
+    """Queries are items of the gallery, blurred off the gap, with norms spread about 1."""
+    how = {"gap": -0.7, "seed": 4}
+    queries, gallery, direction = gu.theory.flat_gallery(9, 5, 7, blur=0, **how)
+    assert direction.tolist() == [0.0] * 6 + [1.0]
+    torch.testing.assert_close(gallery.norm(dim=1), torch.ones(5, dtype=gallery.dtype))
+    flat = queries[:, :-1]
+    assert torch.cdist(flat, gallery[:, :-1]).min(1).values.max() == 0
+    assert len(torch.cdist(flat, gallery[:, :-1]).argmin(1).unique()) > 1
+    assert (queries[:, -1] == -0.7).all()
+    blurred, again, _ = gu.theory.flat_gallery(4000, 5, 7, blur=0.3, **how)
+    assert torch.equal(again, gallery)
+    own = torch.cdist(blurred[:, :-1], gallery[:, :-1]).min(1).values
+    assert own.square().mean().item() == pytest.approx(0.3**2 * 6 / 7, rel=0.05)
+    plain, told = (gu.theory.flat_gallery(9, 5, 7, gap=1.0, **more) for more in ({}, {"blur": 2.0}))
+    assert torch.equal(plain[0], told[0])
+    norms = gu.theory.flat_gallery(1, 4000, 7, gap=1.0, norms=0.6)[1].norm(dim=1)
+    assert norms.mean().item() == pytest.approx(1, abs=0.02)
+    assert norms.std().item() == pytest.approx(0.6 / 3**0.5, rel=0.05)
+    for part in gu.theory.flat_gallery(2, 3, 4, gap=1.0):
+        assert part.dtype == torch.float64
+
+
+def test_shift_is_along_the_direction_by_its_length() -> None:
+    """A corner between two queries' items: the shift's own geometry decides, and by hand."""
+    queries = torch.tensor([[0.9, 0.0], [0.0, 0.0]], dtype=torch.float64)
+    gallery = torch.tensor([[0.0, 0.0], [1.5, 0.0]], dtype=torch.float64)
+    table = gu.theory.changed_by_shift(queries, gallery, [5.0, 0.0], lengths=[0.2, 1.0, -1.0])
+    assert list(table.columns) == ["length", "degrees", "changed"]
+    assert table["length"].tolist() == [0.2, 1.0, -1.0]
+    assert table["degrees"].tolist() == [0.0] * 3
+    assert table["changed"].tolist() == [0.5, 0.5, 0.5]
+    # Halfway lies at 0.75: at 0.95 or 1.75 the first query changes, at -0.25 the second.
+    one = gu.theory.changed_by_shift(queries[:1], gallery, [1.0, 0.0], lengths=[0.1, 0.2, -1.0])
+    assert one["changed"].tolist() == [0.0, 1.0, 0.0]
+
+
+def test_shift_tilts_towards_the_gallery_alone() -> None:
+    """At 90 degrees the shift lies in the gallery's own line, whatever direction was asked for."""
+    queries = torch.tensor([[0.0, 0.74, 0.0], [0.0, 0.76, 0.0]], dtype=torch.float64)
+    gallery = torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.5, 0.0]], dtype=torch.float64)
+    how = {"lengths": [0.1, 30.0], "degrees": [0.0, 90.0]}
+    table = gu.theory.changed_by_shift(queries, gallery, [0.0, 0.3, 0.4], **how)
+    table = table.set_index(["degrees", "length"])["changed"]
+    assert table.index.to_list() == [(0.0, 0.1), (0.0, 30.0), (90.0, 0.1), (90.0, 30.0)]
+    straight = gu.theory.changed_by_shift(queries, gallery, [1.0, 0.0, 0.0], **how)["changed"]
+    assert straight.tolist() == [0.0, 0.0, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("step", [0.0, 0.1])
+def test_shift_cannot_tilt_towards_what_is_not_there(dtype: torch.dtype, step: float) -> None:
+    """A gallery of one point, and one that varies in the shift's own direction alone."""
+    gallery = torch.full((3, 2), 1 / 3, dtype=dtype)
+    gallery[:, 0] += step * torch.arange(3)
+    gu.theory.changed_by_shift(gallery, gallery, [1.0, 0.0], lengths=[1.0])
+    with pytest.raises(ValueError, match=r"^gallery: expected rows that differ"):
+        gu.theory.changed_by_shift(gallery, gallery, [1.0, 0.0], lengths=[1.0], degrees=[5.0])
