@@ -41,9 +41,9 @@ def sweep(name: str, values: Sequence[Any], *, runs: int, **settings: Any) -> pd
 
 
 def _trained(cases: list[dict[str, Any]], runs: int) -> pd.DataFrame:
-    flow = ("tau", "lr", "steps", "sphere")
+    flow = ("tau", "lr", "steps")
     starts = [
-        two_clusters(runs, **{k: v for k, v in case.items() if k not in flow[:3]}) for case in cases
+        two_clusters(runs, **{k: v for k, v in case.items() if k not in flow}) for case in cases
     ]
     x, y = (torch.stack(side) for side in zip(*starts, strict=True))
     tau, lr = (

@@ -30,6 +30,21 @@ def test_remainder_of_the_tight_cluster_expansion_is_quadratic(seed: int, tau: f
     assert slope[0] == pytest.approx(2, abs=0.05)
 
 
+def test_tight_cluster_terms_are_the_formula_wherever_the_clusters_lie() -> None:
+    x, y = (torch.stack(sides) for sides in zip(tight(0.3, 0), tight(0.5, 1), strict=True))
+    tau = torch.tensor([0.4, 0.9], dtype=x.dtype)
+    terms = gu.theory.tight_cluster_terms(x + 7.0, y + 7.0, tau)
+    for run in range(2):
+        a, b, t = x[run].numpy(), y[run].numpy(), float(tau[run])
+        gap, scale = b.mean(0) - a.mean(0), 2 / (t * len(a))
+        shrinking = [scale * 2 / t * ((row - b.mean(0)) @ gap) * gap for row in b]
+        aligning = [-2 * scale * (row - a.mean(0)) for row in a]
+        for term, expected in zip(terms, (shrinking, aligning), strict=True):
+            np.testing.assert_allclose(term[run].numpy(), expected, atol=1e-12)
+    both = gu.theory.tight_cluster_gradient(x, y, tau)
+    torch.testing.assert_close(both, terms[0] + terms[1])
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**31), st.sampled_from([0.1, 0.5, 2.0]), st.integers(1, 4))
 def test_identity_in_a_constant_direction(seed: int, tau: float, free: int) -> None:
@@ -44,6 +59,15 @@ def test_identity_in_a_constant_direction(seed: int, tau: float, free: int) -> N
     actual = gu.theory.constant_direction_gradient(x, y, tau, direction)
     torch.testing.assert_close(actual, expected, rtol=1e-8, atol=1e-10)
     assert actual.sum().item() == pytest.approx(0, abs=1e-9)
+
+
+def test_constant_direction_of_a_batch_is_that_of_each_run() -> None:
+    x, y = (torch.stack(sides) for sides in zip(tight(0.3, 0), tight(0.5, 1), strict=True))
+    direction, tau = [0.0, 3.0, 0.0, -4.0, 0.0], torch.tensor([0.4, 0.9])
+    found = gu.theory.constant_direction_gradient(x, y, tau, direction)
+    for run in range(2):
+        alone = gu.theory.constant_direction_gradient(x[run], y[run], float(tau[run]), direction)
+        torch.testing.assert_close(found[run], alone)
 
 
 def test_gap_is_frozen_where_the_matrices_are_doubly_stochastic() -> None:
@@ -82,19 +106,29 @@ def test_variance_along_the_gap_shrinks_exactly_above_the_temperature(
     assert variance[1] / variance[0] == pytest.approx(factors.along_sum**2, rel=1e-3)
 
 
-def test_linear_dynamics_predict_the_first_steps() -> None:
-    x, y = gu.theory.two_clusters(6, 32, 8, gap=1.0, spread=1e-4, dtype=torch.float64)
-    run = gu.theory.simulate(x, y, tau=0.2, lr=0.02, steps=10)
-    measured = gu.theory.gap_measures(run.x[-1], run.y[-1])["variance_along_gap"]
-    predicted = gu.theory.predicted_variance_along_gap(x, y, 0.2, 0.02, 10)
-    torch.testing.assert_close(measured, predicted, rtol=0.01, atol=0)
+@pytest.mark.parametrize(("gap", "tau"), [(1.0, 0.2), (1.7, 0.9), (0.4, 0.3)])
+def test_linear_dynamics_predict_the_first_steps(gap: float, tau: float) -> None:
+    x, y = gu.theory.two_clusters(6, 32, 8, gap=gap, spread=1e-4, dtype=torch.float64)
+    run = gu.theory.simulate(x, y, tau=tau, lr=0.02, steps=10)
+    for steps in (0, 10):
+        place = run.steps.index(steps)
+        measured = gu.theory.gap_measures(run.x[place], run.y[place])["variance_along_gap"]
+        predicted = gu.theory.predicted_variance_along_gap(x, y, tau, 0.02, steps)
+        torch.testing.assert_close(measured, predicted, rtol=0.01, atol=0)
 
 
-def test_factors_across_the_gap() -> None:
-    x, y = gu.theory.two_clusters(1, 16, 4, gap=1.0, spread=1e-5, dtype=torch.float64)
-    run = gu.theory.simulate(x, y, tau=0.5, lr=0.1, steps=1, record=2)
-    factors = gu.theory.step_factors(1.0, 0.5, 0.1, 16)
-    for sign, factor in ((1, factors.across_sum), (-1, factors.across_difference)):
-        before, after = (run.x[t, 0] + sign * run.y[t, 0] for t in (0, -1))
-        before, after = (m[:, 1:] - m[:, 1:].mean(0) for m in (before, after))
-        torch.testing.assert_close(after, factor * before, rtol=1e-3, atol=1e-8)
+@pytest.mark.parametrize(("gap", "tau"), [(1.0, 0.5), (1.5, 0.4), (0.3, 0.7)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_factors_along_and_across_the_gap(gap: float, tau: float, sign: int) -> None:
+    """What one step makes of the sums and the differences of pairs."""
+    x, y = gu.theory.two_clusters(1, 16, 4, gap=gap, spread=1e-6, dtype=torch.float64)
+    run = gu.theory.simulate(x, y, tau=tau, lr=0.1, steps=1, record=2)
+    factors = gu.theory.step_factors(gap, tau, 0.1, 16)
+    expected = {
+        1: (factors.along_sum, factors.across_sum),
+        -1: (factors.along_difference, factors.across_difference),
+    }
+    before, after = (run.x[t, 0] + sign * run.y[t, 0] for t in (0, -1))
+    before, after = (m - m.mean(0) for m in (before, after))
+    for part, factor in zip((slice(1), slice(1, None)), expected[sign], strict=True):
+        torch.testing.assert_close(after[:, part], factor * before[:, part], rtol=2e-3, atol=1e-10)
