@@ -88,7 +88,7 @@ def simulate(
             points = torch.nn.functional.normalize(points, dim=-1)
         scale = (tau / 2).sqrt().reshape(-1, 1, 1)
         rate = (2 * lr / (tau * n)).reshape(-1, 1, 1)
-        saved = torch.empty(len(kept), *points.shape, dtype=x0.dtype, device=x0.device)
+        saved = points.new_full((len(kept), *points.shape), float("nan"))
 
         def descend(runs: slice) -> None:
             _descend(points[:, runs], scale[runs], rate[runs], sphere, kept, saved[:, :, runs])

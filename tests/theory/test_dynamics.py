@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -64,6 +66,7 @@ def test_runs_shared_among_threads_are_those_of_one(threads: int) -> None:
     try:
         torch.set_num_threads(threads)
         found = gu.theory.simulate(x, y, tau=0.5, lr=0.1, steps=20)
+        gu.theory.simulate(x[:, :4], y[:, :4], tau=0.5, lr=0.1, steps=20)
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
@@ -89,12 +92,49 @@ def test_snapshots_start_with_the_start_and_end_with_the_end() -> None:
     torch.testing.assert_close(run.y[2], middle.y[-1])
 
 
+@pytest.mark.parametrize(
+    ("steps", "record", "kept"),
+    [
+        (1000, 5, (0, 1, 10, 100, 1000)),
+        (1000, 2, (0, 1, 1000)),
+        (3, 60, (0, 1, 2, 3)),
+        (40, [17, 3, 17], (0, 3, 17, 40)),
+        (40, [0, 40], (0, 40)),
+        (40, [], (0, 40)),
+    ],
+)
+def test_recorded_steps(steps: int, record: int | list[int], kept: tuple[int, ...]) -> None:
+    x, y = start(1)
+    assert gu.theory.simulate(x, y, tau=0.3, lr=0.01, steps=steps, record=record).steps == kept
+
+
+def test_sixty_snapshots_unless_asked_otherwise() -> None:
+    x, y = start(1)
+    plain = gu.theory.simulate(x, y, tau=0.3, lr=0.01, steps=500)
+    assert plain.steps == gu.theory.simulate(x, y, tau=0.3, lr=0.01, steps=500, record=60).steps
+    assert len(plain.steps) > 40
+    assert plain.sphere is False
+    assert gu.theory.simulate(x, y, tau=0.3, lr=0.01, steps=1, sphere=True).sphere is True
+
+
+def test_divergence_is_told_though_it_came_at_the_last_step() -> None:
+    x, y = (side.float() for side in start(1))
+    with pytest.raises(ValueError, match=r"^lr: the descent diverged within 1 steps"):
+        gu.theory.simulate(x, y, tau=1e-30, lr=1e30, steps=1)
+
+
 def test_frame_is_tidy_and_agrees_with_the_loss() -> None:
     x, y = start(3)
     run = gu.theory.simulate(x, y, tau=0.3, lr=0.1, steps=40, record=8)
     frame = run.frame()
     assert len(frame) == 3 * len(run.steps)
     assert not frame.isna().any().any()
+    assert list(frame.columns[:4]) == ["run", "step", "tau", "lr"]
+    measures = gu.theory.training_measures(x, y, 0.3)
+    assert list(frame.columns[4:]) == list(measures)
+    assert frame.index.equals(pd.RangeIndex(len(frame)))
+    assert frame["step"].tolist() == [*run.steps] * 3
+    assert frame["run"].tolist() == np.repeat(range(3), len(run.steps)).tolist()
     row = frame[(frame["run"] == 2) & (frame["step"] == 40)].iloc[0]
     loss = gu.theory.contrastive_loss(run.x[-1, 2], run.y[-1, 2], 0.3)
     assert row["loss"] == pytest.approx(loss.item())
@@ -124,6 +164,27 @@ def test_two_clusters_lose_their_loss_and_keep_their_gap() -> None:
     assert last["loss"].max() < 0.01
     assert (last["gap"] / first["gap"]).min() > 1 / 3
     assert last["cosine_with_gap"].max() < 0.05
+
+
+def test_starts_are_symmetric_about_the_origin_and_the_runs_differ() -> None:
+    how = {"gap": 3.0, "spread": 0.5, "dtype": torch.float64, "seed": 1}
+    x, y = gu.theory.two_clusters(2, 5000, 3, **how)
+    for side, sign in ((x, -1), (y, 1)):
+        assert side.dtype == torch.float64
+        centred = side - torch.tensor([sign * 1.5, 0.0, 0.0], dtype=torch.float64)
+        assert centred.mean((0, 1)).abs().max() < 0.03
+        assert centred.std((0, 1)).tolist() == pytest.approx([0.5] * 3, rel=0.05)
+        assert not torch.equal(side[0], side[1])
+    assert not torch.equal(x + 1.5, y - 1.5)
+    plain = gu.theory.two_clusters(2, 6, 3, gap=1.0, spread=0.1)
+    told = gu.theory.two_clusters(2, 6, 3, gap=1.0, spread=0.1, sphere=False, dtype=torch.float32)
+    assert all(torch.equal(*sides) for sides in zip(plain, told, strict=True))
+    subspaces = gu.theory.two_clusters(2, 6, 3, gap=0.0, spread=1.0, rank=1)[0]
+    lines = torch.nn.functional.normalize(subspaces[:, 0], dim=-1)
+    assert abs(float(lines[0] @ lines[1])) < 0.99
+    sphere = gu.theory.two_clusters(1, 6, 3, gap=1.2, spread=0.0, sphere=True)
+    expected = [[-0.6, 0.8, 0.0], [0.6, 0.8, 0.0]]
+    assert [side[0, 0].tolist() for side in sphere] == [pytest.approx(row) for row in expected]
 
 
 @pytest.mark.parametrize("rank", [None, 2])

@@ -47,8 +47,8 @@ ENTRIES = {
     "two_clusters on the sphere": Entry(
         gu.theory.two_clusters,
         {"runs": 2, "n": 4, "d": 3, "gap": 1.0, "spread": 0.1, "sphere": True},
-        {"gap": 2.01, "rank": 4},
-        {"gap": 2, "rank": 3},
+        {"gap": 2.01, "rank": 4, "d": 1},
+        {"gap": 2, "rank": 3, "d": 2},
     ),
     "flat_gallery": Entry(
         gu.theory.flat_gallery,
