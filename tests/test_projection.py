@@ -1,4 +1,4 @@
-"""Principal coordinates of both sides: against a decomposition by NumPy, and which rows are drawn."""
+"""Principal coordinates of both sides: against NumPy's decomposition, and which rows are drawn."""
 
 from __future__ import annotations
 

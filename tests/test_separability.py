@@ -61,4 +61,4 @@ def test_there_are_no_more_folds_than_rows_of_the_smaller_side(
 def test_a_gap_in_the_least_of_two_coordinates_is_seen() -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(200, 2)) * [1e3, 1e-4]
-    assert geo.linear_separability(noise[:100], noise[100:] + [0, 1e-3]) > 0.99
+    assert geo.linear_separability(noise[:100], noise[100:] + np.array([0, 1e-3])) > 0.99

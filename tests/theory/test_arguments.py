@@ -19,6 +19,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "gradients": gu.theory.gradients,
     "tight_cluster_gradient": gu.theory.tight_cluster_gradient,
     "training_measures": gu.theory.training_measures,
+    "constant_direction_gradient": lambda x, y, tau: gu.theory.constant_direction_gradient(
+        x, y, tau, [0.0, 0.0, 1.0]
+    ),
 }
 GOOD = torch.arange(12.0).reshape(4, 3)
 functions = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())

@@ -118,20 +118,42 @@ def test_shift_is_along_the_direction_by_its_length() -> None:
     assert table["degrees"].tolist() == [0.0] * 3
     assert table["changed"].tolist() == [0.5, 0.5, 0.5]
     # Halfway lies at 0.75: at 0.95 or 1.75 the first query changes, at -0.25 the second.
-    one = gu.theory.changed_by_shift(queries[:1], gallery, [1.0, 0.0], lengths=[0.1, 0.2, -1.0])
+    one = gu.theory.changed_by_shift(queries[:1], gallery, [5.0, 0.0], lengths=[0.1, 0.2, -1.0])
     assert one["changed"].tolist() == [0.0, 1.0, 0.0]
 
 
 def test_shift_tilts_towards_the_gallery_alone() -> None:
     """At 90 degrees the shift lies in the gallery's own line, whatever direction was asked for."""
-    queries = torch.tensor([[0.0, 0.74, 0.0], [0.0, 0.76, 0.0]], dtype=torch.float64)
-    gallery = torch.tensor([[0.0, 0.0, 0.0], [0.0, 1.5, 0.0]], dtype=torch.float64)
-    how = {"lengths": [0.1, 30.0], "degrees": [0.0, 90.0]}
-    table = gu.theory.changed_by_shift(queries, gallery, [0.0, 0.3, 0.4], **how)
-    table = table.set_index(["degrees", "length"])["changed"]
-    assert table.index.to_list() == [(0.0, 0.1), (0.0, 30.0), (90.0, 0.1), (90.0, 30.0)]
-    straight = gu.theory.changed_by_shift(queries, gallery, [1.0, 0.0, 0.0], **how)["changed"]
-    assert straight.tolist() == [0.0, 0.0, 0.5, 0.5]
+    queries = torch.tensor([[0.0, 74.0, 0.0], [0.0, 76.0, 0.0]], dtype=torch.float64)
+    gallery = torch.tensor([[0.0, 0.0, 0.0], [0.0, 150.0, 0.0]], dtype=torch.float64)
+    how = {"lengths": [0.1, 10.0], "degrees": [0.0, 90.0]}
+    table = gu.theory.changed_by_shift(queries, gallery, [3.0, 0.0, 4.0], **how)
+    assert table[["degrees", "length"]].to_numpy().tolist() == [
+        [0.0, 0.1],
+        [0.0, 10.0],
+        [90.0, 0.1],
+        [90.0, 10.0],
+    ]
+    assert table["changed"].tolist() == [0.0, 0.0, 0.0, 0.5]
+
+
+def test_tilts_of_one_seed_are_the_same() -> None:
+    start = gu.theory.flat_gallery(400, 20, 12, gap=1.0, seed=1)
+    how = {"lengths": [1.0, 3.0], "degrees": [20.0, 60.0]}
+    plain = gu.theory.changed_by_shift(*start, **how)
+    assert plain.equals(gu.theory.changed_by_shift(*start, **how, seed=0, renormalize=False))
+    assert not plain.equals(gu.theory.changed_by_shift(*start, **how, seed=1))
+
+
+def test_renormalising_is_of_each_row() -> None:
+    """Scaled as a whole, the gallery would lose the first query to the other item as well."""
+    queries = torch.tensor([[0.66, 0.65], [0.6, 0.9]], dtype=torch.float64)
+    gallery = torch.tensor([[1.0, 0.0], [0.0, 3.0]], dtype=torch.float64)
+    for query, changed in zip(queries[:, None], (0.0, 1.0), strict=True):
+        table = gu.theory.changed_by_shift(
+            query, gallery, [1.0, 0.0], lengths=[0.0], renormalize=True
+        )
+        assert table["changed"].tolist() == [changed]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

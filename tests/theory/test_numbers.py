@@ -150,6 +150,10 @@ SEEDED: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     name: (ENTRIES[name].function, ENTRIES[name].good)
     for name in ("shifted_pairs", "two_clusters", "flat_gallery")
 }
+SEEDED["flat_gallery, unequal norms"] = (
+    gu.theory.flat_gallery,
+    {"n": 3, "m": 4, "d": 5, "gap": 1, "norms": 0.5},
+)
 
 
 def tensors(result: Any) -> torch.Tensor:
