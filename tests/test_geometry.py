@@ -99,6 +99,28 @@ def test_neighborhood_kendall_averages_the_queries_of_an_item() -> None:
     assert geo.neighborhood_kendall(x, y, targets) == pytest.approx(expected)
 
 
+def test_neighborhood_kendall_of_items_with_unlike_numbers_of_queries() -> None:
+    x, y = pair(n=20, m=7)
+    targets = np.random.default_rng(1).permutation([0] * 8 + [1] * 5 + [3] * 4 + [4, 5, 6])
+    items = np.unique(targets)
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    means = np.stack([unit[targets == item].mean(0) for item in items])
+    images, texts = means @ means.T, cosines(y[items], y[items])
+    expected = np.mean(
+        [
+            (1 - kendalltau(np.delete(a, i), np.delete(b, i))[0]) / 2
+            for i, (a, b) in enumerate(zip(images, texts, strict=True))
+        ]
+    )
+    assert geo.neighborhood_kendall(x, y, targets) == pytest.approx(expected)
+
+
+def test_a_relative_gap_of_points_all_alike_is_not_defined() -> None:
+    alike = np.eye(3)[[0, 0]]
+    assert math.isnan(geo.rmg_schrodi(alike, alike))
+    assert geo.rmg_schrodi(alike, -alike) == 1
+
+
 def test_neighborhood_kendall_of_equal_sides_is_zero() -> None:
     x, _ = pair()
     assert geo.neighborhood_kendall(x, x + 0.0) == 0
@@ -120,6 +142,15 @@ def test_effective_rank_of_isotropic_points_is_the_dimension() -> None:
     corners = np.array(list(itertools.product([-1.0, 1.0], repeat=5)))
     assert geo.effective_rank(corners) == pytest.approx(5)
     assert math.isnan(geo.effective_rank(np.ones((4, 3))))
+
+
+def test_intrinsic_dimension_by_hand() -> None:
+    x = np.array([[0.0], [1.0], [3.0], [7.0], [7.0]])
+    ratios = [3 / 1, 2 / 1, 3 / 2, 6 / 4]
+    assert geo.intrinsic_dimension(x) == pytest.approx(3 / np.log(ratios).sum())
+    assert geo.intrinsic_dimension(np.eye(4)) == math.inf
+    flat = np.array([[0.0], [1.0], [2.0]])
+    assert geo.intrinsic_dimension(flat) == pytest.approx(2 / (2 * math.log(2)))
 
 
 @pytest.mark.parametrize("dimension", [1, 2, 5])
