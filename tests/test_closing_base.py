@@ -74,3 +74,11 @@ def test_a_file_of_something_else_is_refused_with_what_it_holds(
     save_file({"gap_": torch.zeros(3)}, tmp_path / "file", metadata | change)
     with pytest.raises(ValueError, match=message):
         closing.load(tmp_path / "file")
+
+
+def test_a_method_can_be_loaded_as_soon_as_it_is_defined(tmp_path: Path) -> None:
+    class Heavier(Weighted):
+        pass
+
+    path = Heavier(2.0).fit(*sides()).save(tmp_path / "own.safetensors")
+    assert type(closing.load(path)) is Heavier

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 import gaputils as gu
+from gaputils.geometry import catalogue, pairs
 from gaputils.geometry import measure as table
-from gaputils.geometry import pairs
 
 
 def numbered(n: int, m: int) -> gu.Embeddings:
@@ -199,3 +199,21 @@ def test_a_description_has_a_meaning_and_a_source() -> None:
     ]
     for side in ("queries", "gallery"):
         assert described.loc[f"variance_{side}", "meaning"] == f"{side}: total variance"
+
+
+def test_a_measure_of_one_side_is_two_rows_of_the_catalogue() -> None:
+    sample = catalogue.Sample(torch.tensor(1.0), torch.tensor(2.0), None, 0.1, 0)
+    rows = catalogue._sides("size", "how large", "here", function=float, rows=3)
+    assert list(rows) == ["size_queries", "size_gallery"]
+    assert [row.meaning for row in rows.values()] == ["queries: how large", "gallery: how large"]
+    assert [row.source for row in rows.values()] == ["here", "here"]
+    assert [row.rows for row in rows.values()] == [3, 3]
+    assert [row.compute and row.compute(sample) for row in rows.values()] == [1, 2]
+    of_moments = catalogue._sides("size", "how large", "here")
+    assert [(row.compute, row.rows) for row in of_moments.values()] == [(None, 2), (None, 2)]
+
+
+def test_a_measure_of_pairs_gets_both_sides_and_the_answers() -> None:
+    sample = catalogue.Sample(torch.ones(2), torch.zeros(3), torch.tensor([2, 0]), 0.1, 0)
+    given = catalogue._pair_measure(lambda *sides: sides)(sample)
+    assert given == (sample.queries, sample.gallery, sample.targets)
