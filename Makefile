@@ -53,7 +53,7 @@ bench: $(READY)
 	$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only --benchmark-json=_build/benchmarks.json
 	$(BIN)/python tools/record_benchmarks.py _build/benchmarks.json gaputils/data/benchmarks.csv
 
-# Change the core in two thousand ways and see that some test fails each time; about an hour.
+# Change the core in six thousand ways and see that some test fails each time; about two hours on 2 cores.
 mutation: $(READY)
 	$(BIN)/python -m pip install --quiet 'mutmut>=3.8'
 	OMP_NUM_THREADS=1 $(BIN)/mutmut run --max-children 2

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -17,6 +19,7 @@ from survivors import (  # noqa: E402
     listing,
     parse_diff,
     parse_results,
+    status_alone,
 )
 
 DIFF = """# gaputils.closing.hull.x_project__mutmut_3: survived
@@ -61,6 +64,39 @@ def test_the_list_has_every_survivor_under_its_reason() -> None:
     text = listing(10, rules, [[one], []])
     assert "Of 10 changes to the core, 9 failed" in text
     assert text.index("## Device.") < text.index("`gaputils.scoring.cost`") < text.index("## Time.")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("assert os.environ['MUTANT_UNDER_TEST'] == 'a.x_f__mutmut_1'", "survived"),
+        ("assert False", "killed"),
+        ("time.sleep(60)", "timeout"),
+    ],
+)
+def test_a_mutant_that_did_not_end_is_tested_once_more(
+    body: str, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stats = {"tests_by_mangled_function_name": {"a.x_f": ["test_a.py::test_a"]}}
+    (tmp_path / "mutants").mkdir()
+    (tmp_path / "mutants/mutmut-stats.json").write_text(json.dumps(stats))
+    (tmp_path / "mutants/test_a.py").write_text(f"import os, time\ndef test_a():\n    {body}\n")
+    (tmp_path / "pyproject.toml").write_text("[tool.mutmut]\npytest_add_cli_args = ['-x', '-q']\n")
+    monkeypatch.chdir(tmp_path)
+    seconds = 3 if status == "timeout" else 60
+    assert status_alone("a.x_f__mutmut_1", seconds) == status
+
+
+def test_a_mutant_whose_tests_cannot_run_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stats = {"tests_by_mangled_function_name": {"a.x_f": ["test_a.py"]}}
+    (tmp_path / "mutants").mkdir()
+    (tmp_path / "mutants/mutmut-stats.json").write_text(json.dumps(stats))
+    (tmp_path / "pyproject.toml").write_text("[tool.mutmut]\npytest_add_cli_args = ['-x']\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RuntimeError, match=r"pytest ended with 4 for a\.x_f__mutmut_1"):
+        status_alone("a.x_f__mutmut_1")
 
 
 def test_every_rule_is_complete() -> None:

@@ -6,16 +6,24 @@ After `mutmut run` in the current folder. Every survivor must match a rule of th
 function's name (a pattern with `*`), and a regular expression found in its diff's removed and added
 lines. A survivor without a reason, or a rule that no survivor needs any more, is an error.
 `--write` lists every survivor under its reason.
+
+mutmut tests a mutant in a fork of a process that has run the tests before. A test that uses several
+threads can wait for ever there, whatever the mutant, so one that did not end is tested once more in
+a process of its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import fnmatch
+import json
+import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +68,25 @@ def parse_diff(text: str) -> str:
     return "\n".join(f"{line[0]} {line[1:].strip()}" for line in kept)
 
 
+def status_alone(name: str, seconds: float = 600) -> str:
+    """The status of a mutant whose tests run in a process of their own, not in a fork."""
+    folder = Path("mutants")
+    stats = json.loads((folder / "mutmut-stats.json").read_text(encoding="utf-8"))
+    tests = stats["tests_by_mangled_function_name"][name.rpartition("__mutmut_")[0]]
+    settings = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["tool"]["mutmut"]
+    command = [sys.executable, "-m", "pytest", *settings["pytest_add_cli_args"], *tests]
+    environment = {**os.environ, "MUTANT_UNDER_TEST": name}
+    try:
+        ended = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=seconds
+        )
+    except subprocess.TimeoutExpired:
+        return "timeout"
+    if ended.returncode not in (0, 1):
+        raise RuntimeError(f"pytest ended with {ended.returncode} for {name}:\n{ended.stdout}")
+    return "killed" if ended.returncode else "survived"
+
+
 def explain(survivor: Survivor, rules: list[dict[str, Any]]) -> int | None:
     """The place of the first rule that fits, or None."""
     for place, rule in enumerate(rules):
@@ -91,6 +118,9 @@ def main() -> int:
     asked = parser.parse_args()
     rules: list[dict[str, Any]] = yaml.safe_load(asked.explained.read_text(encoding="utf-8"))
     statuses = parse_results(mutmut("results", "--all", "true"))
+    hung = [name for name, status in statuses.items() if status == "timeout"]
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        statuses |= zip(hung, threads.map(status_alone, hung), strict=True)
     counts = Counter(statuses.values())
     print(", ".join(f"{count} {status}" for status, count in counts.most_common()))
     explained: list[list[Survivor]] = [[] for _ in rules]

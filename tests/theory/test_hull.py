@@ -145,6 +145,16 @@ def test_tilts_of_one_seed_are_the_same() -> None:
     assert not plain.equals(gu.theory.changed_by_shift(*start, **how, seed=1))
 
 
+def test_tilts_do_not_depend_on_the_unit_of_length() -> None:
+    queries, gallery, direction = gu.theory.flat_gallery(60, 8, 6, gap=1.0, seed=3)
+    scale = 1e-9
+    usual = gu.theory.changed_by_shift(queries, gallery, direction, lengths=[2.0], degrees=[30.0])
+    small = gu.theory.changed_by_shift(
+        scale * queries, scale * gallery, direction, lengths=[2.0 * scale], degrees=[30.0]
+    )
+    assert small["changed"][0] == usual["changed"][0] > 0
+
+
 def test_renormalising_is_of_each_row() -> None:
     """Scaled as a whole, the gallery would lose the first query to the other item as well."""
     queries = torch.tensor([[0.66, 0.65], [0.6, 0.9]], dtype=torch.float64)
