@@ -29,7 +29,7 @@ def glue(key: str, value: float | int | str) -> None:
 
 def table(frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}") -> Any:
     """`frame` as a table for a page: numbers formatted, missing values as a dash, words to the
-    left.
+    left, no plain row numbers, and names of columns broken at underscores where room is short.
     """
     if isinstance(formats, str):
         numbers = [name for name in frame if pd.api.types.is_float_dtype(frame[name])]
@@ -39,4 +39,7 @@ def table(frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}") -> Any:
     left = [{"selector": "", "props": "text-align: left"}]
     words: Any = {name: left for name in frame if not pd.api.types.is_numeric_dtype(frame[name])}
     styled = frame.style.format(chosen, na_rep="–").set_table_attributes('class="dataframe"')
+    styled = styled.format_index(lambda name: str(name).replace("_", "_<wbr>"), axis=1)
+    if isinstance(frame.index, pd.RangeIndex) and frame.index.name is None:
+        styled = styled.hide(axis="index")
     return styled.set_table_styles(words) if words else styled

@@ -70,6 +70,14 @@ def test_a_table_formats_numbers_and_leaves_words() -> None:
     assert "12.3%" in table(frame, {"number": "{:.1%}"}).to_html()
 
 
+def test_a_table_has_no_plain_row_numbers_and_breaks_long_names() -> None:
+    frame = pd.DataFrame({"certified_radius": [0.5]})
+    assert "certified_<wbr>radius</th>" in table(frame).to_html()
+    assert "row_heading" not in table(frame).to_html()
+    assert "row_heading" in table(frame.rename_axis("run")).to_html()
+    assert "row_heading" in table(frame.set_index(pd.Index(["shift"]))).to_html()
+
+
 def test_the_opening_clouds_are_named_where_they_lie(ax) -> None:
     frame = pd.DataFrame(
         {
