@@ -153,6 +153,23 @@ def test_intrinsic_dimension_by_hand() -> None:
     assert geo.intrinsic_dimension(flat) == pytest.approx(2 / (2 * math.log(2)))
 
 
+def test_intrinsic_dimension_of_a_nearly_equilateral_triangle_is_large() -> None:
+    x = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.9]])
+    sides = pdist(x)
+    ratios = [np.divide(*sorted(sides[list(two)])[::-1]) for two in ((0, 1), (0, 2), (1, 2))]
+    expected = 2 / np.log(ratios).sum()
+    assert expected > 2
+    assert geo.intrinsic_dimension(x) == pytest.approx(expected)
+
+
+def test_distances_far_from_the_origin_are_as_exact_as_near_it() -> None:
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(60, 3)), rng.normal(size=(60, 3))
+    far = 2.0**24
+    assert geo.intrinsic_dimension(x + far) == pytest.approx(geo.intrinsic_dimension(x), rel=1e-5)
+    assert geo.wasserstein(x + far, y + far) == pytest.approx(geo.wasserstein(x, y), rel=1e-5)
+
+
 @pytest.mark.parametrize("dimension", [1, 2, 5])
 def test_intrinsic_dimension_of_a_cube_in_more_dimensions(dimension: int) -> None:
     rng = np.random.default_rng(dimension)

@@ -49,6 +49,12 @@ def test_chosen_measures_in_their_order() -> None:
     pd.testing.assert_series_equal(gu.measure_gap(gaussian(), chosen), everything[chosen])
 
 
+def test_no_measures_are_a_column_of_numbers_without_rows() -> None:
+    nothing = gu.measure_gap(gaussian(), [])
+    assert len(nothing) == 0
+    assert nothing.dtype == float
+
+
 def test_the_seed_draws_the_random_directions_and_the_average_is_one_in_d() -> None:
     names = ["variance_share_average", "variance_share_random_queries", "emptier_than_gap_gallery"]
     usual, same, other = (

@@ -124,13 +124,13 @@ def _measure(
     for name in names:
         compute = MEASURES[name].compute
         if compute is None:
-            values[name] = determined.get(name, np.nan)
+            values[name] = determined[name]
         else:
             try:
                 values[name] = compute(sample)
             except ValueError:
                 values[name] = np.nan
-    return pd.Series(values, index=names, dtype=float, name="value")
+    return pd.Series(values, dtype=float, name="value")
 
 
 def _sample(e: Embeddings, limit: int, seed: int) -> Embeddings:

@@ -175,7 +175,9 @@ def test_starts_are_symmetric_about_the_origin_and_the_runs_differ() -> None:
         assert centred.mean((0, 1)).abs().max() < 0.03
         assert centred.std((0, 1)).tolist() == pytest.approx([0.5] * 3, rel=0.05)
         assert not torch.equal(side[0], side[1])
-    assert not torch.equal(x + 1.5, y - 1.5)
+    assert (x - y)[..., 1:].std().item() == pytest.approx(0.5 * 2**0.5, rel=0.05)
+    tight = gu.theory.two_clusters(1, 2, 2, gap=0.2, spread=0, dtype=torch.float64)
+    assert [side[0, 0].tolist() for side in tight] == [[-0.1, 0.0], [0.1, 0.0]]
     plain = gu.theory.two_clusters(2, 6, 3, gap=1.0, spread=0.1)
     told = gu.theory.two_clusters(2, 6, 3, gap=1.0, spread=0.1, sphere=False, dtype=torch.float32)
     assert all(torch.equal(*sides) for sides in zip(plain, told, strict=True))
