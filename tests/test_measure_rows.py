@@ -78,6 +78,25 @@ def test_a_sample_holds_the_answers_and_fills_up_with_others() -> None:
     assert few.info == {"model": "rows"}
 
 
+def test_a_sample_follows_its_seed() -> None:
+    e = asked(6, 40, [5, 1, 5, 5, 1, 5])
+    first, again, other = (places(table._sample(e, 9, seed).gallery) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+def test_an_interval_follows_its_seed_and_its_temperature() -> None:
+    rng = np.random.default_rng(4)
+    e = gu.Embeddings(rng.normal(size=(24, 3)) + 0.3, rng.normal(size=(24, 3)))
+    names = ["double_stochastic_deviation", "linear_separability", "variance_share_random_queries"]
+    how = {"bootstrap": 4, "tau": 0.5}
+    first, again = (gu.measure_gap(e, names, seed=3, **how) for _ in range(2))
+    assert np.isfinite(first.to_numpy()).all()
+    pd.testing.assert_frame_equal(first, again)
+    cold = gu.measure_gap(e, names[:1], bootstrap=4, tau=0.01, seed=3)
+    width = first["high"] - first["low"]
+    assert (cold["high"] - cold["low"])[names[0]] != width[names[0]]
+
+
 def test_answers_are_kept_though_they_are_as_many_as_the_limit() -> None:
     few = table._sample(asked(4, 6, [0, 2, 3, 5]), 4, seed=1)
     assert places(few.gallery) == [0, 2, 3, 5]

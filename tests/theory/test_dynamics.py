@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import gaputils as gu
+from gaputils.theory import dynamics
 
 
 def start(
@@ -57,6 +58,52 @@ def test_a_batch_of_settings_is_each_setting_alone(sphere: bool) -> None:
             )
             torch.testing.assert_close(batched.x[:, i, j], alone.x)
             torch.testing.assert_close(batched.y[:, i, j], alone.y)
+
+
+@pytest.mark.parametrize(
+    ("threads", "runs", "n", "device", "parts"),
+    [
+        (2, 7, 128, "cpu", [(0, 3, 1), (3, 7, 1)]),
+        (8, 7, 128, "cpu", [(0, 2, 1), (2, 4, 1), (4, 7, 1)]),
+        (2, 4, 128, "cpu", [(0, 2, 1), (2, 4, 1)]),
+        (3, 2, 512, "cpu", [(0, 1, 1), (1, 2, 1)]),
+        (3, 1, 512, "cpu", [(None, None, 3)]),
+        (2, 2, 128, "cpu", [(None, None, 2)]),
+        (3, 3, 8, "cpu", [(None, None, 1)]),
+        (2, 7, 128, "meta", [(None, None, 2)]),
+    ],
+)
+def test_runs_are_shared_evenly_and_each_thread_computes_alone(
+    threads: int, runs: int, n: int, device: str, parts: list[tuple[int | None, int | None, int]]
+) -> None:
+    seen = []
+    before = torch.get_num_threads()
+
+    def work(part: slice) -> None:
+        seen.append((part.start, part.stop, torch.get_num_threads()))
+
+    try:
+        torch.set_num_threads(threads)
+        dynamics._share_among_threads(work, runs, n, torch.device(device))
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert sorted(seen, key=str) == parts
+
+
+@pytest.mark.parametrize("n", [8, 128])
+def test_an_error_of_one_thread_is_that_of_all_and_leaves_their_number(n: int) -> None:
+    def work(part: slice) -> None:
+        raise ArithmeticError(str(part))
+
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with pytest.raises(ArithmeticError, match="slice"):
+            dynamics._share_among_threads(work, 7, n, torch.device("cpu"))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
