@@ -122,6 +122,13 @@ def test_runs_shared_among_threads_are_those_of_one(threads: int) -> None:
         torch.testing.assert_close(found.x[:, run], alone.x, rtol=1e-12, atol=1e-12)
 
 
+def test_settings_in_a_list_are_as_exact_as_a_number() -> None:
+    x, y = start(2)
+    listed = gu.theory.simulate(x, y, tau=[0.3, 0.3], lr=[0.1, 0.1], steps=5)
+    plain = gu.theory.simulate(x, y, tau=0.3, lr=0.1, steps=5)
+    assert torch.equal(listed.x, plain.x)
+
+
 def test_sphere_keeps_unit_norm_whatever_the_start() -> None:
     x, y = start(2)
     run = gu.theory.simulate(3 * x, 3 * y, tau=0.3, lr=0.1, steps=30, sphere=True)
