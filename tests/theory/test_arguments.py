@@ -55,7 +55,7 @@ def test_one_temperature_of_a_batch_that_is_not_positive(function: Callable[...,
 @functions
 def test_shapes_that_differ(function: Callable[..., Any]) -> None:
     for other in (GOOD[:3], GOOD[:, :2], GOOD[None]):
-        with pytest.raises(ValueError, match=r"^y: expected shape \(4, 3\)"):
+        with pytest.raises(ValueError, match=r"^y: expected shape \(4, 3\) as x, got"):
             function(GOOD, other, 0.5)
 
 
@@ -170,3 +170,12 @@ def test_survival(argument: str, value: Any) -> None:
     for function in (gu.theory.survival, gu.theory.survival_slope):
         with pytest.raises(ValueError, match=rf"^{argument}: expected"):
             function(**{**settings, argument: value})
+
+
+def test_sides_of_two_precisions_are_worked_on_in_the_higher() -> None:
+    x, y = gu.theory.two_clusters(1, 5, 3, gap=1.0, spread=0.3, dtype=torch.float64)
+    mixed = gu.theory.received_mass(x[0].float(), y[0], 0.5)
+    wide = gu.theory.received_mass(x[0].float().double(), y[0], 0.5)
+    for found, expected in zip(mixed, wide, strict=True):
+        assert found.dtype == torch.float64
+        assert torch.equal(found, expected)
