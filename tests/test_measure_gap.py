@@ -49,6 +49,12 @@ def test_chosen_measures_in_their_order() -> None:
     pd.testing.assert_series_equal(gu.measure_gap(gaussian(), chosen), everything[chosen])
 
 
+def test_a_measure_asked_for_twice_has_two_rows() -> None:
+    twice = gu.measure_gap(gaussian(), ["l2m", "gap_norm", "l2m"])
+    assert list(twice.index) == ["l2m", "gap_norm", "l2m"]
+    assert twice.nunique() == 1
+
+
 def test_no_measures_are_a_column_of_numbers_without_rows() -> None:
     nothing = gu.measure_gap(gaussian(), [])
     assert len(nothing) == 0

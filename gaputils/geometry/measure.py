@@ -130,7 +130,7 @@ def _measure(
                 values[name] = compute(sample)
             except ValueError:
                 values[name] = np.nan
-    return pd.Series(values, dtype=float, name="value")
+    return pd.Series(values, index=names, dtype=float, name="value")
 
 
 def _sample(e: Embeddings, limit: int, seed: int) -> Embeddings:
