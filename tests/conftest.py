@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -67,6 +67,12 @@ def _threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def with_threads() -> Callable[[int], AbstractContextManager[None]]:
+    """`with with_threads(n):` does its arithmetic on `n` threads."""
+    return _threads
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -99,15 +100,11 @@ def test_embed_writes_embeddings(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shards(tmp_path_factory: pytest.TempPathFactory, with_threads: Callable[[int], Any]) -> Path:
     """A folder that one process wrote without a stop, on one thread."""
     folder = tmp_path_factory.mktemp("cli") / "e"
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with with_threads(1):
         text = run(*EMBED, "-o", folder).output
-    finally:
-        torch.set_num_threads(before)
     assert "1000 queries, 10 gallery items, dim 256, 5 shards" in text
     return folder
 
@@ -125,7 +122,10 @@ def test_embed_writes_a_folder_of_what_embed_returns(shards: Path) -> None:
 
 
 def test_embed_resumes_and_ends_with_the_same_bytes(
-    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shards: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    with_threads: Callable[[int], Any],
 ) -> None:
     from gaputils import shards as module
 
@@ -137,9 +137,7 @@ def test_embed_resumes_and_ends_with_the_same_bytes(
         written.append(entry.file)
         write(folder, manifest, entry, tensors)
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with with_threads(1):
         monkeypatch.setattr(module, "write_shard", stop_at_the_third)
         run(*EMBED, "-o", tmp_path / "e", code=130)
         stamps = {name: (tmp_path / "e" / name).stat().st_mtime_ns for name in written}
@@ -147,8 +145,6 @@ def test_embed_resumes_and_ends_with_the_same_bytes(
         assert "is not finished, 2 of 5 shards" in run("report", tmp_path / "e", code=1).stderr
         monkeypatch.setattr(module, "write_shard", write)
         run(*EMBED, "-o", tmp_path / "e")
-    finally:
-        torch.set_num_threads(threads)
     assert content(tmp_path / "e") == content(shards)
     assert {name: (tmp_path / "e" / name).stat().st_mtime_ns for name in written} == stamps
 

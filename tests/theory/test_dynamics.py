@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -74,49 +77,46 @@ def test_a_batch_of_settings_is_each_setting_alone(sphere: bool) -> None:
     ],
 )
 def test_runs_are_shared_evenly_and_each_thread_computes_alone(
-    threads: int, runs: int, n: int, device: str, parts: list[tuple[int | None, int | None, int]]
+    threads: int,
+    runs: int,
+    n: int,
+    device: str,
+    parts: list[tuple[int | None, int | None, int]],
+    with_threads: Callable[[int], Any],
 ) -> None:
     seen = []
-    before = torch.get_num_threads()
 
     def work(part: slice) -> None:
         seen.append((part.start, part.stop, torch.get_num_threads()))
 
-    try:
-        torch.set_num_threads(threads)
+    with with_threads(threads):
         dynamics._share_among_threads(work, runs, n, torch.device(device))
         assert torch.get_num_threads() == threads
-    finally:
-        torch.set_num_threads(before)
     assert sorted(seen, key=str) == parts
 
 
 @pytest.mark.parametrize("n", [8, 128])
-def test_an_error_of_one_thread_is_that_of_all_and_leaves_their_number(n: int) -> None:
+def test_an_error_of_one_thread_is_that_of_all_and_leaves_their_number(
+    n: int, with_threads: Callable[[int], Any]
+) -> None:
     def work(part: slice) -> None:
         raise ArithmeticError(str(part))
 
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(2)
+    with with_threads(2):
         with pytest.raises(ArithmeticError, match="slice"):
             dynamics._share_among_threads(work, 7, n, torch.device("cpu"))
         assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_runs_shared_among_threads_are_those_of_one(threads: int) -> None:
+def test_runs_shared_among_threads_are_those_of_one(
+    threads: int, with_threads: Callable[[int], Any]
+) -> None:
     x, y = gu.theory.two_clusters(7, 128, 4, gap=1.0, spread=0.2, dtype=torch.float64, seed=5)
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(threads)
+    with with_threads(threads):
         found = gu.theory.simulate(x, y, tau=0.5, lr=0.1, steps=20)
         gu.theory.simulate(x[:, :4], y[:, :4], tau=0.5, lr=0.1, steps=20)
         assert torch.get_num_threads() == threads
-    finally:
-        torch.set_num_threads(before)
     for run in range(7):
         alone = gu.theory.simulate(x[run], y[run], tau=0.5, lr=0.1, steps=20)
         torch.testing.assert_close(found.x[:, run], alone.x, rtol=1e-12, atol=1e-12)
