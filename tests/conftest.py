@@ -6,9 +6,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from gaputils import Embeddings
 
 ROOT = Path(__file__).resolve().parents[1]
 BESIDE = ROOT.parent / "shared" / "embeddings"
@@ -55,6 +59,21 @@ def _cache() -> None:
     """Point the published loader at the copy beside the checkout, if there is one."""
     if "GAPUTILS_CACHE" not in os.environ and (BESIDE / "liang2022").is_dir():
         os.environ["GAPUTILS_CACHE"] = str(BESIDE)
+
+
+@pytest.fixture(scope="session")
+def published() -> Callable[[str], Embeddings]:
+    """`published(name)` gives published embeddings, or skips where their file is not at hand."""
+    from gaputils import datasets
+    from gaputils.datasets.published import SOURCES, cache_folder
+
+    def load(name: str) -> Embeddings:
+        file = cache_folder() / "liang2022" / SOURCES[name].file
+        if not file.is_file():
+            pytest.skip(f"{name}: there is no {file}")
+        return datasets.published(name)
+
+    return load
 
 
 @contextmanager

@@ -111,11 +111,8 @@ def test_moved_to_a_device() -> None:
 
 
 @pytest.fixture(scope="module")
-def clip() -> gu.Embeddings:
-    try:
-        e = gu.datasets.published("liang2022-clip-coco")
-    except gu.datasets.DataUnavailable as error:
-        pytest.skip(f"the published embeddings are not at hand: {error}")
+def clip(published) -> gu.Embeddings:
+    e = published("liang2022-clip-coco")
     return gu.Embeddings(e.queries, F.normalize(e.gallery.double(), dim=1))
 
 

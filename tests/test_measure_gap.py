@@ -142,9 +142,9 @@ def test_bootstrap_is_reproducible_and_contains_the_value() -> None:
     assert (width.drop("uniformity_gallery") > 0.01).all()
 
 
-def test_published_clip_has_the_known_figures() -> None:
+def test_published_clip_has_the_known_figures(published) -> None:
     measured = gu.measure_gap(
-        gu.datasets.published("liang2022-clip-coco"),
+        published("liang2022-clip-coco"),
         [
             "gap_norm",
             "gap_separability",

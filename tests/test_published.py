@@ -21,8 +21,8 @@ GAP_NORMS = {
 
 
 @pytest.mark.parametrize("name", published_names())
-def test_gap_norm_is_the_known_one(name: str) -> None:
-    e = gu.datasets.published(name)
+def test_gap_norm_is_the_known_one(name: str, published) -> None:
+    e = published(name)
     gap = e.queries.double().mean(0) - e.gallery.double().mean(0)
     assert float(gap.norm()) == pytest.approx(GAP_NORMS[name], abs=5e-4)
     assert e.paired
@@ -31,9 +31,9 @@ def test_gap_norm_is_the_known_one(name: str) -> None:
     torch.testing.assert_close(norms, torch.ones_like(norms), rtol=0, atol=1e-3)
 
 
-def test_queries_are_the_first_array() -> None:
+def test_queries_are_the_first_array(published) -> None:
+    e = published("liang2022-clip-coco")
     pair = np.load(cache_folder() / "liang2022" / "features_clip.npy", allow_pickle=False)
-    e = gu.datasets.published("liang2022-clip-coco")
     np.testing.assert_array_equal(e.queries.numpy(), pair[0])
     np.testing.assert_array_equal(e.gallery.numpy(), pair[1])
 
@@ -71,11 +71,12 @@ def test_a_changed_file_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path) -
 
 
 def test_what_is_missing_is_left_out_and_told(
-    monkeypatch: pytest.MonkeyPatch, tmp_path, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, tmp_path, capsys: pytest.CaptureFixture[str], published
 ) -> None:
     def no_network(*_args, **_kwargs) -> None:
         raise ConnectionError("no route to host")
 
+    published("liang2022-clasp")
     (tmp_path / "liang2022").mkdir()
     file = "features_clasp.npy"
     (tmp_path / "liang2022" / file).write_bytes((cache_folder() / "liang2022" / file).read_bytes())

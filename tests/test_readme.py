@@ -13,11 +13,8 @@ import gaputils as gu
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 
 
-def test_table_is_what_the_published_embeddings_give() -> None:
-    try:
-        e = gu.datasets.published("liang2022-clip-coco")
-    except gu.datasets.DataUnavailable as error:
-        pytest.skip(str(error))
+def test_table_is_what_the_published_embeddings_give(published) -> None:
+    e = published("liang2022-clip-coco")
     queries, gallery = e.queries.double(), e.gallery[:100].double()
     gallery = torch.nn.functional.normalize(gallery, dim=1)
     noise = gu.GaussianNoise(0.04)

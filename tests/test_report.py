@@ -15,8 +15,8 @@ NAMES = ["as it is, Euclidean", "mean shift, Euclidean", "hull projection, Eucli
 @pytest.mark.parametrize(
     ("items", "known"), [(10, [0.861, 0.898, 0.930]), (100, [0.693, 0.744, 0.785])]
 )
-def test_published_clip_has_the_known_robustness(items: int, known: list[float]) -> None:
-    e = gu.datasets.published("liang2022-clip-coco")
+def test_published_clip_has_the_known_robustness(items: int, known: list[float], published) -> None:
+    e = published("liang2022-clip-coco")
     table = gu.benefits(gu.Embeddings(e.queries, e.gallery[:items]), draws=5)
     np.testing.assert_allclose(table.loc[NAMES, "robustness"], known, atol=0.003)
     assert (table["unchanged"] == 1).all()

@@ -45,8 +45,8 @@ def test_any_split_of_the_rows_gives_the_same(cuts: list[int], seed: int) -> Non
     assert_same(statistics, in_memory(x, y), rel=1e-9)
 
 
-def test_the_names_are_rows_of_measure_gap_with_the_same_values() -> None:
-    e = gu.datasets.published("liang2022-clip-coco")
+def test_the_names_are_rows_of_measure_gap_with_the_same_values(published) -> None:
+    e = published("liang2022-clip-coco")
     statistics = GapStatistics(512)
     for start in range(0, 500, 130):
         part = slice(start, start + 130)
@@ -116,8 +116,8 @@ def test_fitted_mean_shift_equals_the_one_in_memory(n_components: int | float | 
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
 
 
-def test_mean_shift_of_published_embeddings() -> None:
-    e = gu.datasets.published("liang2022-clip-coco")
+def test_mean_shift_of_published_embeddings(published) -> None:
+    e = published("liang2022-clip-coco")
     statistics = GapStatistics(512)
     statistics.update(e.queries, e.gallery[:100])
     fitted = gu.MeanShift().fit(e.queries, e.gallery[:100])

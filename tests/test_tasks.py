@@ -71,8 +71,8 @@ def test_few_classes_have_no_top5() -> None:
     assert np.isnan(tasks.zero_shot(random_task(m=4))["top5"])
 
 
-def test_published_clip_recall() -> None:
-    e = gu.datasets.published("liang2022-clip-coco")
+def test_published_clip_recall(published) -> None:
+    e = published("liang2022-clip-coco")
     recall = tasks.retrieval(e, (1,))
     assert recall["queries_recall@1"] == pytest.approx(0.552)
     assert recall["gallery_recall@1"] == pytest.approx(0.506)

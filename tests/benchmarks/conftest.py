@@ -27,8 +27,8 @@ FULL = bool(os.environ.get("GAP_BENCH_FULL"))
 
 
 @pytest.fixture(autouse=True)
-def _only_when_timed(benchmark) -> None:
-    if benchmark.disabled:
+def _only_when_timed(request: pytest.FixtureRequest) -> None:
+    if not request.config.getoption("--benchmark-enable"):
         pytest.skip("timings are taken with --benchmark-enable")
 
 
