@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.linalg import subspace_angles
+from scipy.optimize import linprog
 from scipy.spatial.distance import cdist, pdist
 from scipy.stats import entropy, kendalltau, wasserstein_distance
 from sklearn.decomposition import PCA
@@ -288,10 +289,21 @@ def test_wasserstein_against_every_permutation() -> None:
     assert geo.wasserstein(x, y) == pytest.approx(math.sqrt(best))
 
 
-def test_wasserstein_on_a_line_against_scipy() -> None:
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(60, 1)), rng.normal(2, 3, size=(20, 1))
+@pytest.mark.parametrize(("n", "m"), [(60, 20), (7, 60), (31, 30), (1, 4)])
+def test_wasserstein_on_a_line_against_scipy(n: int, m: int) -> None:
+    rng = np.random.default_rng(n)
+    x, y = rng.normal(size=(n, 1)), rng.normal(2, 3, size=(m, 1))
     assert geo.wasserstein(x, y, p=1) == pytest.approx(wasserstein_distance(x[:, 0], y[:, 0]))
+
+
+@pytest.mark.parametrize(("n", "m"), [(4, 7), (9, 6)])
+def test_wasserstein_is_the_optimum_of_the_linear_programme(n: int, m: int) -> None:
+    x, y = pair(n=n, m=m)
+    cost = cdist(x, y, "sqeuclidean")
+    rows, columns = np.kron(np.eye(n), np.ones(m)), np.kron(np.ones(n), np.eye(m))
+    masses = np.concatenate([np.full(n, 1 / n), np.full(m, 1 / m)])
+    least = linprog(cost.ravel(), A_eq=np.concatenate([rows, columns]), b_eq=masses).fun
+    assert geo.wasserstein(x, y) == pytest.approx(math.sqrt(least))
 
 
 def test_wasserstein_of_a_translation_is_its_length() -> None:

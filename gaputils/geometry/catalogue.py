@@ -133,7 +133,7 @@ MEASURES: dict[str, Measure] = {
         rows=1,
     ),
     "wasserstein": Measure(
-        "root mean squared distance of the cheapest assignment of one side to the other",
+        "root mean squared distance of the cheapest transport of one side to the other",
         "Villani 2009",
         lambda s: clouds.wasserstein(s.queries, s.gallery),
         rows=1,
