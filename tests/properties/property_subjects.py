@@ -1,0 +1,253 @@
+"""Every public function of rows, and what each axis of its answer runs over.
+
+An answer is one array or several. The axes of each are spelt by letters: `q` runs over the queries,
+`g` over the gallery, `d` over the coordinates of a difference of points (which turns with them),
+`p` over the coordinates of a point (which turns and moves), `.` over something else. An ending
+`>g` says that the values are rows of the gallery. `degree` is the power of a common factor of all
+points by which the answer grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import gaputils as gu
+from gaputils import closing, geometry
+from gaputils.scoring import nearest
+
+TURN, MOVE, SCALE = "turn both sides", "move both sides", "scale everything"
+QUERIES, GALLERY, PAIRS = "reorder the queries", "reorder the gallery", "reorder the pairs"
+SYMMETRIES = (TURN, MOVE, SCALE, QUERIES, GALLERY, PAIRS)
+
+DRAWN = "the noise is drawn for the items and coordinates as they come"
+ANGLES = "angles are seen from the origin"
+ORIGIN = "it goes to the point of the hull that is nearest to the origin"
+SPHERE = "rows are put on the unit sphere about the origin"
+COORDINATES = "each coordinate is treated by itself"
+PLACES = "rows are drawn by their place"
+MIXED = "some of the measures are lengths and some are ratios"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Queries (n, d), gallery (m, d), the right items (n,), a direction (d,), a unit of length."""
+
+    queries: Any
+    gallery: Any
+    targets: Any
+    direction: Any
+    length: float = 1.0
+
+    def embeddings(self) -> gu.Embeddings:
+        return gu.Embeddings(self.queries, self.gallery, self.targets)
+
+    def noise(self, variance: float = 0.3) -> gu.GaussianNoise:
+        return gu.GaussianNoise(variance * self.length**2)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A public function, called with a case; `fails` says which symmetries it lacks, and why.
+
+    `paired` says that row i of one side belongs to row i of the other. `single` is the tolerance,
+    relative to the largest value, of an answer in single precision: wide where noise is sampled,
+    which is then other noise.
+    """
+
+    name: str
+    call: Callable[[Case], Any]
+    axes: tuple[str, ...] = ("",)
+    degree: float = 0
+    fails: Mapping[str, str] = field(default_factory=dict)
+    paired: bool = False
+    single: float = 1e-4
+
+    def symmetries(self) -> tuple[str, ...]:
+        """Those that can be asked of it."""
+        return (TURN, MOVE, SCALE, PAIRS) if self.paired else (TURN, MOVE, SCALE, QUERIES, GALLERY)
+
+
+def _rows() -> list[Subject]:
+    def streamed(c: Case) -> gu.GapStatistics:
+        statistics = gu.GapStatistics(c.queries.shape[1])
+        statistics.update(c.queries, c.gallery)
+        return statistics
+
+    return [
+        Subject("Embeddings", lambda c: (c.embeddings().queries, c.embeddings().gallery),
+                ("qp", "gp"), 1),
+        Subject("gap_vector", lambda c: gu.gap_vector(c.queries, c.gallery), ("d",), 1),
+        Subject("GapStatistics", lambda c: [
+            part for moments in map(streamed(c).moments, ("queries", "gallery"))
+            for part in (moments.mean, moments.covariance.trace().sqrt())
+        ], ("p", "", "p", ""), 1),
+        Subject("fit_mean_shift", lambda c: gu.fit_mean_shift(streamed(c)).shift_, ("d",), 1),
+        Subject("AlternativeGallery", lambda c: gu.AlternativeGallery(c.gallery).gallery,
+                ("gp",), 1),
+        Subject("methods.unit_rows", lambda c: _sides(gu.methods.unit_rows(c.embeddings())),
+                ("qd", "gd"), fails={MOVE: ANGLES}),
+        Subject("methods.about_circumcentre",
+                lambda c: _sides(gu.methods.about_circumcentre(c.embeddings())),
+                ("qd", "gd"), 1, {MOVE: ORIGIN}),
+    ]  # fmt: skip
+
+
+def _sides(e: gu.Embeddings) -> tuple[Any, Any]:
+    return e.queries, e.gallery
+
+
+def _robust() -> list[Subject]:
+    def sampled(c: Case) -> Any:
+        return gu.robustness(c.queries, c.gallery, c.noise(), "monte-carlo", draws=100)
+
+    return [
+        Subject("robustness",
+                lambda c: gu.robustness(c.queries, c.gallery, c.noise()), ("q",)),
+        Subject("robustness, inner-product",
+                lambda c: gu.robustness(c.queries, c.gallery, c.noise(), scoring="inner-product"),
+                ("q",), fails={MOVE: ANGLES}),
+        Subject("robustness, sampled", sampled, ("q",),
+                fails={TURN: DRAWN, GALLERY: DRAWN}, single=0.3),
+        Subject("accuracy_under_noise",
+                lambda c: gu.accuracy_under_noise(c.queries, c.gallery, c.targets, c.noise()),
+                ("q",)),
+        Subject("estimate", lambda c: _means(gu.estimate(
+                    c.queries, c.gallery, c.noise(), targets=c.targets, draws=20)),
+                ("", ""), fails={TURN: DRAWN, GALLERY: DRAWN}, single=0.2),
+        Subject("certified_radius", lambda c: gu.certified_radius(c.queries, c.gallery), ("q",), 1),
+        Subject("robustness_curve", lambda c: gu.robustness_curve(
+                    c.queries, c.gallery, gu.MeanShift(), [0.0, 0.5, 1.0], c.noise(),
+                    targets=c.targets)[["robustness", "accuracy"]],
+                ("..",)),
+        Subject("compare_closings", lambda c: gu.compare_closings(
+                    c.queries, c.gallery, {"shift": gu.MeanShift()}, {"noise": c.noise()},
+                    targets=c.targets, draws=20)[["unchanged", "robustness"]],
+                ("..",), fails={TURN: DRAWN, MOVE: ANGLES, GALLERY: DRAWN}, single=0.2),
+        Subject("benefits", lambda c: gu.benefits(
+                    c.embeddings(), 0.3 * c.length**2, draws=20),
+                ("..",), fails={TURN: DRAWN, MOVE: ANGLES, SCALE: SPHERE, GALLERY: DRAWN},
+                single=0.2),
+        Subject("report", lambda c: gu.report(
+                    c.embeddings(), 0.3 * c.length**2, draws=5).benefits,
+                ("..",), fails={TURN: DRAWN, MOVE: ANGLES, SCALE: SPHERE, GALLERY: DRAWN},
+                single=0.4),
+        Subject("side_by_side.compare", lambda c: gu.side_by_side.compare(
+                    c.embeddings(), {"shift": gu.MeanShift()}, (0.3 * c.length**2,), draws=20
+                ).filter(regex="accuracy|agreement|robustness|recall"),
+                ("..",), fails={TURN: DRAWN, MOVE: ANGLES, GALLERY: DRAWN}, single=0.2),
+        Subject("histories.gap_and_robustness", lambda c: gu.histories.gap_and_robustness(
+                    {0: c.embeddings()}, c.noise())[["accuracy", "robustness"]], ("..",)),
+    ]  # fmt: skip
+
+
+def _means(estimates: Any) -> list[float]:
+    return [one.mean for one in estimates]
+
+
+def _ranked() -> list[Subject]:
+    def options(c: Case) -> Any:
+        return c.gallery[np.array([[0, 1, 2]] * len(c.queries))]
+
+    return [
+        Subject("scoring.nearest", lambda c: nearest(c.queries, c.gallery), ("q>g",)),
+        Subject("scoring.nearest, cosine", lambda c: nearest(c.queries, c.gallery, "cosine"),
+                ("q>g",), fails={MOVE: ANGLES}),
+        Subject("tasks.top_k", lambda c: gu.tasks.top_k(c.queries, c.gallery, 3), ("q.>g",),
+                fails={MOVE: ANGLES}),
+        Subject("zero_shot", lambda c: gu.zero_shot(c.embeddings()), (".",), fails={MOVE: ANGLES}),
+        Subject("retrieval", lambda c: gu.retrieval(c.embeddings(), (1, 3)), (".",),
+                fails={MOVE: ANGLES}),
+        Subject("multiple_choice", lambda c: gu.multiple_choice(c.queries, options(c)), ("q",),
+                fails={MOVE: ANGLES, GALLERY: "other options are asked"}),
+    ]  # fmt: skip
+
+
+CLOSINGS: dict[str, tuple[Callable[[], closing.Closing], str, float, dict[str, str]]] = {
+    "MeanShift": (closing.MeanShift, "p", 1, {}),
+    "MeanShift, one component": (lambda: closing.MeanShift(1), "p", 1, {}),
+    "HullProjection": (closing.HullProjection, "p", 1, {}),
+    "NaiveShift": (closing.NaiveShift, "p", 1, {}),
+    "Centering": (closing.Centering, "d", 1, {}),
+    "Coral": (closing.Coral, "p", 1, {}),
+    "DimensionAblation": (closing.DimensionAblation, "d", 0, {TURN: COORDINATES, MOVE: SPHERE}),
+    "GRCLIP": (closing.GRCLIP, "d", 0, {}),
+    "Procrustes": (closing.Procrustes, "p", 1, {}),
+    "ReAlign": (closing.ReAlign, "p", 1, {MOVE: SPHERE, SCALE: SPHERE}),
+    "Standardizing": (closing.Standardizing, "d", 0, {MOVE: SPHERE}),
+    "Whitening": (closing.Whitening, "d", 0, {}),
+}
+"""Each closing, how its sides turn and move, the power of a factor, and what does not hold."""
+
+
+def _closings() -> list[Subject]:
+    def scores(c: Case) -> Any:
+        method = closing.NearestNeighborNormalization(3)
+        queries, gallery = method.fit(c.queries, c.gallery).transform(c.queries, c.gallery)
+        return queries @ gallery.mT
+
+    return [
+        Subject("NearestNeighborNormalization", scores, ("qg",), 2, {MOVE: ANGLES}),
+        *(Subject(
+            name,
+            lambda c, make=make: make().fit(c.queries, c.gallery).transform(c.queries, c.gallery),
+            (f"q{axis}", f"g{axis}"),
+            degree,
+            fails,
+            paired=name == "Procrustes",
+        ) for name, (make, axis, degree, fails) in CLOSINGS.items()),
+    ]  # fmt: skip
+
+
+def _measured() -> list[Subject]:
+    def of_pairs(name: str, degree: float, fails: dict[str, str]) -> Subject:
+        measure = getattr(geometry, name)
+        return Subject(f"geometry.{name}", lambda c: measure(c.queries, c.gallery, c.targets),
+                       degree=degree, fails=fails)  # fmt: skip
+
+    def of_clouds(name: str, degree: float, fails: dict[str, str]) -> Subject:
+        measure = getattr(geometry, name)
+        return Subject(f"geometry.{name}", lambda c: measure(c.queries, c.gallery),
+                       degree=degree, fails=fails)  # fmt: skip
+
+    def of_side(name: str, degree: float, fails: dict[str, str]) -> Subject:
+        measure = getattr(geometry, name)
+        return Subject(f"geometry.{name}", lambda c: measure(c.queries), degree=degree, fails=fails)
+
+    def of_direction(name: str, fails: dict[str, str]) -> Subject:
+        measure = getattr(geometry, name)
+        return Subject(f"geometry.{name}", lambda c: measure(c.gallery, c.direction), fails=fails)
+
+    bell = {SCALE: "distances are weighed by a bell of fixed width"}
+    return [
+        of_pairs("alignment", 2, {}),
+        of_pairs("l2i", 1, {}),
+        *(of_pairs(name, 0, {MOVE: ANGLES})
+          for name in ("matched_cosine", "unmatched_cosine", "neighborhood_kendall",
+                       "rmg_few_dims", "rmg_schrodi")),
+        of_clouds("double_stochastic_deviation", 0, {SCALE: "the temperature stays"}),
+        of_clouds("wasserstein", 1, {}),
+        of_clouds("linear_separability", 0,
+                  {TURN: COORDINATES, QUERIES: PLACES, GALLERY: PLACES}),
+        of_clouds("gap_separability", 0, {QUERIES: PLACES, GALLERY: PLACES}),
+        of_side("uniformity", 0, bell),
+        of_side("intrinsic_dimension", 0, {}),
+        of_side("effective_rank", 0, {}),
+        of_direction("variance_share", {}),
+        of_direction("hull_angle", {}),
+        Subject("measure_gap", lambda c: gu.measure_gap(c.embeddings()), (".",),
+                fails={TURN: COORDINATES, MOVE: ANGLES, SCALE: MIXED, QUERIES: PLACES,
+                       GALLERY: PLACES}),
+        Subject("geometry.principal_coordinates", lambda c: np.sort(np.abs(
+                    geometry.principal_coordinates(c.embeddings(), 1)["pc1"].to_numpy())),
+                (".",), 1),
+        Subject("histories.cosine_sample",
+                lambda c: gu.histories.cosine_sample(c.embeddings(), 10)["cosine"], (".",),
+                fails={MOVE: ANGLES, QUERIES: PLACES, GALLERY: PLACES}),
+    ]  # fmt: skip
+
+
+SUBJECTS = [*_rows(), *_robust(), *_ranked(), *_closings(), *_measured()]
