@@ -207,23 +207,13 @@ def _execute_all(
 
 def execute(run: Run, folder: Path, fingerprint: str) -> dict[str, Any]:
     """Execute one run and write its notebook and its record; never raises for a failing page."""
-    import papermill
     from papermill.exceptions import PapermillException
 
     target, started, error = folder / f"{run.name}.ipynb", time.perf_counter(), ""
-    with tempfile.TemporaryDirectory() as scratch:
-        try:
-            papermill.execute_notebook(
-                str(_notebook(run.page, Path(scratch))),
-                str(target),
-                run.parameters,
-                cwd=str(run.page.parent),
-                progress_bar=False,
-                log_output=False,
-                extra_arguments=["--IPKernelApp.log_level=50"],
-            )
-        except (PapermillException, OSError, RuntimeError, ValueError) as reason:
-            error = _last_line(str(reason)) or type(reason).__name__
+    try:
+        _write_executed(run, target)
+    except (PapermillException, OSError, RuntimeError, ValueError) as reason:
+        error = _last_line(str(reason)) or type(reason).__name__
     record = {
         "run": run.name,
         "page": run.page.stem,
@@ -236,6 +226,29 @@ def execute(run: Run, folder: Path, fingerprint: str) -> dict[str, Any]:
     }
     write_text(folder / f"{run.name}.json", json.dumps(record, indent=1))
     return record
+
+
+def _write_executed(run: Run, target: Path) -> None:
+    """Write the executed notebook in one step, that of a failing page too."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    with tempfile.TemporaryDirectory() as scratch:
+        executed = Path(scratch) / target.name
+        try:
+            papermill.execute_notebook(
+                str(_notebook(run.page, Path(scratch))),
+                str(executed),
+                run.parameters,
+                cwd=str(run.page.parent),
+                progress_bar=False,
+                log_output=False,
+                extra_arguments=["--IPKernelApp.log_level=50"],
+            )
+        except PapermillExecutionError:
+            write_text(target, executed.read_text(encoding="utf-8"))
+            raise
+        write_text(target, executed.read_text(encoding="utf-8"))
 
 
 def _last_line(text: str) -> str:
