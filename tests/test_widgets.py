@@ -218,6 +218,20 @@ def test_closing_is_best_near_one_and_the_alternatives_are_better() -> None:
     )
     pattern = r"robustness ([\d.]+), where it was ([\d.]+) before, ([\d.]+) with"
     found = [re.findall(pattern, p.alt)[0] for p in made.static().pictures]
+    assert made.controls["m"] == (4, 8)
     for now, before, projected in [tuple(map(float, x)) for x in found]:
         assert before <= now <= projected
     assert any(float(now) > float(before) for now, before, _ in found)
+
+
+@pytest.mark.parametrize(("available", "offered"), [(10, (5, 10)), (3, (1, 3)), (100, (10, 100))])
+def test_a_small_gallery_still_has_two_sizes_to_choose_from(
+    available: int, offered: tuple[int, ...]
+) -> None:
+    rows = torch.randn(available, 6)
+    assert published_closing({"small": Embeddings(rows, rows)}).controls["m"] == offered
+
+
+def test_a_gallery_of_one_item_has_nothing_to_search() -> None:
+    with pytest.raises(ValueError, match=r"^embeddings: expected at least 2 items .*got 1"):
+        published_closing({"one": Embeddings(torch.eye(3), torch.ones(1, 3))})

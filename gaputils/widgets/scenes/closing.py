@@ -37,12 +37,13 @@ def published_closing(
 
     `embeddings` by the names of their models: the first is drawn beforehand, all can be chosen
     live. `alphas` say how far the gap is closed, `variances` are the noise's (total), `items` how
-    many of the gallery's first items are searched. Live, `components` limits what counts as the
-    gallery's hull.
+    many of the gallery's first items are searched; of a gallery that has too few, half and all of
+    them. Live, `components` limits what counts as the gallery's hull. Raises `ValueError` for a
+    gallery of one item.
     """
     known = dict(embeddings)
     first = next(iter(known))
-    sizes = tuple(m for m in items if m <= len(known[first].gallery))
+    sizes = _sizes(items, len(known[first].gallery))
 
     @lru_cache(maxsize=64)
     def fitted(model: str, m: int, components: str) -> tuple[Tensor, Tensor, MeanShift]:
@@ -92,6 +93,14 @@ def published_closing(
         variance=variances,
         alpha=alphas,
     )
+
+
+def _sizes(items: Sequence[int], available: int) -> tuple[int, ...]:
+    """At least two numbers to choose from."""
+    if available < 2:
+        raise ValueError(f"embeddings: expected at least 2 items in the gallery, got {available}")
+    sizes = tuple(m for m in items if m <= available)
+    return sizes if len(sizes) > 1 else (available // 2, available)
 
 
 def _sides(e: Embeddings, m: int) -> tuple[Tensor, Tensor]:
