@@ -68,7 +68,7 @@ def parse_diff(text: str) -> str:
     return "\n".join(f"{line[0]} {line[1:].strip()}" for line in kept)
 
 
-def status_alone(name: str, seconds: float = 600) -> str:
+def status_alone(name: str, seconds: float = 300) -> str:
     """The status of a mutant whose tests run in a process of their own, not in a fork."""
     folder = Path("mutants")
     stats = json.loads((folder / "mutmut-stats.json").read_text(encoding="utf-8"))
