@@ -60,6 +60,15 @@ def configurations(dim: int):
     yield np.concatenate([[1.0, 1.0 + scale], np.full(4, 1e4)]), 0
 
 
+@pytest.mark.parametrize("dim", [2, 9, 512])
+def test_normal_score_comes_with_the_derivative_of_its_signed_root(dim: int) -> None:
+    q = torch.tensor([-0.7, -0.2, 0.3, 4.0], dtype=torch.float64, requires_grad=True)
+    noncentrality = torch.tensor(7.0, dtype=torch.float64)
+    signed_root = q * (dim * (q - torch.log1p(q)) / q**2 + noncentrality).sqrt()
+    (slope,) = torch.autograd.grad(signed_root.sum(), q)
+    torch.testing.assert_close(_exact.normal_score(q, noncentrality, dim)[1].detach(), slope)
+
+
 @pytest.mark.parametrize("dim", [1, 2, 3, 8, 63, 64, 128, 512])
 def test_equals_quadrature(dim: int) -> None:
     for noncentrality, winner in configurations(dim):

@@ -186,6 +186,7 @@ def test_variance_share_against_projection() -> None:
     gap = x.mean(0) - y.mean(0)
     share = (x @ gap / np.linalg.norm(gap)).var() / x.var(0).sum()
     assert geo.variance_share(x, gap) == pytest.approx(share)
+    assert geo.variance_share(0.01 * x, gap) == pytest.approx(share)
     measured = gu.measure_gap(gu.Embeddings(x, y))
     assert measured["variance_share_gap_queries"] == pytest.approx(share)
     leading = PCA().fit(y).explained_variance_ratio_[0]

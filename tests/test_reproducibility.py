@@ -58,7 +58,7 @@ def run(threads: int, out: Path) -> Path:
     out.mkdir()
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-c", RUNS, str(threads), str(out)]
-    subprocess.run(command, check=True, env=environment, timeout=300, capture_output=True)
+    subprocess.run(command, check=True, env=environment, timeout=900, capture_output=True)
     return out
 
 
