@@ -65,12 +65,11 @@ def _cache() -> None:
 def published() -> Callable[[str], Embeddings]:
     """`published(name)` gives published embeddings, or skips where their file is not at hand."""
     from gaputils import datasets
-    from gaputils.datasets.published import SOURCES, cache_folder
+    from gaputils.datasets.published import stored_file
 
     def load(name: str) -> Embeddings:
-        file = cache_folder() / "liang2022" / SOURCES[name].file
-        if not file.is_file():
-            pytest.skip(f"{name}: there is no {file}")
+        if not stored_file(name).is_file():
+            pytest.skip(f"{name}: there is no {stored_file(name)}")
         return datasets.published(name)
 
     return load

@@ -172,9 +172,10 @@ def results(folder: Path) -> object:
 
 
 def records(folder: Path) -> dict[str, bytes]:
-    """The records of the runs that ended well."""
     found = with_ending(".json")(folder)
-    return {name: one for name, one in found.items() if json.loads(one)["status"] == "done"}
+    for name, record in found.items():
+        assert json.loads(record)["status"] == "done", name
+    return found
 
 
 def html(folder: Path) -> object:
@@ -229,8 +230,8 @@ def test_a_disk_that_fills(what: str, campaigns, tmp_path: Path) -> None:
     assert stopped.exitcode not in (0, None)
     for notebook in cramped.glob("*.ipynb"):
         json.loads(notebook.read_text())
-    whole, every = campaign.whole(cramped), campaign.whole(quiet)
-    assert all(every[name] == content for name, content in whole.items())
+    if what == "embedding":
+        assert campaign.whole(cramped).items() < campaign.whole(quiet).items()
     finish(campaign.code, names)
     assert campaign.content(cramped) == campaign.content(quiet)
 

@@ -8,7 +8,7 @@ import torch
 
 import gaputils as gu
 from gaputils.datasets import DataUnavailable, published_names
-from gaputils.datasets.published import SOURCES, cache_folder
+from gaputils.datasets.published import SOURCES, stored_file
 
 GAP_NORMS = {
     "liang2022-clip-coco": 0.851,
@@ -33,7 +33,7 @@ def test_gap_norm_is_the_known_one(name: str, published) -> None:
 
 def test_queries_are_the_first_array(published) -> None:
     e = published("liang2022-clip-coco")
-    pair = np.load(cache_folder() / "liang2022" / "features_clip.npy", allow_pickle=False)
+    pair = np.load(stored_file("liang2022-clip-coco"), allow_pickle=False)
     np.testing.assert_array_equal(e.queries.numpy(), pair[0])
     np.testing.assert_array_equal(e.gallery.numpy(), pair[1])
 
@@ -77,10 +77,10 @@ def test_what_is_missing_is_left_out_and_told(
         raise ConnectionError("no route to host")
 
     published("liang2022-clasp")
-    (tmp_path / "liang2022").mkdir()
-    file = "features_clasp.npy"
-    (tmp_path / "liang2022" / file).write_bytes((cache_folder() / "liang2022" / file).read_bytes())
+    there = stored_file("liang2022-clasp").read_bytes()
     monkeypatch.setenv("GAPUTILS_CACHE", str(tmp_path))
+    (tmp_path / "liang2022").mkdir()
+    stored_file("liang2022-clasp").write_bytes(there)
     monkeypatch.setattr("requests.get", no_network)
     names = ["liang2022-clip-coco", "liang2022-clasp"]
     assert list(gu.datasets.published_where_available(names)) == ["liang2022-clasp"]

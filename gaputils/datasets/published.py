@@ -97,6 +97,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("GAPUTILS_CACHE") or pooch.os_cache("gaputils"))
 
 
+def stored_file(name: str) -> Path:
+    """Where the file of the published embeddings `name` is kept, whether it is there or not."""
+    return cache_folder() / "liang2022" / SOURCES[name].file
+
+
 def published(name: str) -> Embeddings:
     """Embeddings of a real model, published by Liang et al. (2022), row i of one side with row i
     of the other: images (videos, proteins) are the queries and captions the gallery, unit norm.
@@ -119,8 +124,7 @@ def published(name: str) -> Embeddings:
 
 
 def _fetch(name: str, source: Source) -> Path:
-    folder = cache_folder() / "liang2022"
-    wanted = folder / source.file
+    wanted = stored_file(name)
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel("ERROR")
@@ -128,8 +132,8 @@ def _fetch(name: str, source: Source) -> Path:
         path = pooch.retrieve(
             source.url,
             known_hash=f"sha256:{source.sha256}",
-            fname=source.file,
-            path=folder,
+            fname=wanted.name,
+            path=wanted.parent,
             downloader=pooch.HTTPDownloader(timeout=30),
         )
     except (OSError, ValueError) as error:

@@ -21,7 +21,6 @@ from gaputils.scoring import nearest
 
 TURN, MOVE, SCALE = "turn both sides", "move both sides", "scale everything"
 QUERIES, GALLERY, PAIRS = "reorder the queries", "reorder the gallery", "reorder the pairs"
-SYMMETRIES = (TURN, MOVE, SCALE, QUERIES, GALLERY, PAIRS)
 
 DRAWN = "the noise is drawn for the items and coordinates as they come"
 ANGLES = "angles are seen from the origin"
@@ -45,8 +44,11 @@ class Case:
     def embeddings(self) -> gu.Embeddings:
         return gu.Embeddings(self.queries, self.gallery, self.targets)
 
-    def noise(self, variance: float = 0.3) -> gu.GaussianNoise:
-        return gu.GaussianNoise(variance * self.length**2)
+    def variance(self) -> float:
+        return 0.3 * self.length**2
+
+    def noise(self) -> gu.GaussianNoise:
+        return gu.GaussianNoise(self.variance())
 
 
 @dataclass(frozen=True)
@@ -128,15 +130,15 @@ def _robust() -> list[Subject]:
                     targets=c.targets, draws=20)[["unchanged", "robustness"]],
                 ("..",), fails={TURN: DRAWN, MOVE: ANGLES, GALLERY: DRAWN}, single=0.2),
         Subject("benefits", lambda c: gu.benefits(
-                    c.embeddings(), 0.3 * c.length**2, draws=20),
+                    c.embeddings(), c.variance(), draws=20),
                 ("..",), fails={TURN: DRAWN, MOVE: ANGLES, SCALE: SPHERE, GALLERY: DRAWN},
                 single=0.2),
         Subject("report", lambda c: gu.report(
-                    c.embeddings(), 0.3 * c.length**2, draws=5).benefits,
+                    c.embeddings(), c.variance(), draws=5).benefits,
                 ("..",), fails={TURN: DRAWN, MOVE: ANGLES, SCALE: SPHERE, GALLERY: DRAWN},
                 single=0.4),
         Subject("side_by_side.compare", lambda c: gu.side_by_side.compare(
-                    c.embeddings(), {"shift": gu.MeanShift()}, (0.3 * c.length**2,), draws=20
+                    c.embeddings(), {"shift": gu.MeanShift()}, (c.variance(),), draws=20
                 ).filter(regex="accuracy|agreement|robustness|recall"),
                 ("..",), fails={TURN: DRAWN, MOVE: ANGLES, GALLERY: DRAWN}, single=0.2),
         Subject("histories.gap_and_robustness", lambda c: gu.histories.gap_and_robustness(
@@ -202,42 +204,52 @@ def _closings() -> list[Subject]:
     ]  # fmt: skip
 
 
+def _pairs(c: Case) -> tuple[Any, ...]:
+    return c.queries, c.gallery, c.targets
+
+
+def _clouds(c: Case) -> tuple[Any, ...]:
+    return c.queries, c.gallery
+
+
+def _queries(c: Case) -> tuple[Any, ...]:
+    return (c.queries,)
+
+
+def _along(c: Case) -> tuple[Any, ...]:
+    return c.gallery, c.direction
+
+
 def _measured() -> list[Subject]:
-    def of_pairs(name: str, degree: float, fails: dict[str, str]) -> Subject:
+    def of(
+        rows: Callable[[Case], tuple[Any, ...]],
+        name: str,
+        degree: float = 0,
+        fails: Mapping[str, str] | None = None,
+    ) -> Subject:
         measure = getattr(geometry, name)
-        return Subject(f"geometry.{name}", lambda c: measure(c.queries, c.gallery, c.targets),
-                       degree=degree, fails=fails)  # fmt: skip
+        return Subject(
+            f"geometry.{name}", lambda c: measure(*rows(c)), degree=degree, fails=fails or {}
+        )
 
-    def of_clouds(name: str, degree: float, fails: dict[str, str]) -> Subject:
-        measure = getattr(geometry, name)
-        return Subject(f"geometry.{name}", lambda c: measure(c.queries, c.gallery),
-                       degree=degree, fails=fails)  # fmt: skip
-
-    def of_side(name: str, degree: float, fails: dict[str, str]) -> Subject:
-        measure = getattr(geometry, name)
-        return Subject(f"geometry.{name}", lambda c: measure(c.queries), degree=degree, fails=fails)
-
-    def of_direction(name: str, fails: dict[str, str]) -> Subject:
-        measure = getattr(geometry, name)
-        return Subject(f"geometry.{name}", lambda c: measure(c.gallery, c.direction), fails=fails)
-
-    bell = {SCALE: "distances are weighed by a bell of fixed width"}
+    drawn = {QUERIES: PLACES, GALLERY: PLACES}
     return [
-        of_pairs("alignment", 2, {}),
-        of_pairs("l2i", 1, {}),
-        *(of_pairs(name, 0, {MOVE: ANGLES})
-          for name in ("matched_cosine", "unmatched_cosine", "neighborhood_kendall",
-                       "rmg_few_dims", "rmg_schrodi")),
-        of_clouds("double_stochastic_deviation", 0, {SCALE: "the temperature stays"}),
-        of_clouds("wasserstein", 1, {}),
-        of_clouds("linear_separability", 0,
-                  {TURN: COORDINATES, QUERIES: PLACES, GALLERY: PLACES}),
-        of_clouds("gap_separability", 0, {QUERIES: PLACES, GALLERY: PLACES}),
-        of_side("uniformity", 0, bell),
-        of_side("intrinsic_dimension", 0, {}),
-        of_side("effective_rank", 0, {}),
-        of_direction("variance_share", {}),
-        of_direction("hull_angle", {}),
+        of(_pairs, "alignment", 2),
+        of(_pairs, "l2i", 1),
+        of(_pairs, "matched_cosine", fails={MOVE: ANGLES}),
+        of(_pairs, "unmatched_cosine", fails={MOVE: ANGLES}),
+        of(_pairs, "neighborhood_kendall", fails={MOVE: ANGLES}),
+        of(_pairs, "rmg_few_dims", fails={MOVE: ANGLES}),
+        of(_pairs, "rmg_schrodi", fails={MOVE: ANGLES}),
+        of(_clouds, "double_stochastic_deviation", fails={SCALE: "the temperature stays"}),
+        of(_clouds, "wasserstein", 1),
+        of(_clouds, "linear_separability", fails=drawn | {TURN: COORDINATES}),
+        of(_clouds, "gap_separability", fails=drawn),
+        of(_queries, "uniformity", fails={SCALE: "distances are weighed by a bell of fixed width"}),
+        of(_queries, "intrinsic_dimension"),
+        of(_queries, "effective_rank"),
+        of(_along, "variance_share"),
+        of(_along, "hull_angle"),
         Subject("measure_gap", lambda c: gu.measure_gap(c.embeddings()), (".",),
                 fails={TURN: COORDINATES, MOVE: ANGLES, SCALE: MIXED, QUERIES: PLACES,
                        GALLERY: PLACES}),
