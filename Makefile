@@ -60,7 +60,7 @@ mutation: $(READY)
 	$(BIN)/python tools/survivors.py --write tests/survivors.md
 
 nightly: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest --nightly
+	OMP_NUM_THREADS=1 $(BIN)/pytest --nightly -n 2 --dist loadfile --ignore tests/benchmarks
 
 # Run the pages behind the paper map and compare with the committed values and their uncertainty.
 reproduce: $(READY)

@@ -1,7 +1,9 @@
 from . import comparison as comparison
+from . import contenders as contenders
 from . import datasets as datasets
 from . import geometry as geometry
 from . import histories as histories
+from . import memory as memory
 from . import methods as methods
 from . import models as models
 from . import pages as pages

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from gaputils._checks import choice, integer
 
@@ -97,19 +98,38 @@ def slopes(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("call")
 
 
+def operations(call: Call) -> int:
+    """Floating-point operations of `call` in torch's matrix products and convolutions.
+
+    A multiplication and an addition are two. All else is left out: element-wise functions,
+    decompositions, and what other threads or libraries compute.
+    """
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return int(counter.get_total_flops())
+
+
 def machine_peaks(device: str | torch.device = "cpu", *, rounds: int = 5) -> dict[str, float]:
-    """What `device` can do at best: `flops` a second in one large float32 matrix product, and
-    `bytes` a second read and written by copying 256 MB. The best of `rounds`."""
+    """What `device` can do at best, in a second, the best of `rounds`.
+
+    `flops` and `flops_double`: operations of one large matrix product in single and in double
+    precision. `bytes`: read and written by copying 256 MB.
+    """
     device = torch.device(device)
     size = 8192 if device.type == "cuda" else 2048
     a = torch.randn(size, size, device=device)
+    b = a.double()
     source = torch.empty(2**26, device=device).fill_(1.0)
     target = torch.empty_like(source)
-    seconds = compare_times(
-        {"product": lambda: a @ a, "copy": lambda: target.copy_(source)}, rounds=rounds
-    ).min()
+    calls: dict[str, Call] = {
+        "single": lambda: a @ a,
+        "double": lambda: b @ b,
+        "copy": lambda: target.copy_(source),
+    }
+    seconds = compare_times(calls, rounds=rounds).min()
     return {
-        "flops": 2 * size**3 / float(seconds["product"]),
+        "flops": 2 * size**3 / float(seconds["single"]),
+        "flops_double": 2 * size**3 / float(seconds["double"]),
         "bytes": 2 * source.numel() * source.element_size() / float(seconds["copy"]),
     }
 
@@ -138,7 +158,8 @@ def machine() -> dict[str, Any]:
 def recorded() -> pd.DataFrame:
     """What `make bench` measured at full size, shipped with the package: a row a quantity.
 
-    Columns: `quantity`, `value`, `unit`, and the `machine` it was measured on.
+    Columns: `quantity`; `value`, the median over rounds; `low` and `high`, their quartiles (for an
+    exponent, the least and greatest of a single round); `unit`; and the `machine`.
     """
     stored = files("gaputils") / "data" / "benchmarks.csv"
     with stored.open(encoding="utf-8") as file:

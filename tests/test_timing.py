@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from gaputils import timing
 
@@ -61,7 +62,25 @@ def test_the_machine_has_a_name_and_peaks() -> None:
     assert about["cores"] >= 1
     peaks = timing.machine_peaks(rounds=1)
     assert peaks["flops"] > 1e8
+    assert peaks["flops_double"] > 1e8
     assert peaks["bytes"] > 1e7
+
+
+def test_products_and_convolutions_are_counted_and_nothing_else() -> None:
+    a, b = torch.ones(3, 5), torch.ones(5, 7)
+    image, kernel = torch.ones(1, 2, 6, 6), torch.ones(4, 2, 3, 3)
+    assert timing.operations(lambda: a @ b) == 2 * 3 * 5 * 7
+    assert timing.operations(lambda: torch.exp(a).sum()) == 0
+    with torch.inference_mode():
+        assert timing.operations(lambda: torch.conv2d(image, kernel)) == 2 * 4 * 4 * 4 * 2 * 3 * 3
+
+
+def test_what_is_shipped_has_its_spread() -> None:
+    shipped = timing.recorded()
+    assert list(shipped) == ["quantity", "value", "low", "high", "unit", "machine"]
+    assert (shipped["low"] <= shipped["value"]).all()
+    assert (shipped["value"] <= shipped["high"]).all()
+    assert not shipped.isna().drop(columns="unit").any(axis=None)
 
 
 @pytest.mark.parametrize(

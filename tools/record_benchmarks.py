@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -17,28 +18,29 @@ from gaputils import timing
 from gaputils._atomic import replacing
 
 KEY = ["quantity", "machine"]
+COLUMNS = ["quantity", "value", "low", "high", "unit", "machine"]
 
 
-def measured(report: dict[str, object], machine: str) -> pd.DataFrame:
+def measured(report: dict[str, Any]) -> pd.DataFrame:
     """The recorded quantities of a pytest-benchmark report, a row each."""
     rows = [
-        {"quantity": kept["quantity"], "value": kept["value"], "unit": kept["unit"]}
+        {**kept, "machine": machine_name(kept["device"])}
         for benchmark in report["benchmarks"]
         for kept in benchmark["extra_info"].get("recorded", [])
     ]
-    return pd.DataFrame(rows, columns=["quantity", "value", "unit"]).assign(machine=machine)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def machine_name() -> str:
-    """The processor and its cores, and the graphics card if there is one."""
+def machine_name(device: str) -> str:
+    """The processor and its cores, and the graphics card if `device` is one."""
     about = timing.machine()
     name = f"{about['cpu']}, {about['cores']} cores"
-    return f"{name}, {about['gpu']}" if about["gpu"] else name
+    return name if device == "cpu" else f"{name}, {about['gpu']}"
 
 
 def main(source: str, target: str) -> None:
     """Merge the report at `source` into the table at `target`."""
-    new = measured(json.loads(Path(source).read_text(encoding="utf-8")), machine_name())
+    new = measured(json.loads(Path(source).read_text(encoding="utf-8")))
     if new.empty:
         raise SystemExit(f"{source}: no recorded quantity in it")
     path = Path(target)

@@ -36,7 +36,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "Sweeps": ("sweep",),
     "Figures": ("plots",),
     "Explorers": ("widgets",),
-    "Timing": ("timing",),
+    "Timing": ("timing", "contenders", "memory"),
     "Pages": ("pages",),
 }
 EXPORT = re.compile(r"^from \.(\w+) import \w+ as (\w+)$", re.MULTILINE)

@@ -1,29 +1,20 @@
-"""Timings are taken only when asked for, by `make bench`."""
+"""Timings are taken only when asked for, by `make bench`, and recorded with their spread."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+import numpy as np
+import pandas as pd
 import pytest
 
-PROGRAM = """
-import time
-
-def peak():
-    # Not ru_maxrss, which a child process inherits from the parent that it was forked from.
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
-
-{setup}
-before, started = peak(), time.perf_counter()
-{call}
-print(time.perf_counter() - started, before, peak())
-"""
+from gaputils import timing
 
 FULL = bool(os.environ.get("GAP_BENCH_FULL"))
+DEVICE = os.environ.get("GAP_BENCH_DEVICE", "cpu")
+
+Record = Callable[[str, Iterable[float], str], float]
 
 
 @pytest.fixture(autouse=True)
@@ -32,32 +23,50 @@ def _only_when_timed(request: pytest.FixtureRequest) -> None:
         pytest.skip("timings are taken with --benchmark-enable")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def full() -> bool:
     """Whether to measure at full size (`GAP_BENCH_FULL=1`), which takes minutes and 20 GB."""
     return FULL
 
 
-@pytest.fixture
-def record(benchmark, full: bool) -> Callable[[str, float, str], None]:
-    """Keep a measured quantity in the benchmark's record and print it."""
+@pytest.fixture(scope="session")
+def device() -> str:
+    """Where what can run on a GPU runs: `GAP_BENCH_DEVICE`, "cpu" if that is not set."""
+    return DEVICE
 
-    def keep(quantity: str, value: float, unit: str) -> None:
-        kept = benchmark.extra_info.setdefault("recorded", [])
-        kept.append({"quantity": quantity, "value": value, "unit": unit, "full": full})
-        print(f"\n{quantity}: {value:.4g} {unit}")
+
+@pytest.fixture(scope="module")
+def peaks(device: str) -> dict[str, float]:
+    """The device's own peaks, measured in the same run on as many threads as the module's tests."""
+    return timing.machine_peaks(device)
+
+
+@pytest.fixture
+def record(benchmark, device: str) -> Record:
+    """Keep the median of a quantity's rounds with their quartiles, print it, and return it."""
+
+    def keep(quantity: str, rounds: Iterable[float], unit: str) -> float:
+        low, value, high = np.quantile(list(rounds), (0.25, 0.5, 0.75)).tolist()
+        _keep(benchmark, quantity, (low, value, high), unit, device)
+        return value
 
     return keep
 
 
 @pytest.fixture
-def alone() -> Callable[[str, str], tuple[float, float, float]]:
-    """Runs code in a process of its own: seconds, and its peak in megabytes before and after."""
+def record_growth(benchmark, device: str) -> Callable[[str, pd.DataFrame], None]:
+    """Keep the exponent of each call's growth, with the least and greatest of a single round."""
 
-    def run(setup: str, call: str) -> tuple[float, float, float]:
-        command = [sys.executable, "-c", PROGRAM.format(setup=setup, call=call)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        seconds, before, after = map(float, done.stdout.split())
-        return seconds, before, after
+    def keep(axis: str, table: pd.DataFrame) -> None:
+        for call, row in timing.slopes(table).iterrows():
+            values = row["slope_low"], row["slope"], row["slope_high"]
+            _keep(benchmark, f"exponent of the growth in {axis}: {call}", values, "", device)
 
-    return run
+    return keep
+
+
+def _keep(benchmark, quantity: str, values: tuple[float, ...], unit: str, device: str) -> None:
+    low, value, high = values
+    kept = {"quantity": quantity, "value": value, "low": low, "high": high, "unit": unit}
+    benchmark.extra_info.setdefault("recorded", []).append(kept | {"device": device})
+    print(f"\n{quantity}: {value:.4g} {unit} [{low:.4g}, {high:.4g}]")

@@ -37,6 +37,8 @@ NO_DATA: dict[str, str] = {
 
 NO_ENTRIES: dict[str, str] = {
     "comparison": "takes models and data sets, which are made by load_model and datasets.load",
+    "contenders": "makes its own data in the sizes it is asked for",
+    "memory": "runs code in another process",
     "models": "has its entry load_model at the top",
     "pages": "belongs to the book",
     "plots": "draws tables that other entries made",
