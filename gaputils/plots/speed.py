@@ -41,12 +41,15 @@ def cost_growth(
         frame, x="size", y="seconds", hue="call", palette=colors, s=16, legend=False, ax=ax
     )
     ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel="seconds")
-    ax.set_xticks(sorted(frame["size"].unique()), labels=map(str, sorted(frame["size"].unique())))
+    sizes = sorted(frame["size"].unique())
+    ax.set_xticks(sizes, labels=[f"{size:,}" for size in sizes])
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter("{x:g}")
     ax.minorticks_off()
     if legend:
-        ax.legend(title=None, fontsize="small")
+        sns.move_legend(
+            ax, "lower center", bbox_to_anchor=(0.5, 1), ncols=2, title=None, fontsize="small"
+        )
     return ax
 
 
