@@ -132,12 +132,14 @@ def number(
     return result
 
 
-def integer(name: str, value: Any, *, low: int) -> int:
-    """`value` as an int of at least `low`."""
+def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
+    """`value` as an int of at least `low` and at most `high`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: expected an integer, got {type(value).__name__} {value!r}")
     if value < low:
         raise ValueError(f"{name}: expected an integer of at least {low}, got {value!r}")
+    if high is not None and value > high:
+        raise ValueError(f"{name}: expected at most {high}, got {value!r}")
     return int(value)
 
 

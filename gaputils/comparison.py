@@ -122,10 +122,9 @@ class _Batches:
         return -(-len(self.data) // self.size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        mean, std = (torch.tensor(v)[:, None, None] for v in (self.model.mean, self.model.std))
         start = 0
         for batch in image_batches(self.model, self.data.images, batch_size=self.size):
-            pixels = (batch.float() / 255 - mean) / std if batch.dtype == torch.uint8 else batch
+            pixels = self.model.normalize(batch) if batch.dtype == torch.uint8 else batch
             yield pixels, self.data.targets[start : start + len(batch)]
             start += len(batch)
 

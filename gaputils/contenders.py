@@ -11,10 +11,22 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
+from sklearn.decomposition import PCA
 from torch import Tensor
 
 from gaputils._checks import integer
+from gaputils.closing import MeanShift
+from gaputils.closing.subspace import principal_components
+from gaputils.comparison import their_classifier
+from gaputils.curves import robustness_curve
+from gaputils.datasets import load
+from gaputils.datasets.base import TensorImages
+from gaputils.embed import embed_classes, embed_images
 from gaputils.example import clusters
+from gaputils.noise import GaussianNoise
+from gaputils.robustness import estimate, robustness
+from gaputils.statistics import GapStatistics
+from gaputils.theory import contrastive_loss, simulate, two_clusters
 from gaputils.timing import Call
 
 if TYPE_CHECKING:
@@ -33,9 +45,6 @@ def robustness_calls(
     device: Device = "cpu",
 ) -> dict[str, Call]:
     """Robustness of `clusters` "exact", and by "Monte Carlo": a batch of draws at a time."""
-    from gaputils.noise import GaussianNoise
-    from gaputils.robustness import estimate, robustness
-
     noise = GaussianNoise(variance)
     q, g = (side.to(device) for side in clusters(queries, items, dim))
     return {
@@ -54,11 +63,6 @@ def curve_calls(
     device: Device = "cpu",
 ) -> dict[str, Call]:
     """Robustness at `alphas` steps of a shift: "one curve", "a loop" of transformations."""
-    from gaputils.closing import MeanShift
-    from gaputils.curves import robustness_curve
-    from gaputils.noise import GaussianNoise
-    from gaputils.robustness import robustness
-
     q, g = (side.to(device) for side in clusters(queries, items, dim))
     noises = [GaussianNoise(v) for v in variances]
     steps = np.linspace(0, 1, integer("alphas", alphas, low=2)).tolist()
@@ -78,11 +82,16 @@ def curve_calls(
     return {"one curve": curve, "a loop": loop}
 
 
+def random_rows(count: int, dim: int = 512, *, device: Device = "cpu") -> Any:
+    """Normal numbers (`count`, `dim`) in float32: NumPy's array on the CPU, else torch's tensor."""
+    rows = np.random.default_rng(0).standard_normal((count, dim), dtype=np.float32)
+    return rows if torch.device(device).type == "cpu" else torch.from_numpy(rows).to(device)
+
+
 def moments_calls(rows: Any) -> dict[str, Call]:
     """Mean and covariance of `rows` (n, d): "GapStatistics"; "only the sum", block by block; and
     "mean and cov" of the library whose array it is, NumPy's (also a memory-mapped file) or torch's.
     """
-    from gaputils.statistics import GapStatistics
 
     def streamed() -> object:
         statistics = GapStatistics(rows.shape[1])
@@ -92,10 +101,8 @@ def moments_calls(rows: Any) -> dict[str, Call]:
         return statistics.moments("queries")
 
     def summed() -> object:
-        blocks = (rows[i : i + 4096] for i in range(0, len(rows), 4096))
-        if isinstance(rows, Tensor):
-            return sum(block.sum(0, dtype=torch.float64) for block in blocks)
-        return sum(block.sum(0, dtype=np.float64) for block in blocks)
+        wide: Any = torch.float64 if isinstance(rows, Tensor) else np.float64
+        return sum(rows[i : i + 4096].sum(0, dtype=wide) for i in range(0, len(rows), 4096))
 
     def library() -> object:
         if isinstance(rows, Tensor):
@@ -111,11 +118,8 @@ def classifier_calls(classes: int, model: Model) -> dict[str, Call]:
     """
     import open_clip
 
-    from gaputils.comparison import their_classifier
-    from gaputils.embed import embed_classes
-
     every = list(open_clip.IMAGENET_CLASSNAMES)
-    names = every[: _at_most("classes", classes, len(every))]
+    names = every[: integer("classes", classes, low=1, high=len(every))]
     templates = [template("{}") for template in open_clip.OPENAI_IMAGENET_TEMPLATES]
     return {
         "gaputils": lambda: embed_classes(model, names, templates)[:, 0],
@@ -127,14 +131,9 @@ def image_calls(images: int, model: Model, *, batch_size: int = 256) -> dict[str
     """Embeddings of emoji held in memory: "embed_images", and "bare forward passes" over pixels
     that are already normalised. Raises `ValueError` for more `images` than there are emoji.
     """
-    from gaputils.datasets import load
-    from gaputils.datasets.base import TensorImages
-    from gaputils.embed import embed_images
-
     every = cast("TensorImages", load("openmoji").images).pixels
-    pixels = every[: _at_most("images", images, len(every))]
-    mean, std = (torch.tensor(value)[:, None, None] for value in (model.mean, model.std))
-    ready = ((pixels.float() / 255 - mean) / std).to(model.device)
+    pixels = every[: integer("images", images, low=1, high=len(every))]
+    ready = model.normalize(pixels).to(model.device)
 
     @torch.inference_mode()
     def bare() -> Tensor:
@@ -153,8 +152,6 @@ def simulation_calls(
     """Free embeddings trained from `seeds` starts: "all seeds" as one tensor, "a loop over seeds",
     "one seed", and "one seed, autograd", the lines one would write first.
     """
-    from gaputils.theory import contrastive_loss, simulate, two_clusters
-
     tau, lr = 0.5, 0.05
     x, y = (side.to(device) for side in two_clusters(seeds, n, dim, gap=2.0, spread=0.3))
 
@@ -183,10 +180,6 @@ def hull_calls(items: int, dim: int = 256, *, device: Device = "cpu") -> dict[st
     and the leading quarter of them by a "randomised" decomposition, which scikit-learn has on the
     CPU only.
     """
-    from sklearn.decomposition import PCA
-
-    from gaputils.closing.subspace import principal_components
-
     drawn = torch.randn(items, dim, generator=torch.Generator().manual_seed(0))
     gallery = drawn.to(device)
     leading = PCA(max(1, min(items, dim) // 4), svd_solver="randomized", random_state=0)
@@ -205,9 +198,3 @@ def hull_calls(items: int, dim: int = 256, *, device: Device = "cpu") -> dict[st
         "Gram matrix": gram,
         "randomised, a quarter": lambda: leading.fit(drawn.numpy()),
     }
-
-
-def _at_most(name: str, value: int, limit: int) -> int:
-    if integer(name, value, low=1) > limit:
-        raise ValueError(f"{name}: expected at most {limit}, got {value}")
-    return value

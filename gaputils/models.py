@@ -69,6 +69,14 @@ class Model:
         self.module.to(self.device)
         return self
 
+    def normalize(self, pixels: Tensor) -> Tensor:
+        """The uint8 `pixels` (n, 3, height, width) scaled and normalised, where they lie."""
+        mean, std = (
+            torch.tensor(value, device=pixels.device)[:, None, None]
+            for value in (self.mean, self.std)
+        )
+        return pixels.float().div_(255).sub_(mean).div_(std)
+
     @torch.inference_mode()
     def encode_images(self, images: Tensor | Sequence[Image.Image]) -> Tensor:
         """Unit-norm embeddings (n, d) in float32 of `images`.
@@ -84,11 +92,7 @@ class Model:
             raise ValueError(f"images: expected shape {expected}, got {tuple(images.shape)}")
         images = images.to(self.device, non_blocking=True)
         if images.dtype == torch.uint8:
-            mean, std = (
-                torch.tensor(value, device=self.device)[:, None, None]
-                for value in (self.mean, self.std)
-            )
-            images = images.float().div_(255).sub_(mean).div_(std)
+            images = self.normalize(images)
         with self._autocast():
             features = cast(Any, self.module).encode_image(images)
         return F.normalize(features.float(), dim=-1)

@@ -122,8 +122,7 @@ class ScalarQuantization(_Quantizer):
     bits: int = 8
 
     def __post_init__(self) -> None:
-        if integer("bits", self.bits, low=1) > 16:
-            raise ValueError(f"bits: expected at most 16, got {self.bits}")
+        integer("bits", self.bits, low=1, high=16)
 
     def quantize(self, values: Tensor) -> Tensor:
         """`values` decoded from their codes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,18 @@ def ratios(seconds: pd.DataFrame, to: str) -> pd.DataFrame:
         }
     )
     return table.rename_axis("call")
+
+
+def quartiles(rounds: Iterable[float]) -> tuple[float, float, float]:
+    """Lower quartile, median and upper quartile of what single rounds gave."""
+    low, middle, high = np.quantile(list(rounds), (0.25, 0.5, 0.75)).tolist()
+    return low, middle, high
+
+
+def spread(rounds: Iterable[float], form: str = "{:.1f}") -> str:
+    """Median and quartiles of `rounds` for a sentence, as "3.0 [2.5–3.5]"."""
+    low, middle, high = map(form.format, quartiles(rounds))
+    return f"{middle} [{low}–{high}]"
 
 
 def growth(
@@ -153,6 +165,13 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
+
+
+def machine_name(device: str | torch.device = "cpu") -> str:
+    """The processor and its cores in words, and the graphics card if `device` is one."""
+    about = machine()
+    name = f"{about['cpu']}, {about['cores']} cores"
+    return name if torch.device(device).type == "cpu" else f"{name}, {about['gpu']}"
 
 
 def recorded() -> pd.DataFrame:

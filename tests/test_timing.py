@@ -38,6 +38,11 @@ def test_ratios_are_taken_within_each_round() -> None:
         timing.ratios(seconds, to="other")
 
 
+def test_a_spread_is_the_median_between_its_quartiles() -> None:
+    assert timing.quartiles([4.0, 0.0, 2.0, 1.0, 3.0]) == (1.0, 2.0, 3.0)
+    assert timing.spread(pd.Series([4.0, 0.0, 2.0, 1.0, 3.0]), "{:.2f}") == "2.00 [1.00–3.00]"
+
+
 @pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
 def test_the_slope_of_a_power_law_is_its_exponent(power: float) -> None:
     rows = [
@@ -60,6 +65,8 @@ def test_the_machine_has_a_name_and_peaks() -> None:
     about = timing.machine()
     assert about["cpu"]
     assert about["cores"] >= 1
+    assert timing.machine_name() == f"{about['cpu']}, {about['cores']} cores"
+    assert timing.machine_name("cuda:0").endswith(f" cores, {about['gpu']}")
     peaks = timing.machine_peaks(rounds=1)
     assert peaks["flops"] > 1e8
     assert peaks["flops_double"] > 1e8

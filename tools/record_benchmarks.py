@@ -24,18 +24,11 @@ COLUMNS = ["quantity", "value", "low", "high", "unit", "machine"]
 def measured(report: dict[str, Any]) -> pd.DataFrame:
     """The recorded quantities of a pytest-benchmark report, a row each."""
     rows = [
-        {**kept, "machine": machine_name(kept["device"])}
+        {**kept, "machine": timing.machine_name(kept["device"])}
         for benchmark in report["benchmarks"]
         for kept in benchmark["extra_info"].get("recorded", [])
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def machine_name(device: str) -> str:
-    """The processor and its cores, and the graphics card if `device` is one."""
-    about = timing.machine()
-    name = f"{about['cpu']}, {about['cores']} cores"
-    return name if device == "cpu" else f"{name}, {about['gpu']}"
 
 
 def main(source: str, target: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -46,9 +45,9 @@ def record(benchmark, device: str) -> Record:
     """Keep the median of a quantity's rounds with their quartiles, print it, and return it."""
 
     def keep(quantity: str, rounds: Iterable[float], unit: str) -> float:
-        low, value, high = np.quantile(list(rounds), (0.25, 0.5, 0.75)).tolist()
-        _keep(benchmark, quantity, (low, value, high), unit, device)
-        return value
+        values = timing.quartiles(rounds)
+        _keep(benchmark, quantity, values, unit, device)
+        return values[1]
 
     return keep
 
@@ -65,7 +64,9 @@ def record_growth(benchmark, device: str) -> Callable[[str, pd.DataFrame], None]
     return keep
 
 
-def _keep(benchmark, quantity: str, values: tuple[float, ...], unit: str, device: str) -> None:
+def _keep(
+    benchmark, quantity: str, values: tuple[float, float, float], unit: str, device: str
+) -> None:
     low, value, high = values
     kept = {"quantity": quantity, "value": value, "low": low, "high": high, "unit": unit}
     benchmark.extra_info.setdefault("recorded", []).append(kept | {"device": device})

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
 import pytest
-import torch
 
 import gaputils as gu
 from gaputils import contenders, timing
 
 Make = Callable[[int, str], Mapping[str, timing.Call]]
-
-
-def _rows(size: int, device: str) -> object:
-    rows = np.random.default_rng(0).standard_normal((size, 512), dtype=np.float32)
-    return rows if device == "cpu" else torch.from_numpy(rows).to(device)
 
 
 def _model(device: str) -> gu.Model:
@@ -42,7 +35,7 @@ AXES: dict[str, tuple[tuple[int, ...], Make]] = {
     ),
     "rows": (
         (25_000, 100_000, 400_000),
-        lambda size, device: contenders.moments_calls(_rows(size, device)),
+        lambda size, device: contenders.moments_calls(contenders.random_rows(size, device=device)),
     ),
     "classes": (
         (20, 80, 320),
