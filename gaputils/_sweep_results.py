@@ -1,10 +1,9 @@
-"""What executed notebooks say: the values they glued, as one tidy table, and a gallery."""
+"""What executed notebooks say: the values they glued, as one tidy table."""
 
 from __future__ import annotations
 
 import ast
 import json
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -73,37 +72,24 @@ def tidy(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
     return frame[[c for c in frame.columns if c not in ends] + ends]
 
 
-def write_gallery(runs: str | Path, folder: str | Path) -> Path:
-    """Copy the executed notebooks of the sweep folder `runs` to `folder`, with an index page.
-
-    Returns the index, ready for the book's table of contents; the notebooks keep their outputs and
-    are marked not to be executed again. Raises `FileNotFoundError` if no run in `runs` is done.
-    """
-    source, target = Path(runs), Path(folder)
-    done = []
-    for file in sorted(source.glob("*.json")):
-        record = json.loads(file.read_text())
-        if record["status"] == "done":
-            done.append(record)
-    if not done:
-        raise FileNotFoundError(f"runs: there is no done run in {source}")
-    if target.exists():
-        shutil.rmtree(target)
-    target.mkdir(parents=True)
-    lines = ["# Gallery of runs", "", "```{toctree}", ":maxdepth: 1", ""]
-    for record in done:
-        notebook = nbformat.read(source / f"{record['run']}.ipynb", as_version=4)
-        notebook.metadata["mystnb"] = {"execution_mode": "off"}
-        title = ", ".join(f"{k} = {v}" for k, v in record["parameters"].items())
-        for cell in notebook.cells:
-            if cell.cell_type == "markdown" and cell.source.startswith("# "):
-                cell.source = f"# {record['page']}: {title}\n" + cell.source.partition("\n")[2]
-                break
-        nbformat.write(notebook, target / f"{record['run']}.ipynb")
-        lines.append(record["run"])
-    index = target / "index.md"
-    index.write_text("\n".join([*lines, "```", ""]))
-    return index
+def done_records(folder: Path) -> list[dict[str, Any]]:
+    """The records of the done runs in `folder`, whose notebooks are there; other files aside."""
+    found = []
+    for file in sorted(folder.glob("*.json")):
+        try:
+            record = json.loads(file.read_bytes())
+        except ValueError:
+            continue
+        if (
+            isinstance(record, dict)
+            and record.get("run") == file.stem
+            and record.get("status") == "done"
+            and isinstance(record.get("parameters"), dict)
+            and "page" in record
+            and file.with_suffix(".ipynb").is_file()
+        ):
+            found.append(record)
+    return found
 
 
 def _plain(value: Any) -> Any:

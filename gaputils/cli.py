@@ -248,10 +248,12 @@ def sweep(
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs, run none.")] = False,
-    gallery: Annotated[Path | None, typer.Option(help="Folder for pages of the book.")] = None,
+    gallery: Annotated[
+        Path | None, typer.Option(help="Folder for pages of the book: new, or an earlier gallery.")
+    ] = None,
 ) -> None:
     """Execute notebooks over a grid of parameters; what is done and unchanged is skipped."""
-    from gaputils._sweep_results import write_gallery
+    from gaputils._sweep_gallery import require_gallery_folder, write_gallery
     from gaputils.sweep import plan, run_sweep
 
     runs = plan(grid)
@@ -259,6 +261,8 @@ def sweep(
         for run in runs:
             typer.echo(run.name)
         return
+    if gallery is not None:
+        require_gallery_folder(gallery, out)
     table = run_sweep(runs, out, jobs=jobs, dask=dask, echo=typer.echo)
     failed = table[table["status"] == "failed"]
     counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())

@@ -86,11 +86,14 @@ def run_sweep(
     for each value that a page glued, with the run's parameters. A run whose page, parameters and
     package are those of a finished record is skipped; a failing run is recorded and the others go
     on. Returns one row a run: `run`, `page`, `status` ("done", "skipped", "failed"), `seconds`,
-    `error`. Raises `BlockingIOError` while another sweep writes `out`.
+    `error`. Raises `BlockingIOError` while another sweep writes `out`, and `ValueError` if its
+    `results.parquet` is not a sweep's.
     """
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder):
+        if (folder / "results.parquet").exists():
+            load_results(folder / "results.parquet")
         return _run_all(runs, folder, jobs, dask, echo)
 
 
