@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import nbformat as _nbformat
 import pandas as pd
 
 nbformat: Any = _nbformat
+
+COLUMNS = ("run", "page", "name", "value", "text")
 
 
 def glued(notebook: Path) -> dict[str, float | str]:
@@ -38,20 +40,18 @@ def values_of(outputs: Iterable[dict[str, Any]]) -> dict[str, float | str]:
 
 
 def tidy(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """A row for each value of each done run.
-
-    Columns: `run`, `page`, a column for each parameter of any run (missing where a page has none
-    of that name; lists as JSON), `name`, `value` (NaN for text), `text` (missing for numbers).
-    """
+    """The table of `gaputils.sweep.load_results`, of the done runs among `records`."""
+    records = list(records)
+    pages = _page_names({record["notebook"] for record in records})
     rows = []
     for record in records:
-        parameters = {k: _plain(v) for k, v in record["parameters"].items()}
+        parameters = {_column(k): _plain(v) for k, v in record["parameters"].items()}
         for name, value in record["values"].items():
             number = isinstance(value, (int, float))
             rows.append(
                 {
                     "run": record["run"],
-                    "page": record["page"],
+                    "page": pages[record["notebook"]],
                     **parameters,
                     "name": name,
                     "value": float(value) if number else None,
@@ -60,8 +60,8 @@ def tidy(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
             )
     frame = pd.DataFrame(rows)
     if not rows:
-        return pd.DataFrame(columns=["run", "page", "name", "value", "text"])
-    ends = ["name", "value", "text"]
+        return pd.DataFrame(columns=list(COLUMNS))
+    ends = list(COLUMNS[2:])
     for column in [c for c in frame.columns if c not in ends]:
         present = frame[column].dropna()
         kinds = {type(value) for value in present}
@@ -93,4 +93,24 @@ def done_records(folder: Path) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, (list, dict)) else value
+    if isinstance(value, (list, dict)):
+        return json.dumps(value)
+    large = isinstance(value, int) and abs(value) > 2**53
+    return str(value) if large else value
+
+
+def _column(parameter: str) -> str:
+    """Its column; no name in Python has a dot, so none stands in the way of another."""
+    return f"parameter.{parameter}" if parameter in COLUMNS else parameter
+
+
+def _page_names(notebooks: Iterable[str]) -> dict[str, str]:
+    """The end of each path, as short as tells it from the others, without its suffix."""
+    ends = {path: PurePosixPath(path).with_suffix("").parts for path in notebooks}
+    names = {}
+    for path, parts in ends.items():
+        others = [other for key, other in ends.items() if key != path]
+        lengths = range(1, len(parts) + 1)
+        alone = (n for n in lengths if all(other[-n:] != parts[-n:] for other in others))
+        names[path] = "/".join(parts[-n:]) if (n := next(alone, None)) else path
+    return names

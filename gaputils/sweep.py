@@ -14,6 +14,7 @@ import json
 import re
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,9 @@ from typing import Any
 import pandas as pd
 
 from gaputils._atomic import only_writer, replacing, write_text
-from gaputils._sweep_results import glued, tidy
+from gaputils._sweep_parameters import parameter_names, require_plain
+from gaputils._sweep_results import COLUMNS, done_records, glued, tidy
+from gaputils._sweep_yaml import read_yaml
 
 PACKAGE = Path(__file__).parent
 STORED = PACKAGE / "data" / "many-models.parquet"
@@ -30,18 +33,25 @@ STORED = PACKAGE / "data" / "many-models.parquet"
 
 @dataclass(frozen=True)
 class Run:
-    """One execution of one page: `page` is the notebook's file."""
+    """One execution of one page: `page` is the notebook's file.
+
+    Raises `ValueError` for a parameter that would not reach the page as it is.
+    """
 
     page: Path
     parameters: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name, value in self.parameters.items():
+            require_plain(name, value)
+
     @property
     def name(self) -> str:
-        """A readable file name, unique to page and parameters."""
+        """A readable file name, unique to the page's place and the parameters."""
         listed = "-".join(f"{k}={_short(v)}" for k, v in self.parameters.items())
         safe = re.sub(r"[^A-Za-z0-9=._-]+", "_", f"{self.page.stem}-{listed}")[:90].rstrip("-_.")
-        content = json.dumps([self.page.stem, self.parameters], sort_keys=True)
-        return f"{safe}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+        content = json.dumps([_place(self.page), self.parameters], sort_keys=True)
+        return f"{safe}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def plan(grid: str | Path) -> list[Run]:
@@ -50,24 +60,18 @@ def plan(grid: str | Path) -> list[Run]:
     Raises `FileNotFoundError` for a missing grid or page and `ValueError`, naming the entry, for a
     grid that is malformed or asks for a parameter that its page does not have.
     """
-    import yaml
-
     path = Path(grid)
     if not path.is_file():
         raise FileNotFoundError(f"grid: there is no file {path}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"grid: {path} is not YAML: {error}") from error
+    content = read_yaml(path)
     entries = content.get("sweeps") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:
         raise ValueError(f"grid: expected a list 'sweeps' in {path}")
     runs: list[Run] = []
     for number, entry in enumerate(entries):
         runs += _expand(entry, path.parent, f"{path}, entry {number}")
-    names = [run.name for run in runs]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(run.name for run in runs).items():
+        if count > 1:
             raise ValueError(f"grid: {path} asks for {name} twice")
     return runs
 
@@ -82,12 +86,13 @@ def run_sweep(
 ) -> pd.DataFrame:
     """Execute `runs`, `jobs` at a time or on the Dask cluster at the address `dask`.
 
-    The folder `out` gets each executed notebook, a record beside it, and `results.parquet`: a row
-    for each value that a page glued, with the run's parameters. A run whose page, parameters and
-    package are those of a finished record is skipped; a failing run is recorded and the others go
-    on. Returns one row a run: `run`, `page`, `status` ("done", "skipped", "failed"), `seconds`,
-    `error`. Raises `BlockingIOError` while another sweep writes `out`, and `ValueError` if its
-    `results.parquet` is not a sweep's.
+    The folder `out` gets each executed notebook, a record beside it, and `results.parquet`: the
+    table that `load_results` reads, of these runs and of those that other sweeps did in `out` and
+    whose page and package are unchanged. A run whose page, parameters and package are those of a
+    finished record is skipped; a failing run is recorded and the others go on. Returns one row a
+    run: `run`, `page`, `status` ("done", "skipped", "failed"), `seconds`, `error`. Raises
+    `BlockingIOError` while another sweep writes `out`, and `ValueError` if its `results.parquet`
+    is not a sweep's.
     """
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -114,7 +119,9 @@ def _run_all(
             status = record["status"]
         row = {key: record[key] for key in ("run", "page", "seconds", "error")}
         table.append({**row, "status": status})
-    results = tidy([record for record in records if record is not None])
+    own = {run.name for run in runs}
+    others = [r for r in done_records(folder) if r["run"] not in own and _unchanged(r, package)]
+    results = tidy([record for record in records if record is not None] + others)
     with replacing(folder / "results.parquet") as part:
         results.to_parquet(part, index=False)
     return pd.DataFrame(table, columns=["run", "page", "status", "seconds", "error"])
@@ -144,18 +151,23 @@ def _expand(entry: Any, folder: Path, where: str) -> list[Run]:
         raise ValueError(f"grid: {where}: 'fixed' needs a mapping")
     runs = []
     for item in each:
+        given = Counter([*fixed, *item, *grid])
+        if given.total() > len(given):
+            twice = next(name for name, count in given.items() if count > 1)
+            raise ValueError(f"grid: {where}: parameter {twice} is given twice")
         for values in itertools.product(*grid.values()):
             parameters = {**fixed, **item, **dict(zip(grid, values, strict=True))}
-            runs.append(Run(page, parameters))
+            try:
+                runs.append(Run(page, parameters))
+            except ValueError as error:
+                raise ValueError(f"grid: {where}: {error}") from error
     _refuse_unknown(page, {name for run in runs for name in run.parameters}, where)
     return runs
 
 
 def _refuse_unknown(page: Path, asked: set[str], where: str) -> None:
-    import papermill
-
     with tempfile.TemporaryDirectory() as scratch:
-        has = set(papermill.inspect_notebook(str(_notebook(page, Path(scratch)))))
+        has = parameter_names(_notebook(page, Path(scratch)))
     if asked - has:
         raise ValueError(
             f"grid: {where}: {page.name} has no parameter {', '.join(sorted(asked - has))}; "
@@ -179,6 +191,14 @@ def _notebook(page: Path, scratch: Path) -> Path:
 def _fingerprint(run: Run, package: str) -> str:
     content = json.dumps([run.parameters, package], sort_keys=True)
     return hashlib.sha256(run.page.read_bytes() + content.encode()).hexdigest()
+
+
+def _unchanged(record: dict[str, Any], package: str) -> bool:
+    """Whether the page of a done `record` and the package are still as they were."""
+    page = Path(record.get("notebook", ""))
+    if not page.is_file():
+        return False
+    return bool(record["fingerprint"] == _fingerprint(Run(page, record["parameters"]), package))
 
 
 def _finished(run: Run, folder: Path, fingerprint: str) -> dict[str, Any] | None:
@@ -220,6 +240,7 @@ def execute(run: Run, folder: Path, fingerprint: str) -> dict[str, Any]:
     record = {
         "run": run.name,
         "page": run.page.stem,
+        "notebook": _place(run.page),
         "parameters": run.parameters,
         "status": "failed" if error else "done",
         "error": error,
@@ -254,6 +275,10 @@ def _write_executed(run: Run, target: Path) -> None:
         write_text(target, executed.read_text(encoding="utf-8"))
 
 
+def _place(page: Path) -> str:
+    return page.resolve().as_posix()
+
+
 def _last_line(text: str) -> str:
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in text.splitlines()]
     return next((line for line in reversed(lines) if line), "")
@@ -266,6 +291,11 @@ def _short(value: Any) -> str:
 def load_results(path: str | Path | None = None) -> pd.DataFrame:
     """The tidy table that a sweep wrote; left out, the one stored with the package.
 
+    A row for each value of each done run: `run`; `page`, the notebook's name, with the folders
+    that tell it from another of that name; a column for each parameter of any run, missing where a
+    page has none of that name, lists and mappings as JSON; `name`; `value` (NaN for text); `text`
+    (missing for numbers). Parameters called like one of these columns are in ``parameter.name``.
+
     Raises `FileNotFoundError` if there is no such file and `ValueError` if it is none of a sweep.
     """
     file = STORED if path is None else Path(path)
@@ -275,7 +305,7 @@ def load_results(path: str | Path | None = None) -> pd.DataFrame:
         found = pd.read_parquet(file)
     except (ValueError, OSError) as error:
         raise ValueError(f"path: {file} is not a whole .parquet file ({error})") from error
-    missing = {"run", "page", "name", "value", "text"} - set(found.columns)
+    missing = set(COLUMNS) - set(found.columns)
     if missing:
         raise ValueError(f"path: {file} is no sweep's table: it lacks {', '.join(sorted(missing))}")
     return found
