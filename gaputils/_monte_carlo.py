@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gaputils._checks import Seed, as_generator, integer
 from gaputils.noise import Noise
-from gaputils.scoring import cost
+from gaputils.scoring import all_costs
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,10 @@ def simulate(
     draws = draws if noise.random else 1
     hits = [torch.zeros(len(queries), device=queries.device) for _ in winners]
     shares = torch.zeros(len(winners), draws, dtype=torch.float64)
-    step = max(1, 2**24 // len(gallery))
     for draw in range(draws):
         noisy_queries, noisy_gallery = noise.apply(queries, gallery, generator)
         found = torch.cat(
-            [
-                cost(rows, noisy_gallery, scoring).argmin(dim=1)
-                for rows in torch.split(noisy_queries, step)
-            ]
+            [costs.argmin(dim=1) for costs in all_costs(noisy_queries, noisy_gallery, scoring)]
         )
         for k, winner in enumerate(winners):
             hit = (found == winner).to(torch.float32)

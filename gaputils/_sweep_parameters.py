@@ -25,7 +25,7 @@ def parameter_names(notebook: Path) -> set[str]:
         import papermill
 
         return set(papermill.inspect_notebook(str(notebook)))
-    from IPython.core.inputtransformer2 import TransformerManager
+    from IPython.core import inputtransformer2
 
     tagged = (
         cell.source
@@ -33,8 +33,9 @@ def parameter_names(notebook: Path) -> set[str]:
         if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", [])
     )
     source = next(tagged, "")
+    manager: Any = inputtransformer2.TransformerManager
     try:
-        return set(_assigned(ast.parse(TransformerManager().transform_cell(source)).body))
+        return set(_assigned(ast.parse(manager().transform_cell(source)).body))
     except SyntaxError as error:
         raise ValueError(
             f"page: the parameters of {notebook.name} are not Python: {error}"

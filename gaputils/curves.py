@@ -14,7 +14,7 @@ from gaputils._checks import Seed, as_pair, as_targets, choice, number, work
 from gaputils.closing.base import Closing
 from gaputils.noise import GaussianNoise, Noise
 from gaputils.robustness import METHODS, ExactWins, check_exact, estimate
-from gaputils.scoring import check_scoring, nearest
+from gaputils.scoring import check_scoring, first_equals, nearest, settle
 
 _CHUNK = 2**21
 
@@ -143,11 +143,15 @@ def _exact(
     variances = [noise.coordinate_variance(dim) for noise in gaussian]
     sums = torch.zeros(len(alphas), len(noises), 2, dtype=torch.float64)
     clean = torch.zeros(len(alphas), 2, dtype=torch.float64)
+    ends = work(line.gallery), work(line.moved_gallery)
+    twins = [first_equals(torch.lerp(*ends, alpha)) for alpha in alphas]
+    twins_before = first_equals(ends[0])
     for rows, products in line.chunks():
         wins = ExactWins(dim, variances, scoring, tolerance, same_order)
-        original = products.cost(0.0, scoring)[0].argmin(dim=1)
+        original = settle(products.cost(0.0, scoring)[0], twins_before).argmin(dim=1)
         for a, alpha in enumerate(alphas):
             costs, norms = products.cost(alpha, scoring)
+            settle(costs, twins[a])
             winner = costs.argmin(dim=1)
             clean[a, 0] += float((winner == original).sum())
             winners = [winner]

@@ -14,7 +14,7 @@ from gaputils._callable import make_module_callable
 from gaputils._checks import Seed, as_pair, as_targets, choice, number, work
 from gaputils._monte_carlo import Estimate, simulate
 from gaputils.noise import GaussianNoise, Noise
-from gaputils.scoring import check_scoring, cost, nearest
+from gaputils.scoring import check_scoring, cost, first_equals, nearest, settle
 
 METHODS = ("exact", "monte-carlo")
 _ELEMENTS = 2**20
@@ -269,9 +269,10 @@ def _exact_wins(
     step = max(1, 2**22 // len(gallery))
     parts = []
     wide = work(gallery)
+    twins = first_equals(wide)
     for start in range(0, len(queries), step):
         rows = work(queries[start : start + step])
-        costs = cost(rows, wide, scoring)
+        costs = settle(cost(rows, wide, scoring), twins)
         part = costs.argmin(dim=1) if winner is None else winner[start : start + step]
         norms = torch.linalg.vector_norm(rows, dim=1)
         wins = ExactWins(dim, [variance], scoring, tolerance)

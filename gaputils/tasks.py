@@ -12,11 +12,11 @@ from torch import Tensor
 
 from gaputils import _checks
 from gaputils.embeddings import Embeddings, require_embeddings
-from gaputils.scoring import check_scoring, cost
+from gaputils.scoring import all_costs, check_scoring, choice_costs, least
 
 
 def top_k(queries: Any, gallery: Any, k: int = 1, scoring: str = "cosine") -> Tensor:
-    """(n, k) indices of the k best gallery items of each query, best first.
+    """(n, k) indices of the k best gallery items of each query, best first; of equals, the first.
 
     `queries` (n, d), `gallery` (m, d); `scoring` is "cosine", "euclidean" or "inner-product".
     Raises `ValueError` if the gallery has fewer than k items, or for an unknown scoring.
@@ -25,9 +25,7 @@ def top_k(queries: Any, gallery: Any, k: int = 1, scoring: str = "cosine") -> Te
     check_scoring(y, scoring, x)
     if _checks.integer("k", k, low=1) > len(y):
         raise ValueError(f"k: expected at most the {len(y)} gallery items, got {k}")
-    step = max(1, 2**24 // len(y))
-    parts = (x[start : start + step] for start in range(0, len(x), step))
-    return torch.cat([cost(part, y, scoring).topk(k, largest=False).indices for part in parts])
+    return torch.cat([least(costs, k) for costs in all_costs(x, y, scoring)])
 
 
 def zero_shot(embeddings: Embeddings, scoring: str = "cosine") -> pd.Series[float]:
@@ -104,7 +102,8 @@ def multiple_choice(queries: Any, options: Any, scoring: str = "cosine") -> Tens
     """(n,) the option that each query is nearest to, when every query has options of its own.
 
     `queries` (n, d), `options` (n, k, d): the k answers to the question of that row; `as_choices`
-    makes both from an embedded data set. Compare with the right answers for accuracy.
+    makes both from an embedded data set. Of equal options it is the first. Compare with the right
+    answers for accuracy.
     Chowers et al. (2026), Fig. 9, on A-OKVQA.
     """
     x = _checks.as_matrix("queries", queries)
@@ -115,7 +114,7 @@ def multiple_choice(queries: Any, options: Any, scoring: str = "cosine") -> Tens
         )
     flat = _checks.as_matrix("options", options.reshape(-1, shape[2])).to(x)
     check_scoring(flat, scoring, x)
-    return cost(x[:, None], flat.view(shape), scoring)[:, 0].argmin(1)
+    return choice_costs(x, flat.view(shape), scoring).argmin(1)
 
 
 def as_choices(embeddings: Embeddings) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gaputils._history import DATA, MODEL_CONFIG
 from gaputils.datasets.openmoji import catalogue, openmoji
+from gaputils.scoring import nearest
 from gaputils.templates import SEEN
 
 PAIRS = 512
@@ -51,7 +52,7 @@ def measure(images: Tensor, texts: Tensor, targets: Tensor, logit_scale: float) 
     sum over a side's items of the squared deviation from its mean, divided by their number.
     """
     images, texts = images.double(), texts.double()
-    right = (images @ texts.T).argmax(1) == targets
+    right = nearest(images, texts, "inner-product") == targets
     x, y = images[:PAIRS], texts[targets[:PAIRS]]
     gap = y.mean(0) - x.mean(0)
     cosine = x @ y.T

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gaputils._checks import Seed, as_direction, as_generator, as_pair, integer, number
+from gaputils.scoring import nearest
 
 
 def flat_gallery(
@@ -77,7 +78,7 @@ def changed_by_shift(
             "gallery: expected rows that differ across direction, to tilt the shift towards them"
         )
     inside = inside / size.clamp_min(torch.finfo(size.dtype).tiny)
-    before = torch.cdist(queries, gallery).argmin(1)
+    before = nearest(queries, gallery)
     rows = []
     for tilt in degrees:
         angle = torch.deg2rad(torch.tensor(tilt, dtype=torch.float64)).to(gallery)
@@ -86,7 +87,7 @@ def changed_by_shift(
             moved = gallery + length * along
             if renormalize:
                 moved = torch.nn.functional.normalize(moved, dim=1)
-            after = torch.cdist(queries, moved).argmin(1)
+            after = nearest(queries, moved)
             changed = float((after != before).double().mean())
             rows.append({"length": length, "degrees": tilt, "changed": changed})
     return pd.DataFrame(rows)
