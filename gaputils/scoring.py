@@ -86,11 +86,11 @@ def first_equals(rows: Tensor) -> Tensor | None:
     mixed = torch.zeros_like(rows[:, 0])
     for place in range(min(4, rows.shape[1])):
         mixed = mixed * math.pi + rows[:, place]
-    _, group, count = mixed.unique(return_inverse=True, return_counts=True)
+    _, group, count = torch.unique(mixed, return_inverse=True, return_counts=True)
     alike = (count[group] > 1).nonzero()[:, 0]
     if not len(alike):
         return None
-    _, group = rows[alike].unique(dim=0, return_inverse=True)
+    _, group = torch.unique(rows[alike], dim=0, return_inverse=True)
     first = torch.full_like(alike, len(rows)).scatter_reduce(0, group, alike, "amin")[group]
     if torch.equal(first, alike):
         return None
