@@ -12,20 +12,7 @@ from torch import Tensor
 
 from gaputils import _checks
 from gaputils.embeddings import Embeddings, require_embeddings
-from gaputils.scoring import all_costs, check_scoring, choice_costs, least
-
-
-def top_k(queries: Any, gallery: Any, k: int = 1, scoring: str = "cosine") -> Tensor:
-    """(n, k) indices of the k best gallery items of each query, best first; of equals, the first.
-
-    `queries` (n, d), `gallery` (m, d); `scoring` is "cosine", "euclidean" or "inner-product".
-    Raises `ValueError` if the gallery has fewer than k items, or for an unknown scoring.
-    """
-    x, y = _checks.as_pair(queries, gallery)
-    check_scoring(y, scoring, x)
-    if _checks.integer("k", k, low=1) > len(y):
-        raise ValueError(f"k: expected at most the {len(y)} gallery items, got {k}")
-    return torch.cat([least(costs, k) for costs in all_costs(x, y, scoring)])
+from gaputils.scoring import check_scoring, choice_costs, top_k
 
 
 def zero_shot(embeddings: Embeddings, scoring: str = "cosine") -> pd.Series[float]:

@@ -12,9 +12,8 @@ from torch import Tensor
 
 import gaputils as gu
 from gaputils import closing, scoring
-from gaputils.choices import choice_survival, hard_choices
-from gaputils.scoring import SCORINGS, first_equals, least, nearest
-from gaputils.tasks import top_k
+from gaputils.pages.multiple_choice import choice_survival, hard_choices
+from gaputils.scoring import SCORINGS, first_equals, least, nearest, top_k
 
 DTYPES = [torch.float16, torch.float32, torch.float64]
 
