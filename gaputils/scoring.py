@@ -44,7 +44,7 @@ def nearest(queries: Tensor, gallery: Tensor, scoring: str = "euclidean") -> Ten
 def all_costs(queries: Tensor, gallery: Tensor, scoring: str) -> Iterator[Tensor]:
     """`cost` of one block of queries after another; equal items have equal costs, to the bit."""
     twins = first_equals(gallery)
-    for rows in queries.split(max(1, 2**24 // len(gallery))):
+    for rows in torch.split(queries, max(1, 2**24 // len(gallery))):
         yield settle(cost(rows, gallery, scoring), twins)
 
 

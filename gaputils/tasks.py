@@ -19,12 +19,13 @@ def zero_shot(embeddings: Embeddings, scoring: str = "cosine") -> pd.Series[floa
     """Zero-shot classification: `top1`, `top5` and `mean_per_class` accuracy, in [0, 1].
 
     Queries are images, the gallery holds one text embedding a class, targets are the classes.
+    Where `embeddings.owners` are known, each query's own rows are right, not its target alone.
     `mean_per_class` is top-1 accuracy averaged over the classes that occur; `top5` is NaN with
     fewer than 5 classes. Radford et al. (2021), section 3.1. Raises `ValueError` without targets.
     """
     targets = _targets(embeddings)
     best = top_k(embeddings.queries, embeddings.gallery, min(5, len(embeddings.gallery)), scoring)
-    right = best == targets[:, None]
+    right = embeddings.right(best)
     first = right[:, 0].double()
     hits = torch.zeros(len(embeddings.gallery), dtype=torch.float64, device=first.device)
     hits.index_add_(0, targets, first)
@@ -61,7 +62,7 @@ def retrieval(
     if not sizes:
         raise ValueError("ks: expected at least one number, got none")
     if owners is None:
-        owners = embeddings.info.get("caption_image")
+        owners = embeddings.owners
     to_gallery = top_k(x, y, min(max(sizes), len(y)), scoring)
     to_queries = top_k(y, x, min(max(sizes), len(x)), scoring)
     rows = torch.arange(len(x), device=x.device)[:, None]

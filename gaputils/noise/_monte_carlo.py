@@ -37,7 +37,7 @@ def simulate(
     draws: int,
     seed: Seed,
 ) -> list[Estimate]:
-    """How often item `winners[k]` (n,) is the nearest under noise, an estimate for each k.
+    """How often one of `winners[k]`, (n,) or (n, items), is nearest under noise, for each k.
 
     Raises `TypeError` or `ValueError` unless `draws` is an integer of at least 1.
     """
@@ -52,7 +52,8 @@ def simulate(
             [costs.argmin(dim=1) for costs in all_costs(noisy_queries, noisy_gallery, scoring)]
         )
         for k, winner in enumerate(winners):
-            hit = (found == winner).to(torch.float32)
+            own = winner.view(len(winner), -1)
+            hit = (found[:, None] == own).any(dim=1).to(torch.float32)
             hits[k] += hit
             shares[k, draw] = float(hit.mean())
     return [
