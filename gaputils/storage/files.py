@@ -109,15 +109,18 @@ def write_npz(embeddings: Embeddings, path: Path_) -> Path:
 
 def _own_info(path: Path, arrays: Arrays) -> dict[str, Any] | None:
     """The info that `write_npz` or `Embeddings.save` wrote; None in a file of another's."""
-    if path.suffix == ".safetensors" and {"queries", "gallery"} <= arrays.keys():
+    own = path.suffix == ".safetensors"
+    if own and {"queries", "gallery"} <= arrays.keys():
         written = read_safetensors(path)[1].get("info")
-        return None if written is None else Embeddings.load(path).info
-    value = arrays.get("info")
-    if path.suffix != ".npz" or not isinstance(value, np.ndarray) or value.dtype.kind != "U":
-        return None
+    else:
+        value = arrays.get("info")
+        text = path.suffix == ".npz" and isinstance(value, np.ndarray) and value.dtype.kind == "U"
+        written = str(value) if text else None
     try:
-        info = json.loads(str(value))
-    except ValueError:
+        info = None if written is None else json.loads(written)
+    except ValueError as error:
+        if own:
+            raise ValueError(f"{path}: its info is not JSON: {error}") from error
         return None
     return info if isinstance(info, dict) else None
 
@@ -252,7 +255,8 @@ def _columns(path: Path) -> Arrays:
     index = (table.schema.pandas_metadata or {}).get("index_columns", [])
     columns: dict[str, Array | Unusable] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
-        if name not in index and not _INDEX.fullmatch(name):
+        # An index is no coordinate, but it may be the labels.
+        if _is_label(name) or (name not in index and not _INDEX.fullmatch(name)):
             values = _column(name, column.combine_chunks())
             if values is not None:
                 columns[name] = values
