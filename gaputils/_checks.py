@@ -109,11 +109,16 @@ def as_answers(name: str, value: Any, rows: int, items: int, device: torch.devic
     answers = torch.as_tensor(value, device=device)
     if len(answers) != rows or answers.shape[1] == 0:
         raise ValueError(f"{name}: expected shape ({rows}, k), got {tuple(answers.shape)}")
-    flat = as_targets(name, answers.flatten() + 1, answers.numel(), items + 1, device) - 1
-    ordered = flat.view(answers.shape).sort(dim=1).values
+    least = int(answers.min()) if answers.numel() and not answers.is_floating_point() else 0
+    if least < -1:
+        raise ValueError(f"{name}: expected indices in [0, {items}) and -1 to fill up, got {least}")
+    flat = answers.flatten()
+    given = as_targets(name, torch.where(flat == -1, 0, flat), len(flat), items, device)
+    answers = torch.where(flat == -1, -1, given).view(answers.shape)
+    ordered = answers.sort(dim=1).values
     if bool(((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any()):
         raise ValueError(f"{name}: expected each index once in a row")
-    return flat.view(answers.shape)
+    return answers
 
 
 def require_unit_norm(name: str, value: Tensor, tolerance: float = 1e-3) -> None:

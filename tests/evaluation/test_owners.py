@@ -32,8 +32,7 @@ def captions() -> gu.Embeddings:
     texts = images[OWNERS] + 0.05 * rng.normal(size=(len(OWNERS), 16))
     first = np.flatnonzero(np.diff(OWNERS, prepend=-1))
     texts[first] = -images[OWNERS[first]] + 0.05 * rng.normal(size=(len(first), 16))
-    e = gu.Embeddings(images, texts, first, {"caption_image": OWNERS.tolist()}, normalize=True)
-    return e
+    return gu.Embeddings(images, texts, first, {"caption_image": OWNERS.tolist()}, normalize=True)
 
 
 def test_every_measure_counts_any_caption(captions: gu.Embeddings) -> None:
