@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import pooch
 import torch
 
 from gaputils._checks import integer
 from gaputils.datasets._errors import DataUnavailable
 from gaputils.datasets.base import CaptionDataset, Images
-from gaputils.datasets.published import cache_folder
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 Root = str | os.PathLike[str] | None
+
+
+def cache_folder() -> Path:
+    """Where fetched files are kept: `$GAPUTILS_CACHE` if set, else the system's cache folder."""
+    return Path(os.environ.get("GAPUTILS_CACHE") or pooch.os_cache("gaputils"))
 
 
 class ImageFiles:
