@@ -41,9 +41,10 @@ def published_rows_names() -> tuple[str, ...]:
 def published_sources() -> pd.DataFrame:
     """What is published, one row a name: model, dimension, data, modalities, licence, origin.
 
-    `sides` is 2 for a name of `published` and 1 for one of `published_rows`; `stored` is true if
-    the cache has its files, so that no network is needed. `doubts` says what is unclear about its
-    licence or its content.
+    `sides` is 2 for a name of `published` and 1 for one of `published_rows`; `paired` is true if
+    row i of one belongs to row i of the other; `closed_from` is the set that the authors closed the
+    gap of; `stored` is true if the cache has its files, so that no network is needed. `doubts` says
+    what is unclear about its licence or its content.
 
     >>> published_sources().loc["amumo-clip-coco", "model"]
     'OpenAI CLIP RN50'
@@ -56,6 +57,7 @@ def published_sources() -> pd.DataFrame:
         rows[name] = {key: facts.get(key) for key in columns}
         rows[name]["modalities"] = " – ".join(source.modalities)
         rows[name] |= {"dim": source.dim, "sides": 1 if source.one_sided else 2}
+        rows[name]["paired"] = not source.one_sided and facts.get("paired", True)
         rows[name] |= {key: facts.get(key) for key in origin}
         rows[name]["stored"] = all(path.is_file() for path in stored_files(name))
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("name")

@@ -1,0 +1,1 @@
+"""What closing is worth: comparisons, curves, the report."""
