@@ -10,9 +10,9 @@ import pooch
 import torch
 from numpy.typing import NDArray
 
-from gaputils.datasets._errors import DataUnavailable
 from gaputils.datasets._published_sources import File
 from gaputils.datasets._sources import cache_folder
+from gaputils.datasets.base import DataUnavailable
 
 Array = NDArray[np.floating[Any]]
 

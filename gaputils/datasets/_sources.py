@@ -11,8 +11,7 @@ import pooch
 import torch
 
 from gaputils._checks import integer
-from gaputils.datasets._errors import DataUnavailable
-from gaputils.datasets.base import CaptionDataset, Images
+from gaputils.datasets.base import CaptionDataset, DataUnavailable, Images
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from torch import Tensor
 
 from gaputils import _checks
 from gaputils.datasets import _published_files as _files
-from gaputils.datasets._errors import DataUnavailable
 from gaputils.datasets._published_sources import Source, sources
+from gaputils.datasets.base import DataUnavailable
 from gaputils.embeddings import Embeddings
 
+_SHIPPED = ("gaputils.datasets", "gaputils.models", "gaputils.encoding.embed")
 Otherwise = str | Callable[[], Embeddings] | None
 """What stands in for published embeddings that cannot be had; see `published`."""
 
@@ -180,14 +182,12 @@ def _instead(otherwise: str | Callable[[], Embeddings], reason: str) -> Embeddin
 
 
 def _shipped(dataset: str) -> Embeddings:
-    """The model that ships with the package on `dataset`; both are asked for only when needed."""
-    from gaputils.datasets import load
-    from gaputils.embed import embed
-    from gaputils.models import load_model
-
-    pairs = embed(load_model("tiny-openmoji"), load(dataset), templates="an emoji of a {}.")
-    pairs.info["title"] = f"tiny-openmoji on {dataset}"
-    return pairs
+    """The model that ships with the package on `dataset`, both asked for when they are needed."""
+    datasets, models, encoding = map(import_module, _SHIPPED)
+    model = models.load_model("tiny-openmoji")
+    pairs = encoding.embed(model, datasets.load(dataset), templates="an emoji of a {}.")
+    title = {"title": f"tiny-openmoji on {dataset}"}
+    return Embeddings(pairs.queries, pairs.gallery, pairs.targets, {**pairs.info, **title})
 
 
 def published_where_available(names: Iterable[str] | None = None) -> dict[str, Embeddings]:

@@ -1,1 +1,1 @@
-"""What closing is worth: comparisons, curves, the report."""
+"""What closing is worth: closings compared, curves, the report."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from gaputils._checks import as_matrix, integer
@@ -59,7 +60,7 @@ def distinct_items(embeddings: Embeddings) -> Embeddings:
     scale = gallery.square().sum(1).mean()
     equal = torch.cdist(gallery, gallery, compute_mode="donot_use_mm_for_euclid_dist")
     first = (equal.square() <= _EQUAL * scale).to(torch.uint8).argmax(1)
-    kept, item = first.unique(return_inverse=True)
+    kept, item = torch.unique(first, return_inverse=True)
     targets = item[embeddings.targets]
     return Embeddings(embeddings.queries, embeddings.gallery[kept], targets, dict(embeddings.info))
 
@@ -98,3 +99,28 @@ def paired_gain(
         raise ValueError(f"baseline: expected shape {ours.shape} as values, got {theirs.shape}")
     difference = (ours - theirs)[:, None]
     return float(difference.mean()), float(bootstrap_means(difference, resamples, seed).std())
+
+
+def correlation(
+    x: Any, y: Any, groups: Any, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float, float]:
+    """Pearson's r of `x` (n,) and `y` (n,) and its 95 % bootstrap interval over `groups` (n,).
+
+    Points of one group are drawn together: two data sets of one model are no independent evidence.
+
+    >>> r, low, high = correlation([0, 1, 2, 4], [0, 1, 2, 4], groups=["a", "b", "c", "d"])
+    >>> round(r, 6), round(low, 6), round(high, 6)
+    (1.0, 1.0, 1.0)
+    """
+    of_group = pd.factorize(np.asarray(groups))[0]
+    count = int(of_group.max()) + 1
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
+    weights = np.vstack([np.ones(len(of_group)), drawn[:, of_group]])
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    columns = [np.asarray(value, dtype=float) for value in (x, y)]
+    a, b = (column - weights @ column[:, None] for column in columns)
+    products = [(weights * u * v).sum(axis=1) for u, v in ((a, b), (a, a), (b, b))]
+    with np.errstate(invalid="ignore"):
+        r = products[0] / np.sqrt(products[1] * products[2])
+    low, high = np.nanpercentile(r[1:], [2.5, 97.5])
+    return float(r[0]), float(low), float(high)

@@ -1,34 +1,17 @@
-"""Thirty real models: what closing is worth on each, and what its gap has to do with that."""
+"""Thirty real models: what their gains have to do with their gaps, as a table and in sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
 
-from gaputils.closing import Closing, HullProjection, MeanShift
-from gaputils.datasets import DataUnavailable, load, published, published_sources
-from gaputils.embed import embed
 from gaputils.embeddings import Embeddings
-from gaputils.evaluation.protocol import answerable_blocks, distinct_items, paired_gain
-from gaputils.geometry import gap_vector
-from gaputils.models import load_model, training_steps
-from gaputils.noise import GaussianNoise
+from gaputils.evaluation.protocol import correlation
 from gaputils.pages import glue
-from gaputils.robustness import accuracy_under_noise, estimate, robustness
-from gaputils.scoring import SCORINGS, nearest
+from gaputils.pages.gains import CLOSINGS, OURS, SHIFT
 
-UNTOUCHED, SHIFT, OURS = "untouched", "mean shift", "projected and centred"
-CLOSINGS: dict[str, Closing | None] = {
-    UNTOUCHED: None,
-    SHIFT: MeanShift(),
-    OURS: HullProjection(center=True),
-}
-BLOCK = 100
 SHOWN = [
     "liang2022-clip-coco",
     "liang2022-videoclip-msrvtt",
@@ -46,150 +29,6 @@ _OF_ABLATION = (
     *("ablation", "ablation_able", "ablation_gap_least", "ablation_gap_most"),
     *("ablation_right_least", "ablation_right_most", "stuck_gap", "stuck_outside", "stuck_gain"),
 )
-_ABOUT = ("model", "data", "trained", "loss", "hopfield", "trained_on")
-
-
-def paired_sets() -> list[str]:
-    """Names of the published sets of pairs whose gap nobody has closed yet."""
-    table = published_sources()
-    open_pairs = table[(table["sides"] == 2) & table["paired"] & table["closed_from"].isna()]
-    return list(open_pairs.index)
-
-
-def load_sets(names: Iterable[str]) -> tuple[dict[str, Embeddings], dict[str, str]]:
-    """Those of the sets `names` that can be had, with rows of norm 1, and why each other cannot."""
-    found, missing = {}, {}
-    for name in names:
-        try:
-            found[name] = published(name, normalize=True)
-        except DataUnavailable as error:
-            missing[name] = str(error)
-    return found, missing
-
-
-def own_checkpoints(pairs: int = 500) -> dict[str, Embeddings]:
-    """The book's own model at each step of its training on emoji: what goes on where all else is
-    missing.
-    """
-    emoji, found = load("openmoji"), {}
-    for step in training_steps():
-        e = embed(load_model("tiny-openmoji", step=step), emoji, templates="an emoji of a {}.")
-        info = {"model": f"tiny-openmoji, step {step}", "data": "OpenMoji", "trained": step > 0}
-        sides = e.queries[:pairs].double(), e.gallery[:pairs].double()
-        found[info["model"]] = Embeddings(*sides, info=info)
-    return found
-
-
-def measure_sets(sets: Mapping[str, Embeddings], variance: float, **options: Any) -> pd.DataFrame:
-    """`measure` of every set, below each other, with the set's name, model, data, loss and gap.
-
-    `gap` is the norm of the gap of all pairs and `outside` that of its part orthogonal to the
-    gallery's hull, a mean over the blocks.
-    """
-    parts = []
-    for name, e in sets.items():
-        frame = measure(e, variance, **options)
-        frame.insert(0, "set", name)
-        for key in _ABOUT:
-            frame[key] = e.info.get(key)
-        frame["pairs"] = len(e.queries)
-        frame["gap"] = float(torch.as_tensor(gap_vector(e.queries, e.gallery)).norm())
-        parts.append(frame)
-    return pd.concat(parts, ignore_index=True)
-
-
-def measure(
-    embeddings: Embeddings,
-    variance: float,
-    scorings: Iterable[str] = SCORINGS,
-    draws: int = 200,
-    seed: int = 0,
-) -> pd.DataFrame:
-    """What each of `CLOSINGS` is worth on answerable queries, a row for each and each scoring.
-
-    The pairs are taken in disjoint blocks of 100, equal items as one; each closing is fitted on the
-    block, and Gaussian noise of total `variance` falls on the gallery that it returns. Columns:
-    `robustness` (the answer is unchanged by the noise), `right` (the answer under noise is right),
-    `accuracy` (without noise), `unchanged` (answers without noise that closing leaves as they
-    were), each a mean over the queries of all blocks; `gain` and `right_gain` over the untouched
-    embeddings under the same scoring, each with its paired bootstrap error over queries.
-    """
-    noise = GaussianNoise(variance)
-    tasks = [distinct_items(block) for block in answerable_blocks(embeddings, BLOCK)]
-    sides = {name: [_close(closing, task) for task in tasks] for name, closing in CLOSINGS.items()}
-    targets = [task.targets for task in tasks]
-    outside = np.mean([_part_outside(task) for task in tasks])
-    rows = []
-    for scoring in scorings:
-        found = {
-            name: torch.cat([nearest(*pair, scoring) for pair in pairs])
-            for name, pairs in sides.items()
-        }
-        survival = {
-            name: _survival(pairs, targets, noise, scoring, draws, seed)
-            for name, pairs in sides.items()
-        }
-        for name in CLOSINGS:
-            row: dict[str, Any] = {"closing": name, "scoring": scoring, "outside": outside}
-            for column in ("robustness", "right"):
-                values = survival[name][column]
-                row[column] = float(values.mean())
-                key = "gain" if column == "robustness" else "right_gain"
-                gain = paired_gain(values, survival[UNTOUCHED][column], seed=seed)
-                row[key], row[f"{key}_error"] = gain
-            row["accuracy"] = float((found[name] == torch.cat(targets)).double().mean())
-            row["unchanged"] = float((found[name] == found[UNTOUCHED]).double().mean())
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _close(closing: Closing | None, task: Embeddings) -> tuple[Tensor, Tensor]:
-    if closing is None:
-        return task.queries, task.gallery
-    return closing.fit(task.queries, task.gallery).transform(task.queries, task.gallery)
-
-
-def _part_outside(task: Embeddings) -> float:
-    return float(MeanShift().fit(task.queries, task.gallery).shift_.norm())
-
-
-def _survival(
-    pairs: Sequence[tuple[Tensor, Tensor]],
-    targets: Sequence[Any],
-    noise: GaussianNoise,
-    scoring: str,
-    draws: int,
-    seed: int,
-) -> dict[str, Tensor]:
-    """Per query of all blocks: the probability that its answer is unchanged, and that it is right."""
-    each = [
-        _of_block(*pair, wanted, noise, scoring, draws, seed)
-        for pair, wanted in zip(pairs, targets, strict=True)
-    ]
-    return {
-        name: torch.cat([block[k] for block in each])
-        for k, name in enumerate(("robustness", "right"))
-    }
-
-
-def _of_block(
-    queries: Tensor,
-    gallery: Tensor,
-    wanted: Tensor,
-    noise: GaussianNoise,
-    scoring: str,
-    draws: int,
-    seed: int,
-) -> tuple[Tensor, Tensor]:
-    if scoring == "cosine":
-        options: dict[str, Any] = {"scoring": scoring, "draws": draws, "seed": seed}
-        kept, right = estimate(queries, gallery, noise, targets=wanted, **options)
-        assert right is not None
-        return kept.per_query.double(), right.per_query.double()
-    return (
-        robustness(queries, gallery, noise, scoring=scoring),
-        accuracy_under_noise(queries, gallery, wanted, noise, scoring=scoring),
-    )
 
 
 def one_row_a_set(
@@ -198,27 +37,6 @@ def one_row_a_set(
     """The rows of trained models under one closing and scoring."""
     chosen = frame["trained"] & (frame["closing"] == closing) & (frame["scoring"] == scoring)
     return frame[chosen].set_index("set")
-
-
-def correlation(
-    x: Any, y: Any, groups: Any, resamples: int = 2000, seed: int = 0
-) -> tuple[float, float, float]:
-    """Pearson's r of `x` (n,) and `y` (n,) and its 95 % bootstrap interval over `groups` (n,).
-
-    Sets of one model are drawn together, since they are no independent evidence.
-    """
-    of_group = pd.factorize(np.asarray(groups))[0]
-    count = int(of_group.max()) + 1
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
-    weights = np.vstack([np.ones(len(of_group)), drawn[:, of_group]])
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    columns = [np.asarray(value, dtype=float) for value in (x, y)]
-    a, b = (column - weights @ column[:, None] for column in columns)
-    products = [(weights * u * v).sum(axis=1) for u, v in ((a, b), (a, a), (b, b))]
-    with np.errstate(invalid="ignore"):
-        r = products[0] / np.sqrt(products[1] * products[2])
-    low, high = np.nanpercentile(r[1:], [2.5, 97.5])
-    return float(r[0]), float(low), float(high)
 
 
 def table(frame: pd.DataFrame, sets: Sequence[str] | None = None) -> pd.DataFrame:
@@ -296,7 +114,7 @@ def numbers(frame: pd.DataFrame) -> dict[str, float | int]:
         for key, column in (("gap", "gap"), ("right", "accuracy")):
             found[f"ablation_{key}_least"] = float(able[column].min())
             found[f"ablation_{key}_most"] = float(able[column].max())
-        stuck = same.loc[(same["outside"] / same["gap"]).idxmin()]
+        stuck = same.sort_values("outside").iloc[0]
         found |= {f"stuck_{key}": float(stuck[key]) for key in ("gap", "outside", "gain")}
     return found
 

@@ -1,1 +1,1 @@
-"""Figures that only one page of the book draws."""
+"""Figures that only one page draws."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gaputils.plots import COLOR, stacked
-from gaputils.plots.theme import legend_above
+from gaputils.plots.report import _COLORS
+from gaputils.plots.theme import COLOR, WIDTH, legend_above, stacked
 
 _SERIES = {
     "mean shift": ("o", COLOR["shift"], "the paper's mean shift"),
@@ -64,4 +66,17 @@ def gap_by_loss(rows: pd.DataFrame, ax: Axes) -> Axes:
         )
     ax.set(xlabel="norm of the gap", ylabel="R@1, images to texts", xlim=(0, None), ylim=(0, 1))
     ax.legend(loc="lower right", fontsize="small")
+    return ax
+
+
+def benefits_by_size(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Robustness against the size of the gallery: columns `items`, `way`, `robustness`."""
+    if ax is None:
+        _, ax = plt.subplots(figsize=(WIDTH, 4.4))
+    ways = list(dict.fromkeys(frame["way"]))
+    palette = {way: COLOR[name] for way, name in zip(ways, _COLORS, strict=False)}
+    sns.lineplot(frame, x="items", y="robustness", hue="way", palette=palette, marker="o", ax=ax)
+    ax.set_xscale("log")
+    ax.set(xlabel="gallery items", ylabel="share of answers that survive")
+    ax.legend(title="", ncols=2, loc="lower center", bbox_to_anchor=(0.45, 1.0), fontsize="x-small")
     return ax
