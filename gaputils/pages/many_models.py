@@ -27,7 +27,8 @@ ABLE = 0.6
 
 _OF_ABLATION = (
     *("ablation", "ablation_able", "ablation_gap_least", "ablation_gap_most"),
-    *("ablation_right_least", "ablation_right_most", "stuck_gap", "stuck_outside", "stuck_gain"),
+    *("ablation_right_least", "ablation_right_most", "ablation_ratio_least"),
+    *("ablation_ratio_most", "stuck_gap", "stuck_outside", "stuck_gain"),
 )
 
 
@@ -107,10 +108,16 @@ def numbers(frame: pd.DataFrame) -> dict[str, float | int]:
     found["product_most"] = float(product["gain"].abs().max())
     twins = frame[~frame["trained"] & (frame["closing"] == SHIFT)]
     found["twins"] = int(twins["set"].nunique())
+    found["from_amumo"] = int(rows.index.str.startswith("amumo").sum())
     same = ablation(frame)
     if len(same):
         able = same[same["accuracy"] >= ABLE]
         found |= {"ablation": len(same), "ablation_able": len(able)}
+        pairs = same.pivot(index=["trained_on", "hopfield"], columns="loss", values="gap")
+        ratio = pairs["InfoLOOB"] / pairs["InfoNCE"]
+        found |= {"ablation_ratio_least": ratio.min(), "ablation_ratio_most": ratio.max()}
+        widest = same.loc[same.groupby(["loss", "hopfield"])["gap"].idxmax(), "trained_on"]
+        found["ablation_widest_on_yfcc"] = int(widest.str.startswith("YFCC").sum())
         for key, column in (("gap", "gap"), ("right", "accuracy")):
             found[f"ablation_{key}_least"] = float(able[column].min())
             found[f"ablation_{key}_most"] = float(able[column].max())
@@ -135,6 +142,9 @@ def check(found: Mapping[str, float | int]) -> None:
         "closing changes no answer without noise": found["unchanged"] == 1,
         "projected and centred, most gains are at least the shift's": found["ours_more_cosine"]
         > 0.9 * found["sets"],
+        "every loss of the ablation leaves its widest gap on YFCC": found["ablation_widest_on_yfcc"]
+        == 4,
+        "InfoLOOB leaves the narrower gap": found["ablation_ratio_most"] < 1,
         "right answers gain less than unchanged ones": found["ours_right_mean_cosine"]
         < found["ours_mean_cosine"] / 2,
     }
