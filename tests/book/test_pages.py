@@ -18,6 +18,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 LOCAL = "a folder that open_clip reads"
 
 OTHER: dict[str, dict[str, Any]] = {
+    "_template": {"model": LOCAL, "seed": 1},
     "all_methods": {"model": LOCAL, "items": 20, "draws": 5, "variances": [0.01, 0.1]},
     "born": {"variance": 0.1, "copies": 10, "seed": 1},
     "closing_it": {
