@@ -160,7 +160,9 @@ def glue_numbers(found: Mapping[str, float | int]) -> None:
     for key in _OF_ABLATION:
         glue(f"many_{key}", "–")
     for key, value in found.items():
-        digits = 3 if any(part in key for part in ("mean", "most_", "outside_", "gain")) else 2
+        digits = (
+            3 if any(part in key for part in ("_mean_", "_most_", "stuck_outside", "_gain")) else 2
+        )
         glue(f"many_{key}", value if isinstance(value, int) else f"{value:.{digits}f}")
 
 

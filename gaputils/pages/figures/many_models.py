@@ -65,7 +65,8 @@ def gap_by_loss(rows: pd.DataFrame, ax: Axes) -> Axes:
             label=f"{loss}{' and Hopfield' if hopfield else ''}",
         )
     ax.set(xlabel="norm of the gap", ylabel="R@1, images to texts", xlim=(0, None), ylim=(0, 1))
-    ax.legend(loc="lower right", fontsize="small")
+    if len(rows):
+        ax.legend(loc="lower right", fontsize="small")
     return ax
 
 
