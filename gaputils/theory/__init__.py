@@ -1,5 +1,6 @@
 """Theory of the gap: the loss, its gradient, its dynamics, and what distance does to robustness."""
 
+from gaputils.theory import sigmoid
 from gaputils.theory.dynamics import Trajectory, simulate
 from gaputils.theory.experiments import (
     expansion_error,
@@ -46,6 +47,7 @@ __all__ = [
     "predicted_variance_along_gap",
     "received_mass",
     "shifted_pairs",
+    "sigmoid",
     "simulate",
     "step_factors",
     "survival",
