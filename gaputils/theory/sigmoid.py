@@ -35,9 +35,6 @@ __all__ = [
     "stationary_bias",
 ]
 
-_ANY = {"low": -np.inf, "strict": False}
-
-
 def loss(x: Any, y: Any, tau: Any, bias: Any) -> Tensor:
     """Pairwise sigmoid loss of paired embeddings, one value for each leading index, in nats.
 
@@ -47,8 +44,10 @@ def loss(x: Any, y: Any, tau: Any, bias: Any) -> Tensor:
     Raises `ValueError` if a value is not finite, the shapes differ, N is 1 or `tau` is not
     positive.
 
+    >>> import torch
+    >>> import gaputils as gu
     >>> x = torch.eye(3, dtype=torch.float64)
-    >>> round(float(loss(x, x, tau=0.1, bias=8.0)), 6)
+    >>> round(float(gu.theory.sigmoid.loss(x, x, tau=0.1, bias=8.0)), 6)
     0.000348
     """
     logits = _logits(*as_paired_points(x, y), tau, bias)
@@ -62,8 +61,10 @@ def probabilities(x: Any, y: Any, tau: Any, bias: Any) -> Tensor:
     Neither rows nor columns sum to 1: that their total is N is what a stationary bias means.
     Raises as `loss` does.
 
+    >>> import torch
+    >>> import gaputils as gu
     >>> x = torch.zeros(2, 1)
-    >>> probabilities(x, x, tau=1.0, bias=0.0).tolist()
+    >>> gu.theory.sigmoid.probabilities(x, x, tau=1.0, bias=0.0).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
     return _logits(*as_paired_points(x, y), tau, bias).sigmoid()
@@ -75,8 +76,10 @@ def gradient(x: Any, y: Any, tau: Any, bias: Any) -> Tensor:
     `N dL/dy_j = (2/tau) [(1 - S_j) y_j - x_j + sum_i p_ij x_i]` with `S_j = sum_i p_ij`. Raises
     as `loss` does.
 
+    >>> import torch
+    >>> import gaputils as gu
     >>> x, y = torch.eye(2), torch.eye(2) + 1
-    >>> gradient(x, y, tau=1.0, bias=20.0).shape
+    >>> gu.theory.sigmoid.gradient(x, y, tau=1.0, bias=20.0).shape
     torch.Size([2, 2])
     """
     return gradients(x, y, tau, bias)[1]
@@ -88,13 +91,15 @@ def gradients(x: Any, y: Any, tau: Any, bias: Any) -> tuple[Tensor, Tensor, Tens
     With `R = p - I`: `N dL/dy = (2/tau) (R^T x - colsum(R) y)`, `N dL/dx = (2/tau) (R y -
     rowsum(R) x)` and `N dL/dbias = sum(R)`. Raises as `loss` does.
 
+    >>> import torch
+    >>> import gaputils as gu
     >>> x = torch.eye(2)
-    >>> [part.shape for part in gradients(x, x, tau=1.0, bias=0.0)]
+    >>> [part.shape for part in gu.theory.sigmoid.gradients(x, x, tau=1.0, bias=0.0)]
     [torch.Size([2, 2]), torch.Size([2, 2]), torch.Size([])]
     """
     x, y = as_paired_points(x, y)
     temperature = as_setting("tau", tau, x)
-    return _slopes(x, y, temperature, as_setting("bias", bias, x, **_ANY))
+    return _slopes(x, y, temperature, _as_bias(bias, x))
 
 
 def stationary_bias(gap: Any, tau: Any, n: int) -> Any:
@@ -103,7 +108,8 @@ def stationary_bias(gap: Any, tau: Any, n: int) -> Any:
     There every pair has the probability 1/N, `bias = gap^2 / tau - log(N - 1)`. `gap` and `tau`
     are numbers or arrays. Raises `ValueError` if N is 1.
 
-    >>> float(stationary_bias(1.0, 0.5, 2))
+    >>> import gaputils as gu
+    >>> float(gu.theory.sigmoid.stationary_bias(1.0, 0.5, 2))
     2.0
     """
     return np.square(gap) / tau - np.log(integer("n", n, low=2) - 1)
@@ -116,7 +122,8 @@ def conserved_quantity(gap: Any, bias: Any, tau: float, n: int, bias_rate: float
     `bias_rate` the bias's learning rate over the embeddings'. Elementwise over `gap` and `bias`,
     numbers or arrays. Raises `ValueError` for non-positive `tau` or `bias_rate`, or N of 1.
 
-    >>> float(conserved_quantity(1.0, 5.0, tau=0.5, n=4, bias_rate=10.0))
+    >>> import gaputils as gu
+    >>> float(gu.theory.sigmoid.conserved_quantity(1.0, 5.0, tau=0.5, n=4, bias_rate=10.0))
     1.0
     """
     tau = number("tau", tau, low=0, strict=True)
@@ -189,14 +196,17 @@ def simulate(
     Raises `ValueError` if a value is not finite, the shapes differ, N is 1, `tau` or `lr` is not
     positive, `bias_rate` is negative, or the descent diverges (then it names `lr`).
 
+    >>> import torch
+    >>> import gaputils as gu
     >>> x, y = torch.eye(4), torch.eye(4) + 0.5
-    >>> run = simulate(x, y, tau=1.0, bias=0.0, lr=0.1, steps=10, record=2)
+    >>> how = {"tau": 1.0, "bias": 0.0, "lr": 0.1, "steps": 10, "record": [5]}
+    >>> run = gu.theory.sigmoid.simulate(x, y, **how)
     >>> run.steps, tuple(run.x.shape), tuple(run.bias.shape)
-    ((0, 10), (2, 4, 4), (2,))
+    ((0, 5, 10), (3, 4, 4), (3,))
     """
     x, y = as_paired_points(x0, y0, ("x0", "y0"))
     tau, lr = as_setting("tau", tau, x), as_setting("lr", lr, x)
-    bias = as_setting("bias", bias, x, **_ANY)
+    bias = _as_bias(bias, x)
     bias_rate = as_setting("bias_rate", bias_rate, x, strict=False)
     kept = recorded_steps(integer("steps", steps, low=1), record)
     with torch.no_grad():
@@ -211,8 +221,8 @@ def simulate(
         if not all(bool(torch.isfinite(part).all()) for part in saved[-1]):
             raise ValueError(f"lr: the descent diverged within {steps} steps, choose a smaller one")
     xs, ys, biases = (torch.stack(parts) for parts in zip(*saved, strict=True))
-    settings = (setting[..., 0, 0] for setting in (tau, lr, bias_rate))
-    return SigmoidTrajectory(xs, ys, biases, kept, *settings, sphere)
+    tau, lr, bias_rate = (setting[..., 0, 0] for setting in (tau, lr, bias_rate))
+    return SigmoidTrajectory(xs, ys, biases, kept, tau, lr, bias_rate, sphere)
 
 
 def _advance(
@@ -230,9 +240,13 @@ def _advance(
     return x, y, bias
 
 
+def _as_bias(bias: Any, points: Tensor) -> Tensor:
+    return as_setting("bias", bias, points, low=-np.inf, strict=False)
+
+
 def _logits(x: Tensor, y: Tensor, tau: Any, bias: Any) -> Tensor:
     temperature = as_setting("tau", tau, x)
-    return as_setting("bias", bias, x, **_ANY) + pair_logits(x, y, temperature)
+    return _as_bias(bias, x) + pair_logits(x, y, temperature)
 
 
 def _slopes(x: Tensor, y: Tensor, tau: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
