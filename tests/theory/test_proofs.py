@@ -5,6 +5,9 @@ Pure mathematics: NumPy, SciPy and sampling, none of the package's engines.
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -169,3 +172,18 @@ def test_far_away_only_chance_is_left(d: int) -> None:
     draws = np.sqrt(base + 1e6) + random.normal(size=(100_000, 4))
     distances = draws**2 + (random.chisquare(d - 1, (100_000, 4)) if d > 1 else 0)
     assert (distances.argmin(1) == 0).mean() == pytest.approx(0.25, abs=0.01)
+
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_test_that_the_proofs_page_names_is_there() -> None:
+    page = (ROOT / "book" / "proofs.md").read_text(encoding="utf-8")
+    parts = re.findall(r"`(tests/[\w/]+\.py)`|`(test_\w+)`", page)
+    assert len(parts) > 40
+    source = ""
+    for file, name in parts:
+        if file:
+            source = (ROOT / file).read_text(encoding="utf-8")
+        else:
+            assert f"def {name}(" in source, name
