@@ -50,6 +50,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "relative_alignment": {"tau": 0.3, "gap": 1.0, "n": 12, "d": 6, "steps": 100, "seeds": 20},
     "rephrasing": {"model": LOCAL, "items": 20, "copies": 5, "templates_each": 4},
     "same_numbers": {"model": LOCAL, "captions": 2, "images": 40, "classes": 10},
+    "sigmoid_gap": {"n": 12, "d": 8, "tau": 0.4, "steps": 200, "seeds": 3, "rows": 6},
     "speed": {
         "queries": 60,
         "dim": 64,
