@@ -46,6 +46,6 @@ def growth(table: pd.DataFrame, ax: Axes) -> Axes:
         line = part.groupby("ratio")["predicted"].first()
         ax.plot(line.index, line, "--", color="black", linewidth=1)
     ax.axhline(0, color=COLOR["baseline"], linewidth=0.8)
-    ax.set(xscale="log", xlabel="squared gap over temperature", ylabel="growth in a small step")
+    ax.set(xlabel="squared gap over temperature", ylabel="growth in a small step")
     ax.legend()
     return ax
