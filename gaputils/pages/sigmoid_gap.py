@@ -1,8 +1,9 @@
-"""Where the gap of the sigmoid loss ends, beside the softmax's, and what its bias has to do with it."""
+"""Where the gap of the sigmoid loss ends, beside the softmax's, and its bias."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,24 +53,22 @@ def where_it_ends(
     One row for each loss, start and run: "loss", "start", "run", "gap".
     """
     x, y = flat_clusters(gaps, runs=runs, n=n, d=d, spread=spread)
-    how = {"tau": tau, "lr": lr, "steps": steps, "record": [steps]}
     rest = torch.as_tensor(sigmoid.stationary_bias(np.asarray(gaps), tau, n))[:, None]
-    biases = rest.expand(-1, runs)
-    trained = {
-        SOFTMAX: simulate(x, y, **how),
-        FIXED: sigmoid.simulate(x, y, bias=bias, bias_rate=0, **how),
-        TRAINED: sigmoid.simulate(x, y, bias=biases, **how),
-    }
+    how: dict[str, Any] = {"tau": tau, "lr": lr, "steps": steps, "record": [steps]}
+    softmax = simulate(x, y, **how)
+    fixed = sigmoid.simulate(x, y, bias=bias, bias_rate=0, **how)
+    trained = sigmoid.simulate(x, y, bias=rest.expand(-1, runs), **how)
+    reached: dict[str, Any] = {SOFTMAX: softmax, FIXED: fixed, TRAINED: trained}
     rows = [
         pd.DataFrame(
             {
                 "loss": loss,
                 "start": np.repeat(gaps, runs),
                 "run": np.tile(np.arange(runs), len(gaps)),
-                "gap": along(run.x[-1], run.y[-1]).flatten(),
+                "gap": along(run.x[-1], run.y[-1]).flatten().numpy(),
             }
         )
-        for loss, run in trained.items()
+        for loss, run in reached.items()
     ]
     return pd.concat(rows, ignore_index=True)
 
@@ -101,8 +100,8 @@ def paths(
             "rate": np.broadcast_to(np.asarray(rates)[:, None], shape).ravel(),
             "run": np.broadcast_to(np.arange(runs), shape).ravel(),
             "step": np.repeat(run.steps, len(rates) * runs),
-            "bias": run.bias.flatten(),
-            "gap": along(run.x, run.y).flatten(),
+            "bias": run.bias.flatten().numpy(),
+            "gap": along(run.x, run.y).flatten().numpy(),
         }
     )
     moved = 4 * (table["bias"] - bias) / (tau * n * table["rate"])
@@ -112,7 +111,8 @@ def paths(
 def ends(table: pd.DataFrame) -> pd.DataFrame:
     """The medians of the last step of `paths`, one row a rate."""
     last = table[table["step"] == table["step"].max()]
-    return last.groupby("rate")[["bias", "predicted", "gap"]].median().reset_index()
+    medians: pd.DataFrame = last.groupby("rate")[["bias", "predicted", "gap"]].median()
+    return medians.reset_index()
 
 
 def identity_error(*, gap: float, bias: float, runs: int, n: int, d: int, tau: float) -> float:
@@ -136,7 +136,7 @@ def growth(
         gap = (ratio * tau) ** 0.5
         x, y = two_clusters(runs, n, d, gap=gap, spread=spread, dtype=torch.float64)
         bias = sigmoid.stationary_bias(gap, tau, n)
-        slopes = {
+        slopes: dict[str, tuple[Any, int, float]] = {
             "softmax": (gradients(x, y, tau), 2, 1 - ratio),
             "sigmoid": (sigmoid.gradients(x, y, tau, bias)[:2], 1, 1 - 2 * ratio * (n - 1) / n),
         }
@@ -150,7 +150,7 @@ def growth(
                         "loss": loss,
                         "ratio": ratio,
                         "run": range(runs),
-                        "growth": rate,
+                        "growth": rate.numpy(),
                         "predicted": predicted,
                     }
                 )

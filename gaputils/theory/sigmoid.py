@@ -35,6 +35,7 @@ __all__ = [
     "stationary_bias",
 ]
 
+
 def loss(x: Any, y: Any, tau: Any, bias: Any) -> Tensor:
     """Pairwise sigmoid loss of paired embeddings, one value for each leading index, in nats.
 

@@ -39,7 +39,7 @@ def paths(table: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def growth(table: pd.DataFrame, ax: Axes) -> Axes:
-    """Growth of the sums along the gap over the squared gap, one curve a loss; dashed, predicted."""
+    """Growth of the sums along the gap over the squared gap, a line a loss; dashed, predicted."""
     for loss, part in table.groupby("loss", sort=False):
         color = LOSS_COLOR[str(loss)]
         bands(part, "ratio", "growth", ax, color=color, label=loss)
