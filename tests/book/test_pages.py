@@ -66,7 +66,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "gallery": 600,
     },
     "trade_off": {"model": LOCAL, "items": 30, "sizes": [10, 40, 80], "draws": 3, "variance": 0.1},
-    "two_clusters": {"n": 12, "d": 20, "tau": 0.3, "steps": 200, "seeds": 20, "sweep_steps": 100},
+    "two_clusters": {"n": 12, "d": 20, "long_steps": 300, "long_seeds": 3, "tau": 0.3, "steps": 200, "seeds": 20, "sweep_steps": 100},
     "variance_along_gap": {"n": 16, "d": 8, "tau": 0.2, "steps": 80, "seeds": 20},
     "vector_index": {"model": LOCAL, "items": 60, "neighbors": 5},
     "why_distance_hurts": {"n": 30, "m": 5, "d": 16, "seeds": 20, "draws": 200},
