@@ -6,6 +6,7 @@ from gaputils.closing.centering import Centering
 from gaputils.closing.gr_clip import GRCLIP
 from gaputils.closing.hull import HullProjection
 from gaputils.closing.mean_shift import MeanShift
+from gaputils.closing.mixed_gallery import MixedGallery
 from gaputils.closing.naive_shift import NaiveShift
 from gaputils.closing.nnn import NearestNeighborNormalization
 from gaputils.closing.procrustes import Procrustes
@@ -21,6 +22,7 @@ __all__ = [
     "DimensionAblation",
     "HullProjection",
     "MeanShift",
+    "MixedGallery",
     "NaiveShift",
     "NearestNeighborNormalization",
     "Procrustes",
