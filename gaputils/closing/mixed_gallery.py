@@ -66,8 +66,9 @@ class MixedGallery(Closing):
     def fit(self, queries: Any, galleries: Any) -> Self:
         """Learn from `queries` (n, d) and `galleries`, a mapping from kind to (m_k, d) rows.
 
-        The rows are a sample like those that will be searched; no row belongs to another. Memory
-        and time grow with (n + sum of m_k) d and d², not with the pairs. Raises `TypeError` or
+        The rows are a sample like those that will be searched; nothing says which belong together.
+        Where a kind's rows are the queries themselves, no row is scored with itself. Memory and
+        time grow with (n + sum of m_k) d and d², not with the pairs. Raises `TypeError` or
         `ValueError` naming the argument, also if all scores of a kind are alike.
         """
         given = _as_kinds(galleries)
@@ -100,7 +101,7 @@ class MixedGallery(Closing):
         self.radius_ = longest
         return self
 
-    def transform(self, queries: Any, galleries: Any) -> tuple[Any, dict[str, Any]]:
+    def transform(self, queries: Any, galleries: Any) -> tuple[Any, Any]:
         """`transform_queries` and `transform_gallery`, with every kind that was fitted."""
         check_is_fitted(self, "dim_")
         missing = [kind for kind in self.kinds_ if kind not in _as_kinds(galleries)]
@@ -146,7 +147,9 @@ class MixedGallery(Closing):
         mean = self.means_[place].to(rows.device)
         factor, offset = float(self.factors_[place]), float(self.offsets_[place])
         lifted = rows.new_empty(len(rows), self.dim_ + (2 if self.equal_norms else 1))
-        parts = zip(rows.split(_ROWS_AT_ONCE), lifted.split(_ROWS_AT_ONCE), strict=True)
+        parts = zip(
+            torch.split(rows, _ROWS_AT_ONCE), torch.split(lifted, _ROWS_AT_ONCE), strict=True
+        )
         for part, into in parts:
             moved = self._moved(work(part), mean) * factor
             into[:, : self.dim_] = moved
@@ -171,7 +174,9 @@ class MixedGallery(Closing):
         check_is_fitted(self, "dim_")
         rows = as_matrix(name, values)
         if rows.shape[1] != self.dim_:
-            raise ValueError(f"{name}: expected dimension {self.dim_} as fitted, got {rows.shape[1]}")
+            raise ValueError(
+                f"{name}: expected dimension {self.dim_} as fitted, got {rows.shape[1]}"
+            )
         return rows
 
 
@@ -188,16 +193,25 @@ def _standardization(queries: Tensor, items: Tensor, kind: str) -> tuple[float, 
     """The factor and the offset that give the scores of all pairs mean 0 and deviation 1.
 
     The scores' variance is that of ``q'.mu_k``, of ``mu_q.x'`` and of ``q'.x'``, which are
-    uncorrelated over all pairs; the last is the trace of the product of both covariances.
+    uncorrelated over all pairs; the last is the trace of the product of both covariances. Where
+    the queries are the items themselves, no row's score with itself counts.
     """
+    pairs = len(queries) * len(items)
     asked, own = queries.mean(dim=0), items.mean(dim=0)
+    mean = float(asked @ own)
     query_part, item_part = queries - asked, items - own
     variance = float(
         (query_part @ own).square().mean()
         + (item_part @ asked).square().mean()
-        + ((query_part.mT @ query_part) * (item_part.mT @ item_part)).sum()
-        / (len(queries) * len(items))
+        + ((query_part.mT @ query_part) * (item_part.mT @ item_part)).sum() / pairs
     )
+    if queries.shape == items.shape:
+        same = (queries == items).all(dim=1)
+        selves = queries[same].square().sum(dim=1) - mean
+        others = pairs - len(selves)
+        shift = -float(selves.sum()) / others if others else 0.0
+        squares = pairs * variance - float(selves.square().sum())
+        mean, variance = mean + shift, squares / others - shift**2 if others else 0.0
     size = float(queries.square().sum(dim=1).mean() * items.square().sum(dim=1).mean())
     if not variance > 1e-24 * size:
         raise ValueError(
@@ -206,7 +220,7 @@ def _standardization(queries: Tensor, items: Tensor, kind: str) -> tuple[float, 
         )
     mantissa, exponent = math.frexp(1 / math.sqrt(variance))
     factor = math.ldexp(round(math.ldexp(mantissa, _FACTOR_BITS)), exponent - _FACTOR_BITS)
-    return factor, -round(float(asked @ own) * factor / _OFFSET_STEP) * _OFFSET_STEP
+    return factor, -round(mean * factor / _OFFSET_STEP) * _OFFSET_STEP
 
 
 def _as_kinds(galleries: Any) -> dict[str, Any]:
