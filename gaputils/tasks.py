@@ -15,6 +15,8 @@ from gaputils import _checks
 from gaputils.embeddings import Embeddings, require_embeddings
 from gaputils.scoring import check_scoring, cost
 
+_SCORES_AT_ONCE = 2**24
+
 
 def top_k(queries: Any, gallery: Any, k: int = 1, scoring: str = "cosine") -> Tensor:
     """(n, k) indices of the k best gallery items of each query, best first.
@@ -171,7 +173,7 @@ def mixed_retrieval(
     for x, y in sides.values():
         check_scoring(y, scoring, x)
     labels = _as_labels("query_labels", query_labels, len(queries))
-    step = max(1, 2**24 // sum(len(y) for _, y in sides.values()))
+    step = max(1, _SCORES_AT_ONCE // sum(len(y) for _, y in sides.values()))
     parts = [
         rate_mixed(
             {kind: -cost(x[rows], y, scoring) for kind, (x, y) in sides.items()},
@@ -207,8 +209,9 @@ def rate_mixed(
         for kind, values in _as_kinds("scores", scores).items()
     }
     sizes = [values.shape[1] for values in kinds.values()]
+    right = _same_label(query_labels, item_labels, kinds)
     ranked = torch.cat([values.double() for values in kinds.values()], dim=1)
-    right = _same_label(query_labels, item_labels, kinds).to(ranked.device)
+    right = right.to(ranked.device)
     at_most = sum(sizes) - len(own or {})
     if _checks.integer("k", k, low=1) > at_most:
         raise ValueError(f"k: expected at most the {at_most} items, got {k}")
