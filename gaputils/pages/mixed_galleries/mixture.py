@@ -11,8 +11,8 @@ from torch.nn.functional import normalize
 
 from gaputils.datasets import load
 from gaputils.datasets.openmoji import catalogue
-from gaputils.embed import embed_images
 from gaputils.embeddings import Embeddings
+from gaputils.encoding.embed import embed_images
 from gaputils.models import Model
 from gaputils.tasks import rate_mixed
 
