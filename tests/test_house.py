@@ -1,4 +1,4 @@
-"""The rooms of the package: few, each importing only what lies below it, every name at its place."""
+"""The rooms of the package: few, each using only those below it, every name at its place."""
 
 from __future__ import annotations
 
