@@ -1,14 +1,26 @@
 """What the page on mixed galleries computes: mixtures, ways of ranking them, and their terms."""
 
 from gaputils.pages.mixed_galleries.comparison import (
+    across,
     each_scene,
     nearer_than_own,
     over,
     readable,
+    score_samples,
+    side_by_side,
+    standing,
     summary,
     unchanged,
 )
-from gaputils.pages.mixed_galleries.mixture import Mixture, emoji, paired, tuples
+from gaputils.pages.mixed_galleries.mixture import (
+    Mixture,
+    emoji,
+    held_out,
+    paired,
+    triplets,
+    triplets_where_available,
+    tuples,
+)
 from gaputils.pages.mixed_galleries.terms import TERMS, terms
 from gaputils.pages.mixed_galleries.ways import OURS, WAYS
 
@@ -17,14 +29,21 @@ __all__ = [
     "TERMS",
     "WAYS",
     "Mixture",
+    "across",
     "each_scene",
     "emoji",
+    "held_out",
     "nearer_than_own",
     "over",
     "paired",
     "readable",
+    "score_samples",
+    "side_by_side",
+    "standing",
     "summary",
     "terms",
+    "triplets",
+    "triplets_where_available",
     "tuples",
     "unchanged",
 ]

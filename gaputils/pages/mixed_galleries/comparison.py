@@ -67,6 +67,28 @@ def mean_and_error(values: pd.Series[float]) -> tuple[float, float]:
     return float(known.mean()), float(known.std(ddof=1) / np.sqrt(len(known)))
 
 
+def across(mixtures: Mapping[str, Mixture], ways: Sequence[str], **options: int) -> pd.DataFrame:
+    """`summary` of some `ways` on each mixture, under (mixture, way)."""
+    chosen = {way: WAYS[way] for way in ways}
+    tables = {title: summary(each_scene(m, chosen, **options)) for title, m in mixtures.items()}
+    if not tables:
+        return pd.DataFrame(index=pd.MultiIndex.from_arrays([[], []], names=["gallery", "way"]))
+    return pd.concat(tables, names=["gallery"])
+
+
+def side_by_side(table: pd.DataFrame, value: str, ways: Sequence[str]) -> pd.DataFrame:
+    """`value` of `across` as "mean ± error": a row a mixture, a column a way."""
+    words = readable(table, {value: value})[value] if len(table) else pd.Series(dtype=str)
+    return pd.DataFrame({way: words.xs(way, level="way") for way in ways if len(table)})
+
+
+def standing(lead: float, error: float) -> str:
+    """In words whether a paired difference is more than two standard errors from zero."""
+    if abs(lead) <= 2 * error:
+        return "within two errors of"
+    return "ahead of" if lead > 0 else "behind"
+
+
 def readable(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     """Columns of a `summary` as "mean ± error", under the names that `columns` gives them."""
     return pd.DataFrame(
@@ -119,6 +141,22 @@ def unchanged(mixture: Mixture) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
+
+
+def score_samples(mixture: Mixture, way: Way, own: str) -> pd.DataFrame:
+    """Every score of the mixture in one column, with what it is the score of.
+
+    `pair` is "its own …" for right items of kind `own`, else "other …s" by kind; a query's score
+    with itself is left out.
+    """
+    parts = []
+    for kind, values in way(mixture, mixture).items():
+        right = mixture.scenes[:, None] == mixture.labels[kind]
+        words = np.where(right, f"its own {kind}", f"other {kind}s")
+        shown = torch.ones_like(right) if kind == own else ~right
+        found = {"score": values[shown].numpy(), "pair": words[shown.numpy()]}
+        parts.append(pd.DataFrame(found))
+    return pd.concat(parts, ignore_index=True)
 
 
 def nearer_than_own(mixture: Mixture, own: str, other: str) -> float:

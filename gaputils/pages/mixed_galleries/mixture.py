@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from gaputils.datasets import load
+from gaputils.datasets import DataUnavailable, load, published
 from gaputils.datasets.openmoji import catalogue
 from gaputils.embeddings import Embeddings
 from gaputils.encoding.embed import embed_images
@@ -17,6 +17,7 @@ from gaputils.models import Model
 from gaputils.tasks import rate_mixed
 
 Scores = dict[str, Tensor]
+KINDS = ("image", "text", "audio")
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,31 @@ def tuples(title: str, kinds: dict[str, Tensor], asked: str, own: bool = True) -
     )
 
 
+def triplets(asked: str, own: bool) -> Mixture:
+    """ImageBind's 100 triplets of a picture, a text and a sound, one kind asking the others.
+
+    With `own` the asking kind is in the gallery as well. Raises `DataUnavailable` as `published`.
+    """
+    name = "amumo-imagebind-triplet-image-{}"
+    pairs, sounds = published(name.format("text")), published(name.format("audio"))
+    kinds = {"image": pairs.queries, "text": pairs.gallery, "audio": sounds.gallery}
+    found = tuples("", {kind: _unit(rows) for kind, rows in kinds.items()}, asked, own)
+    return replace(found, title=f"{asked} → {', '.join(found.galleries)}")
+
+
+def triplets_where_available() -> dict[str, Mixture]:
+    """All six of `triplets` by their titles, first those without the asking kind, or none.
+
+    Says on standard output what is missing and why.
+    """
+    try:
+        found = [triplets(asked, own) for own in (False, True) for asked in KINDS]
+    except DataUnavailable as error:
+        print(f"Left out here: {error}")
+        return {}
+    return {mixture.title: mixture for mixture in found}
+
+
 def emoji(
     model: Model,
     asked: str = "a photo of a {}.",
@@ -113,6 +139,11 @@ def emoji(
         },
         {"image": scenes, "text": torch.tensor([row for row, _ in names])},
     )
+
+
+def held_out() -> Tensor:
+    """The scenes of `emoji` that the shipped model never saw in training."""
+    return torch.tensor([row for row, one in enumerate(catalogue()) if one.held_out])
 
 
 def _unit(rows: Tensor) -> Tensor:
