@@ -30,8 +30,8 @@ class MixedGallery(Closing):
 
     `center` takes each mean away and puts the rows back at norm one (GR-CLIP, Li et al. 2025),
     which leaves the match alone. Then each kind's scores get mean 0 and standard deviation 1, as
-    measured on all pairs of a sample: no matching pairs are asked for, and those there are must
-    be few. Both are folded into the rows: an item becomes ``(factor x, offset)`` and a query
+    measured on all pairs of a sample: no matching pairs are asked for, and of those that are
+    there, few should count. Both are folded into the rows: an item becomes ``(factor x, offset)`` and a query
     ``(q, 1)``, so one index that ranks by inner product gives ``(q.x - mean) / deviation``. With
     `equal_norms` an item gets one more coordinate and a query a zero, such that all items have
     one norm and an index that only knows cosine ranks alike.
@@ -67,8 +67,8 @@ class MixedGallery(Closing):
         """Learn from `queries` (n, d) and `galleries`, a mapping from kind to (m_k, d) rows.
 
         The rows are a sample like those that will be searched; nothing says which belong together.
-        Where a kind's rows are the queries themselves, no row is scored with itself. Memory and
-        time grow with (n + sum of m_k) d and d², not with the pairs. Raises `TypeError` or
+        Where a kind has n rows, row i is not scored with query i, which may be its match or the
+        row itself. Memory and time grow with (n + sum of m_k) d and d², not with the pairs. Raises `TypeError` or
         `ValueError` naming the argument, also if all scores of a kind are alike.
         """
         given = _as_kinds(galleries)
@@ -193,8 +193,8 @@ def _standardization(queries: Tensor, items: Tensor, kind: str) -> tuple[float, 
     """The factor and the offset that give the scores of all pairs mean 0 and deviation 1.
 
     The scores' variance is that of ``q'.mu_k``, of ``mu_q.x'`` and of ``q'.x'``, which are
-    uncorrelated over all pairs; the last is the trace of the product of both covariances. Where
-    the queries are the items themselves, no row's score with itself counts.
+    uncorrelated over all pairs; the last is the trace of the product of both covariances. Of as
+    many items as queries, row i with row i is then left out.
     """
     pairs = len(queries) * len(items)
     asked, own = queries.mean(dim=0), items.mean(dim=0)
@@ -205,12 +205,11 @@ def _standardization(queries: Tensor, items: Tensor, kind: str) -> tuple[float, 
         + (item_part @ asked).square().mean()
         + ((query_part.mT @ query_part) * (item_part.mT @ item_part)).sum() / pairs
     )
-    if queries.shape == items.shape:
-        same = (queries == items).all(dim=1)
-        selves = queries[same].square().sum(dim=1) - mean
-        others = pairs - len(selves)
-        shift = -float(selves.sum()) / others if others else 0.0
-        squares = pairs * variance - float(selves.square().sum())
+    if len(queries) == len(items):
+        own_scores = (queries * items).sum(dim=1) - mean
+        others = pairs - len(items)
+        shift = -float(own_scores.sum()) / others if others else 0.0
+        squares = pairs * variance - float(own_scores.square().sum())
         mean, variance = mean + shift, squares / others - shift**2 if others else 0.0
     size = float(queries.square().sum(dim=1).mean() * items.square().sum(dim=1).mean())
     if not variance > 1e-24 * size:

@@ -144,11 +144,13 @@ def test_with_equal_norms_a_longer_row_than_any_fitted_is_refused() -> None:
     })  # fmt: skip
 
 
-def test_a_row_is_not_scored_with_itself() -> None:
+@pytest.mark.parametrize("same", [True, False])
+def test_a_row_is_scored_neither_with_itself_nor_with_its_match(same: bool) -> None:
     rng = np.random.default_rng(6)
     items = rng.normal(size=(12, 30))
-    fitted = gu.MixedGallery(center=False).fit(items, {"text": items})
-    others = (items @ items.T)[~np.eye(12, dtype=bool)]
+    queries = items if same else items + rng.normal(size=(12, 30)) / 2
+    fitted = gu.MixedGallery(center=False).fit(queries, {"text": items})
+    others = (queries @ items.T)[~np.eye(12, dtype=bool)]
     assert float(fitted.factors_[0]) == pytest.approx(1 / others.std(), rel=2**-8)
     expected = -others.mean() * float(fitted.factors_[0])
     assert float(fitted.offsets_[0]) == pytest.approx(expected, abs=2**-11)
