@@ -30,11 +30,11 @@ class MixedGallery(Closing):
 
     `center` takes each mean away and puts the rows back at norm one (GR-CLIP, Li et al. 2025),
     which leaves the match alone. Then each kind's scores get mean 0 and standard deviation 1, as
-    measured on all pairs of a sample: no matching pairs are asked for, and of those that are
-    there, few should count. Both are folded into the rows: an item becomes ``(factor x, offset)`` and a query
-    ``(q, 1)``, so one index that ranks by inner product gives ``(q.x - mean) / deviation``. With
-    `equal_norms` an item gets one more coordinate and a query a zero, such that all items have
-    one norm and an index that only knows cosine ranks alike.
+    measured on all pairs of a sample: nothing says which pairs match, and few of all can. Both are
+    folded into the rows: an item becomes ``(factor x, offset)`` and a query ``(q, 1)``, so one
+    index that ranks by inner product gives ``(q.x - mean) / deviation``. With `equal_norms` an
+    item gets one more coordinate and a query a zero, such that all items have one norm and an
+    index that only knows cosine ranks alike.
 
     Guarantees, with ``center=False``: no query's ranking by inner product changes within a kind,
     since the score becomes a positive factor times itself plus a constant. In floats: the factor
@@ -68,8 +68,9 @@ class MixedGallery(Closing):
 
         The rows are a sample like those that will be searched; nothing says which belong together.
         Where a kind has n rows, row i is not scored with query i, which may be its match or the
-        row itself. Memory and time grow with (n + sum of m_k) d and d², not with the pairs. Raises `TypeError` or
-        `ValueError` naming the argument, also if all scores of a kind are alike.
+        row itself. Memory and time grow with (n + sum of m_k) d and d², not with the pairs.
+        Raises `TypeError` or `ValueError` naming the argument, also if all scores of a kind are
+        alike.
         """
         given = _as_kinds(galleries)
         pairs = {
