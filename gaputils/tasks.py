@@ -148,7 +148,7 @@ def mixed_retrieval(
     >>> labels = {"image": [0, 1, 2], "text": [0, 1, 5]}
     >>> found = gu.tasks.mixed_retrieval(np.eye(3), rows, [0, 1, 2], labels, k=2)
     >>> float(found["recall@2[image]"]), float(found["share@2[text]"].round(2))
-    (1.0, 0.33)
+    (1.0, 0.5)
     """
     kinds = _as_kinds("galleries", galleries)
     sides = {
