@@ -9,6 +9,7 @@ from gaputils.pages.mixed_galleries.comparison import (
     score_samples,
     side_by_side,
     standing,
+    summaries,
     summary,
     unchanged,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "score_samples",
     "side_by_side",
     "standing",
+    "summaries",
     "summary",
     "terms",
     "triplets",

@@ -32,11 +32,15 @@ def each_scene(
     generator = as_generator(seed)
     scenes = torch.unique(mixture.scenes)
     size = len(scenes) // 2 if searched is None else searched
+    if not isinstance(size, Tensor):
+        integer("searched", size, low=1, high=len(scenes) - 2)
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in ways}
     for _ in range(integer("halves", halves, low=1)):
         order = scenes[torch.randperm(len(scenes), generator=generator)]
-        chosen = size if isinstance(size, Tensor) else order[: integer("searched", size, low=1)]
-        others = order[~torch.isin(order, chosen)][:fitted]
+        chosen = size if isinstance(size, Tensor) else order[:size]
+        others = order[~torch.isin(order, chosen)]
+        if fitted is not None:
+            others = others[: integer("fitted", fitted, low=2, high=len(others))]
         here, elsewhere = mixture.of(chosen), mixture.of(others)
         for name, way in ways.items():
             found[name].append(here.rate(way(elsewhere, here), k))
@@ -59,6 +63,11 @@ def summary(scenes: Mapping[str, pd.DataFrame], ours: str = OURS) -> pd.DataFram
             row["ahead"], row["ahead error"] = mean_and_error(lead)
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("way")
+
+
+def summaries(scenes: Mapping[str, Mapping[str, pd.DataFrame]]) -> dict[str, pd.DataFrame]:
+    """`summary` of each task."""
+    return {task: summary(tables) for task, tables in scenes.items()}
 
 
 def mean_and_error(values: pd.Series[float]) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from gaputils.datasets import DataUnavailable, load, published
+from gaputils.datasets.base import TensorImages
 from gaputils.datasets.openmoji import catalogue
 from gaputils.embeddings import Embeddings
 from gaputils.encoding.embed import embed_images
@@ -125,8 +126,7 @@ def emoji(
     """
     chosen = catalogue()[:items]
     names = [(row, name) for row, one in enumerate(chosen) for name in one.names]
-    drawn = load("openmoji").images
-    pictures = embed_images(model, drawn)[: len(chosen)]
+    drawn = TensorImages(load("openmoji").images.pixels[: len(chosen)])
     scenes = torch.arange(len(chosen))
     return Mixture(
         "emoji",
@@ -134,7 +134,7 @@ def emoji(
         _unit(model.encode_texts([asked.format(one.names[0]) for one in chosen])),
         scenes,
         {
-            "image": _unit(pictures),
+            "image": _unit(embed_images(model, drawn)),
             "text": _unit(model.encode_texts([stored.format(name) for _, name in names])),
         },
         {"image": scenes, "text": torch.tensor([row for row, _ in names])},
