@@ -16,7 +16,8 @@ def paired_lines(n: int, *, gap: float, aligned: bool = True) -> tuple[Tensor, T
     """Two columns of `n` points in the plane at unit spacing, (n, 2) each in float64.
 
     `gap` separates them across the columns. Unless `aligned`, each pair is moved one place on, so
-    that no point's pair is its nearest neighbour. Raises `ValueError` for n below 2 or a negative gap.
+    that no point's pair is its nearest neighbour. Raises `ValueError` for n below 2 or a negative
+    gap.
     """
     n, gap = integer("n", n, low=2), number("gap", gap, low=0)
     heights = torch.arange(n, dtype=torch.float64)
