@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from gaputils._atomic import replacing
-from gaputils._checks import as_pair, as_targets
+from gaputils._checks import as_pair, as_targets, device_here
+from gaputils._reading import reading
 
 _FORMAT = "gaputils-embeddings/1"
 _KEY = "gaputils"
@@ -74,7 +75,6 @@ class Embeddings:
         tensors = {"queries": self.queries, "gallery": self.gallery}
         if self.targets is not None:
             tensors["targets"] = self.targets
-        tensors = {name: value.cpu().contiguous() for name, value in tensors.items()}
         write_safetensors(path, tensors, {"format": _FORMAT, "info": json.dumps(self.info)})
         return path
 
@@ -91,10 +91,10 @@ class Embeddings:
             raise ValueError(
                 f"path: expected tensors 'queries' and 'gallery' in {path}, got {sorted(tensors)}"
             )
-        try:
+        with reading(f"the info of {path}", "JSON", argument="path") as at:
             info = json.loads(metadata.get("info", "{}"))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"path: the info of {path} is not JSON: {error}") from error
+            if not isinstance(info, dict):
+                raise at.fault(f"expected a mapping, got {info!r}")
         return cls(tensors["queries"], tensors["gallery"], tensors.get("targets"), info)
 
     def __repr__(self) -> str:
@@ -111,13 +111,29 @@ def require_embeddings(value: Any) -> None:
 def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write `tensors` to `path` in one step: a reader sees the old file or the new one.
 
+    Tensors may lie on any device, in any order in memory, and share it.
     The metadata go under one key, since the format's own order of keys is random and the same
     content shall give the same bytes.
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path: the folder {path.parent} does not exist")
     with replacing(path) as part:
-        save_file(tensors, part, {_KEY: json.dumps(metadata, sort_keys=True)})
+        save_file(_apart(tensors), part, {_KEY: json.dumps(metadata, sort_keys=True)})
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same on the CPU, dense, each with memory of its own: the format knows no sharing."""
+    result, taken = {}, list[tuple[int, int]]()
+    for name, value in tensors.items():
+        dense = value.detach().cpu().contiguous()
+        start = dense.data_ptr()
+        end = start + dense.numel() * dense.element_size()
+        if any(start < other_end and other < end for other, other_end in taken):
+            dense = dense.clone()
+        else:
+            taken.append((start, end))
+        result[name] = dense
+    return result
 
 
 def read_safetensors(
@@ -127,15 +143,18 @@ def read_safetensors(
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"path: there is no file {path}")
-    try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    place = str(device_here("device", device))
+    with reading(path, "a whole safetensors file", argument="path") as at:
+        with safe_open(path, framework="pt", device=place) as file:
+            tensors = {}
+            for name in file.keys():  # noqa: SIM118
+                at.place = f"tensor {name!r}"
+                tensors[name] = file.get_tensor(name)
+            at.place = "metadata"
             metadata = dict(file.metadata() or {})
-    except SafetensorError as error:
-        raise ValueError(f"path: {path} is not a whole safetensors file ({error})") from error
-    if _KEY in metadata:
-        try:
-            metadata |= json.loads(metadata.pop(_KEY))
-        except (json.JSONDecodeError, TypeError) as error:
-            raise ValueError(f"path: the metadata of {path} are not JSON: {error}") from error
+        if _KEY in metadata:
+            own = json.loads(metadata.pop(_KEY))
+            if not all(isinstance(value, str) for value in own.values()):
+                raise at.fault("expected texts")
+            metadata |= own
     return tensors, metadata
