@@ -22,6 +22,7 @@ from typing import Any
 import pandas as pd
 
 from gaputils._atomic import only_writer, replacing, write_text
+from gaputils._reading import read_text, reading
 from gaputils._sweep_results import glued, tidy
 
 PACKAGE = Path(__file__).parent
@@ -55,10 +56,9 @@ def plan(grid: str | Path) -> list[Run]:
     path = Path(grid)
     if not path.is_file():
         raise FileNotFoundError(f"grid: there is no file {path}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"grid: {path} is not YAML: {error}") from error
+    text = read_text(path, "YAML", argument="grid")
+    with reading(path, "YAML", argument="grid", remedy="Correct it there"):
+        content = yaml.safe_load(text)
     entries = content.get("sweeps") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:
         raise ValueError(f"grid: expected a list 'sweeps' in {path}")
@@ -268,10 +268,8 @@ def load_results(path: str | Path | None = None) -> pd.DataFrame:
     file = STORED if path is None else Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"path: there is no file {file}; a sweep writes results.parquet")
-    try:
+    with reading(file, "a whole .parquet file", argument="path"):
         found = pd.read_parquet(file)
-    except (ValueError, OSError) as error:
-        raise ValueError(f"path: {file} is not a whole .parquet file ({error})") from error
     missing = {"run", "page", "name", "value", "text"} - set(found.columns)
     if missing:
         raise ValueError(f"path: {file} is no sweep's table: it lacks {', '.join(sorted(missing))}")

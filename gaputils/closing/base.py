@@ -105,7 +105,7 @@ def load(path: str | os.PathLike[str], device: torch.device | str = "cpu") -> Cl
             f"path: {path} holds the method {name!r}, "
             f"expected one of {', '.join(sorted(_REGISTRY))}"
         )
-    with reading(path, f"a whole {name}", argument="path"):
+    with reading(path, f"a whole file of {name}", argument="path"):
         closing = method(**json.loads(metadata["parameters"]))
         learned = {**json.loads(metadata["learned"]), **tensors}
         if "dim_" not in learned or not all(key.endswith("_") and key[0] != "_" for key in learned):
