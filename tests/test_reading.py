@@ -34,12 +34,13 @@ ANYTHING = [
 
 @pytest.mark.parametrize("error", ANYTHING, ids=lambda error: type(error).__name__)
 def test_anything_becomes_one_line_with_file_and_place(error: Exception) -> None:
-    with (
-        pytest.raises(UnreadableFile) as caught,
-        reading("a.bin", "a whole file", argument="path") as at,
-    ):
-        at.place = "array 'x'"
-        raise error
+    def read() -> None:
+        with reading("a.bin", "a whole file", argument="path") as at:
+            at.place = "array 'x'"
+            raise error
+
+    with pytest.raises(UnreadableFile) as caught:
+        read()
     message = str(caught.value)
     assert message.startswith("path: a.bin is not a whole file, array 'x': ")
     assert message.endswith(". Copy it again, or make it anew")

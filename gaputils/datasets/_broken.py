@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from gaputils.datasets.base import CaptionDataset, ClassificationDataset, Images
-from gaputils.datasets.choices import ChoiceDataset
 
 if TYPE_CHECKING:
     from PIL import Image
 
-AnyDataset = TypeVar("AnyDataset", ClassificationDataset, CaptionDataset, ChoiceDataset)
 LEFT_OUT = "left_out"
 """Where a data set's `info` lists the names of what was left out."""
 
@@ -41,8 +39,8 @@ def image_name(images: Images, index: int) -> str:
     return f"image {index}" if named is None else str(named(index))
 
 
-def without(dataset: AnyDataset, broken: Iterable[int]) -> AnyDataset:
-    """`dataset` without the images at `broken`, their captions, questions and labels.
+def without(dataset: Any, broken: Iterable[int]) -> Any:
+    """A data set of any kind without the images at `broken`, their captions, questions and labels.
 
     `info["left_out"]` names them. Raises `ValueError` if nothing is left.
     """
@@ -73,7 +71,7 @@ def without(dataset: AnyDataset, broken: Iterable[int]) -> AnyDataset:
     )
 
 
-def places_of(dataset: AnyDataset, names: Iterable[str]) -> list[int]:
+def places_of(dataset: Any, names: Iterable[str]) -> list[int]:
     """The places of the images with the `names`."""
     wanted = set(names)
     return [i for i in range(len(dataset)) if image_name(dataset.images, i) in wanted]

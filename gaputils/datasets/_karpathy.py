@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+
 from gaputils._reading import read_json, reading
 
 SOURCE = "https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"

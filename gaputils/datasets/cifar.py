@@ -104,7 +104,8 @@ def _md5(path: Path) -> str:
 
 def _empty(*_: Any) -> Any:
     """The array without rows that a pickle fills afterwards; no other size is ever made."""
-    return np.zeros(1).__reduce__()[0](np.ndarray, (0,), b"b")
+    make: Any = np.zeros(1).__reduce__()[0]
+    return make(np.ndarray, (0,), b"b")
 
 
 _FROM_BUFFER = cast(Any, np.zeros(1).__reduce_ex__(5))[0]
