@@ -1,7 +1,8 @@
 """The command line: each command reads its arguments, calls the package and writes the result.
 
-Exit codes: 0 done; 1 an error, told on standard error; 2 a wrong command line. Results go to
-standard output or to the file named by `--out`.
+Exit codes: 0 done; 1 an error, told on standard error; 2 a wrong command line; 130 stopped by
+Ctrl-C; 141 nobody reads the output any more. Results go to standard output or to the file named by
+`--out`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from gaputils._cli_support import (
+    Commands,
     build_closing,
     check_format,
     draw_clouds,
@@ -26,6 +28,7 @@ from gaputils._cli_support import (
 
 app = typer.Typer(
     help="Measure the modality gap of embeddings, close it, and see what that is worth.",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -51,6 +54,23 @@ Radius = Annotated[str | None, typer.Option(help="A multiple of the circumradius
 Center = Annotated[bool, typer.Option("--center", help="Centre both sides, ready for cosine.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="File for the result.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import gaputils
+
+        typer.echo(f"gaputils {gaputils.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
+    ] = False,
+) -> None:
+    """Measure the modality gap of embeddings, close it, and see what that is worth."""
 
 
 @app.command(
@@ -248,10 +268,12 @@ def sweep(
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs, run none.")] = False,
-    gallery: Annotated[Path | None, typer.Option(help="Folder for pages of the book.")] = None,
+    gallery: Annotated[
+        Path | None, typer.Option(help="Folder for pages of the book: new, or an earlier gallery.")
+    ] = None,
 ) -> None:
     """Execute notebooks over a grid of parameters; what is done and unchanged is skipped."""
-    from gaputils._sweep_results import write_gallery
+    from gaputils._sweep_gallery import require_gallery_folder, write_gallery
     from gaputils.sweep import plan, run_sweep
 
     runs = plan(grid)
@@ -259,6 +281,8 @@ def sweep(
         for run in runs:
             typer.echo(run.name)
         return
+    if gallery is not None:
+        require_gallery_folder(gallery, out)
     table = run_sweep(runs, out, jobs=jobs, dask=dask, echo=typer.echo)
     failed = table[table["status"] == "failed"]
     counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gaputils import sweep
-from gaputils._sweep_results import write_gallery
+from gaputils._sweep_gallery import write_gallery
 from gaputils.cli import app
 from gaputils.sweep import load_results, one_row_a_run, plan, run_sweep
 
