@@ -180,10 +180,10 @@ def device_here(name: str, value: torch.device | str) -> torch.device:
             raise RuntimeError("it holds no values")
         torch.empty(1, device=device)
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        reason = str(error).strip().partition("\n")[0].partition(". ")[0] or type(error).__name__
         raise ValueError(
             f"{name}: expected a device of this machine ({', '.join(devices())}), got "
-            f"{str(device)!r}: {reason}"
+            f"{str(device)!r}: {reason[:120]}"
         ) from error
     return device
 

@@ -61,9 +61,9 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
         except KeyboardInterrupt as error:
             typer.echo(f"gaputils: stopped{_resumes(command.__name__, kwargs)}", err=True)
             raise typer.Exit(INTERRUPTED) from error
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
         except Exception as error:
-            if isinstance(error, RuntimeError) and type(error).__module__.startswith("click"):
-                raise  # typer.Exit and typer.Abort
             told = in_one_line(error)
             if told is None:
                 traceback.print_exc()
@@ -98,7 +98,7 @@ def _resumes(command: str, options: Mapping[str, Any]) -> str:
 
 @contextmanager
 def _quiet_when_nobody_reads() -> Iterator[None]:
-    """End without a word, as other tools do, if the reader of the output has ended (as ``head``)."""
+    """End without a word if the reader of the output has ended, as ``head`` does."""
     try:
         yield
     except BrokenPipeError as error:

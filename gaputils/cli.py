@@ -27,7 +27,6 @@ from gaputils._cli_support import (
 )
 
 app = typer.Typer(
-    help="Measure the modality gap of embeddings, close it, and see what that is worth.",
     cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -66,7 +65,7 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[  # noqa: ARG001
+    version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
     ] = False,
 ) -> None:

@@ -64,6 +64,7 @@ class Embeddings:
 
     def to(self, device: torch.device | str) -> Embeddings:
         """The same embeddings on `device`."""
+        device = device_here("device", device)
         targets = None if self.targets is None else self.targets.to(device)
         return Embeddings(
             self.queries.to(device), self.gallery.to(device), targets, dict(self.info)

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from gaputils import _history, _open_clip
-from gaputils._checks import choice, integer
+from gaputils._checks import choice, device_here, integer
+from gaputils._precision import InSinglePrecision, single_precision
 from gaputils._text_tower import plan_texts
 from gaputils._tokens import tokenize
+from gaputils.embeddings import write_safetensors
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -72,12 +73,13 @@ class Model:
     def normalize(self, pixels: Tensor) -> Tensor:
         """The uint8 `pixels` (n, 3, height, width) scaled and normalised, where they lie."""
         mean, std = (
-            torch.tensor(value, device=pixels.device)[:, None, None]
+            torch.tensor(value, dtype=torch.float32, device=pixels.device)[:, None, None]
             for value in (self.mean, self.std)
         )
         return pixels.float().div_(255).sub_(mean).div_(std)
 
     @torch.inference_mode()
+    @single_precision()
     def encode_images(self, images: Tensor | Sequence[Image.Image]) -> Tensor:
         """Unit-norm embeddings (n, d) in float32 of `images`.
 
@@ -91,13 +93,13 @@ class Model:
             expected = f"(n, 3, {self.image_size[0]}, {self.image_size[1]})"
             raise ValueError(f"images: expected shape {expected}, got {tuple(images.shape)}")
         images = images.to(self.device, non_blocking=True)
-        if images.dtype == torch.uint8:
-            images = self.normalize(images)
+        images = self.normalize(images) if images.dtype == torch.uint8 else images.float()
         with self._autocast():
             features = cast(Any, self.module).encode_image(images)
         return F.normalize(features.float(), dim=-1)
 
     @torch.inference_mode()
+    @single_precision()
     def encode_texts(self, texts: Sequence[str], batch_size: int = 1024) -> Tensor:
         """Unit-norm embeddings (n, d) in float32 of `texts`, at most `batch_size` at a time.
 
@@ -107,7 +109,7 @@ class Model:
         integer("batch_size", batch_size, low=1)
         if isinstance(texts, str):
             raise TypeError("texts: expected a sequence of strings, got one string")
-        result = torch.empty(len(texts), self.dim, device=self.device)
+        result = torch.empty(len(texts), self.dim, dtype=torch.float32, device=self.device)
         window = max(batch_size, _TEXTS_AT_ONCE)
         for start in range(0, len(texts), window):
             tokens = tokenize(self.tokenizer, texts[start : start + window])
@@ -133,6 +135,7 @@ class Model:
         return f"Model({self.name!r}, dim={self.dim}, device={self.device}, dtype={self.dtype})"
 
 
+@single_precision()
 def load_model(
     name: str,
     pretrained: str | Path | None = None,
@@ -181,7 +184,8 @@ def export_checkpoint(folder: str | Path, step: int | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     _history.write_config(folder)
     file = folder / "open_clip_model.safetensors"
-    save_file(_history.read_checkpoint(_history.SHIPPED, _pick_step(_history.SHIPPED, step)), file)
+    state = _history.read_checkpoint(_history.SHIPPED, _pick_step(_history.SHIPPED, step))
+    write_safetensors(file, state, {})
     return file
 
 
@@ -199,16 +203,12 @@ def training_steps(folder: str | Path = _history.SHIPPED) -> list[int]:
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """`device`, or for "auto" the best there is: CUDA, MPS, CPU."""
-    if isinstance(device, torch.device):
-        return device
+    """`device`, or for "auto" the best there is: CUDA, MPS, CPU.
+
+    Raises `ValueError`, naming those that there are, for one that this machine has not.
+    """
     if device != "auto":
-        try:
-            return torch.device(device)
-        except RuntimeError as error:
-            raise ValueError(
-                f"device: expected 'auto' or a torch device, got {device!r}"
-            ) from error
+        return device_here("device", device)
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
@@ -248,7 +248,7 @@ def _load_history(folder: Path, step: int | None) -> tuple[nn.Module, Any, Any, 
     step = _pick_step(folder, step)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "open_clip_model.safetensors"
-        save_file(_history.read_checkpoint(folder, step), file)
+        write_safetensors(file, _history.read_checkpoint(folder, step), {})
         module, _, transform = open_clip.create_model_and_transforms(TINY, pretrained=str(file))
     info: dict[str, Any] = {"step": step}
     if folder != _history.SHIPPED:
@@ -270,7 +270,7 @@ def _wrap(
     return Model(
         name=name,
         module=module,
-        preprocess=transform,
+        preprocess=InSinglePrecision(transform),
         tokenizer=tokenizer,
         device=device,
         dtype=dtype,
