@@ -55,6 +55,9 @@ def only_writer(folder: Path) -> Iterator[None]:
             ) from error
         yield
     finally:
+        # Processes started within the block have the handle too: closing ours alone lets go of
+        # nothing while they live, as they do for as long as someone holds an error's traceback.
+        fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 

@@ -103,6 +103,9 @@ def embed(
         int | None, typer.Option(min=1, help="Rows a shard of a folder; 8192 if left out.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that read images.")] = 0,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out, and name, images that are not whole.")
+    ] = False,
     device: Annotated[
         str, typer.Option(help="auto: the best there is, cuda:$LOCAL_RANK under torchrun.")
     ] = "auto",
@@ -127,6 +130,7 @@ def embed(
         batch_size=batch_size,
         shard_size=shard_size,
         workers=workers,
+        skip_broken=skip_broken,
         device=device,
         precision=precision,
     )

@@ -143,9 +143,7 @@ def embed_images(
     """
     from tqdm.auto import tqdm
 
-    batches = image_batches(
-        model, images, batch_size=batch_size, workers=workers, broken=broken
-    )
+    batches = image_batches(model, images, batch_size=batch_size, workers=workers, broken=broken)
     shown = _wants_progress() if progress is None else progress
     bar = tqdm(batches, total=-(-len(images) // batch_size), disable=not shown, unit="batch")
     rows = [model.encode_images(batch).cpu() for batch in bar]
@@ -192,6 +190,7 @@ class Broken:
     """Image `place`, which a process that reads ahead could not read, and why."""
 
     place: int
+    kind: type[ValueError] | type[OSError]
     reason: str
 
 
@@ -208,7 +207,7 @@ def readable(batch: Batch, broken: set[int] | None) -> Tensor | None:
     """The images of a `batch` that could be read; raises for another unless it goes to `broken`."""
     pixels, failed = batch
     if failed and broken is None:
-        raise UnreadableFile(failed[0].reason)
+        raise failed[0].kind(failed[0].reason)
     if broken is not None:
         broken.update(one.place for one in failed)
     return pixels
@@ -244,10 +243,10 @@ class _Preprocessed(torch.utils.data.Dataset[Tensor | Broken]):
             image = self.images[place]
             with reading(name, "an image that the model can take"):
                 pixels: Tensor = self.preprocess(image)
-        except UnreadableFile as error:
-            return Broken(place, str(error))
-        except DataUnavailable as error:
-            return Broken(place, str(error))
+        except (ValueError, OSError) as error:
+            kinds = (UnreadableFile, DataUnavailable, ValueError, OSError)
+            kind = next(kind for kind in kinds if isinstance(error, kind))
+            return Broken(place, kind, str(error))
         return pixels if self.keep else torch.empty(0)
 
 
