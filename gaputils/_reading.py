@@ -131,6 +131,8 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     with reading(path, "a CSV file", remedy="Is a quotation mark left open?") as at:
         rows, found = csv.DictReader(io.StringIO(text, newline="")), []
         at.place = "line 1"
+        if rows.fieldnames is not None:
+            at.place = "line 2"
         for row in rows:
             found.append(row)
             at.place = f"line {rows.line_num + 1}"
