@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from gaputils._atomic import replacing
 from gaputils._checks import as_pair, as_targets, device_here
+from gaputils._checks import unit_rows as at_norm_one
+from gaputils._files import read_safetensors, write_safetensors
 from gaputils._reading import reading
 
 _FORMAT = "gaputils-embeddings/1"
-_KEY = "gaputils"
+OWNERS = "caption_image"
 
 
 @dataclass
@@ -28,30 +28,81 @@ class Embeddings:
     `queries` (n, d) search (usually images) and `gallery` (m, d) is searched (usually texts).
     `targets` (n,) holds the gallery row that answers each query; left out, row i answers query i
     if there are as many of one as of the other, and nothing is known otherwise. `info` is any
-    JSON-serialisable description (model, data set, templates, …).
+    JSON-serialisable description (model, data set, templates, …); its ``caption_image`` lists the
+    query that each gallery row belongs to, where a query may have several, and targets that are
+    left out are then the first of each. With `normalize` every row is scaled to norm 1.
 
     Raises `TypeError` or `ValueError` that names the argument if a side is not a finite matrix,
-    the dimensions differ, or a target is no row of the gallery.
+    the dimensions differ, a target is no row of the gallery, an owner no query, or a row to be
+    normalised is zero.
+
+    >>> import numpy as np
+    >>> e = Embeddings(np.eye(2), np.diag([2.0, 3.0]), [1, 0], normalize=True)
+    >>> e.gallery.norm(dim=1), e.right(torch.tensor([0, 0]))
+    (tensor([1., 1.], dtype=torch.float64), tensor([False,  True]))
     """
 
     queries: Tensor
     gallery: Tensor
     targets: Tensor | None = None
     info: dict[str, Any] = field(default_factory=dict)
+    normalize: InitVar[bool] = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, normalize: bool) -> None:
         self.queries, self.gallery = as_pair(self.queries, self.gallery)
+        if normalize:
+            self.queries = at_norm_one("queries", self.queries)
+            self.gallery = at_norm_one("gallery", self.gallery)
         n, m = len(self.queries), len(self.gallery)
-        if self.targets is None and n == m:
-            self.targets = torch.arange(n, device=self.queries.device)
-        elif self.targets is not None:
-            self.targets = as_targets("targets", self.targets, n, m, self.queries.device)
         if not isinstance(self.info, dict):
             raise TypeError(f"info: expected a dict, got {type(self.info).__name__}")
+        owners = self.owners
+        if self.targets is not None:
+            self.targets = as_targets("targets", self.targets, n, m, self.queries.device)
+        elif owners is not None:
+            first = items_of(owners, n)[:, 0]
+            self.targets = first if bool((first >= 0).all()) else None
+        elif n == m:
+            self.targets = torch.arange(n, device=self.queries.device)
 
     @property
     def dim(self) -> int:
         return self.queries.shape[1]
+
+    @property
+    def owners(self) -> Tensor | None:
+        """(m,) the query that each gallery row belongs to, where ``info["caption_image"]`` says it.
+
+        Raises `ValueError` if that does not fit the sides.
+        """
+        listed = self.info.get(OWNERS)
+        if listed is None:
+            return None
+        n, m = len(self.queries), len(self.gallery)
+        return as_targets(f"info[{OWNERS!r}]", listed, m, n, self.queries.device)
+
+    @property
+    def answers(self) -> Tensor | None:
+        """(n, k) the gallery rows that answer each query, filled up with -1; None if unknown.
+
+        Those of its own where the owners of the gallery's rows are known, else its target alone.
+        """
+        owners = self.owners
+        if owners is not None:
+            return items_of(owners, len(self.queries))
+        return None if self.targets is None else self.targets[:, None]
+
+    def right(self, items: Tensor) -> Tensor:
+        """Whether gallery rows `items` (n,) or (n, k) are among the `answers` of their row's query.
+
+        Raises `ValueError` if nothing says what answers a query.
+        """
+        owners = self.owners
+        if owners is None:
+            wanted, found = known_targets(self), items
+        else:
+            wanted, found = torch.arange(len(self.queries), device=items.device), owners[items]
+        return found == (wanted if items.ndim == 1 else wanted[:, None])
 
     @property
     def paired(self) -> bool:
@@ -103,59 +154,73 @@ class Embeddings:
         return f"Embeddings(queries={n}, gallery={m}, dim={self.dim}, info={self.info})"
 
 
+def items_of(owners: Tensor, queries: int) -> Tensor:
+    """(queries, k) the gallery rows of each query in order, filled up with -1; k is at least 1.
+
+    >>> items_of(torch.tensor([1, 0, 1]), 2)
+    tensor([[ 1, -1],
+            [ 0,  2]])
+    """
+    order = owners.argsort(stable=True)
+    counts = torch.bincount(owners, minlength=queries)
+    starts = counts.cumsum(0) - counts
+    place = torch.arange(len(owners), device=owners.device) - starts[owners[order]]
+    items = torch.full((queries, max(1, int(counts.max()))), -1, device=owners.device)
+    items[owners[order], place] = order
+    return items
+
+
 def require_embeddings(value: Any) -> None:
     """Raise `TypeError` unless `value`, a function's `embeddings`, is `Embeddings`."""
     if not isinstance(value, Embeddings):
         raise TypeError(f"embeddings: expected Embeddings, got {type(value).__name__}")
 
 
-def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write `tensors` to `path` in one step: a reader sees the old file or the new one.
+def known_targets(embeddings: Embeddings) -> Tensor:
+    """The targets (n,); a `ValueError` if there are none."""
+    if embeddings.targets is None:
+        raise ValueError("embeddings: expected targets, there are none")
+    return embeddings.targets
 
-    Tensors may lie on any device, in any order in memory, and share it.
-    The metadata go under one key, since the format's own order of keys is random and the same
-    content shall give the same bytes.
+
+def choose_items(embeddings: Embeddings, items: Sequence[int] | Tensor) -> Embeddings:
+    """The task with these rows of the gallery alone, in this order, and the queries they answer.
+
+    Where owners are known, those are the queries with a row of their own among them. Raises
+    `ValueError` if there are no targets, an item is listed twice or is not one of the gallery's, or
+    none has a query.
     """
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"path: the folder {path.parent} does not exist")
-    with replacing(path) as part:
-        save_file(_apart(tensors), part, {_KEY: json.dumps(metadata, sort_keys=True)})
+    targets = known_targets(embeddings)
+    gallery = embeddings.gallery
+    chosen = as_targets("items", items, len(items), len(gallery), gallery.device)
+    if len(torch.unique(chosen)) != len(chosen):
+        raise ValueError("items: expected each item once")
+    info, owners = dict(embeddings.info), embeddings.owners
+    if owners is None:
+        place = torch.full((len(embeddings.gallery),), -1, device=chosen.device)
+        place[chosen] = torch.arange(len(chosen), device=chosen.device)
+        targets = place[targets]
+    else:
+        targets = items_of(owners[chosen], len(embeddings.queries))[:, 0]
+    kept = targets >= 0
+    if not bool(kept.any()):
+        raise ValueError("items: none of them answers a query")
+    if owners is not None:
+        info[OWNERS] = (kept.cumsum(0) - 1)[owners[chosen]].tolist()
+    if "class_names" in info:
+        info["class_names"] = [info["class_names"][i] for i in chosen.tolist()]
+    return Embeddings(embeddings.queries[kept], embeddings.gallery[chosen], targets[kept], info)
 
 
-def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same on the CPU, dense, each with memory of its own: the format knows no sharing."""
-    result, taken = {}, list[tuple[int, int]]()
-    for name, value in tensors.items():
-        dense = value.detach().cpu().contiguous()
-        start = dense.data_ptr()
-        end = start + dense.numel() * dense.element_size()
-        if any(start < other_end and other < end for other, other_end in taken):
-            dense = dense.clone()
-        else:
-            taken.append((start, end))
-        result[name] = dense
-    return result
+def unit_rows(embeddings: Embeddings) -> Embeddings:
+    """The same embeddings in double precision with rows of norm 1 to its rounding.
 
-
-def read_safetensors(
-    path: str | os.PathLike[str], device: torch.device | str = "cpu"
-) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Every tensor of the file and its metadata; a clear error if it is no safetensors file."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"path: there is no file {path}")
-    place = str(device_here("device", device))
-    with reading(path, "a whole safetensors file", argument="path") as at:
-        with safe_open(path, framework="pt", device=place) as file:
-            tensors = {}
-            for name in file.keys():  # noqa: SIM118
-                at.place = f"tensor {name!r}"
-                tensors[name] = file.get_tensor(name)
-            at.place = "metadata"
-            metadata = dict(file.metadata() or {})
-        if _KEY in metadata:
-            own = json.loads(metadata.pop(_KEY))
-            if not all(isinstance(value, str) for value in own.values()):
-                raise at.fault("expected texts")
-            metadata |= own
-    return tensors, metadata
+    Published arrays often keep half precision's norms, and methods that scale about the
+    circumcentre need equal ones. Raises `ValueError` if a row is zero.
+    """
+    return Embeddings(
+        at_norm_one("queries", embeddings.queries.double()),
+        at_norm_one("gallery", embeddings.gallery.double()),
+        embeddings.targets,
+        dict(embeddings.info),
+    )

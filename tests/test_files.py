@@ -1,147 +1,135 @@
-"""Pairs in every format people have, and a clear refusal of everything else."""
+"""One-step writes under the rules of other systems, and locks that end with their block."""
 
 from __future__ import annotations
 
-import pickle
+import errno
+import fcntl
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import torch
-from safetensors.numpy import save_file
 
 import gaputils as gu
-from gaputils.files import read_pair
-
-RNG = np.random.default_rng(0)
-X, Y = RNG.normal(size=(6, 4)).astype(np.float32), RNG.normal(size=(5, 4)).astype(np.float32)
-T = np.array([0, 1, 2, 3, 4, 0])
+from gaputils import _files
+from gaputils._files import only_writer, write_text
+from gaputils.embeddings import read_safetensors, write_safetensors
 
 
-def check(e: gu.Embeddings, targets: bool = False) -> None:
-    np.testing.assert_array_equal(e.queries.numpy(), X)
-    np.testing.assert_array_equal(e.gallery.numpy(), Y)
-    assert (e.targets is not None) == targets
-    if targets:
-        np.testing.assert_array_equal(e.targets.numpy(), T)
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Flush only what is open for writing, replace only what nobody holds open, open no folder."""
+    flushed, fsync, replace, opened = list[int](), os.fsync, Path.replace, os.open
+
+    def strict_fsync(handle: int) -> None:
+        if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flushed.append(handle)
+        fsync(handle)
+
+    def strict_replace(self: Path, target: Any) -> Path:
+        held = Path("/proc/self/fd").iterdir()
+        if any(h.exists() and h.resolve() in (self, Path(target)) for h in held):
+            raise PermissionError(errno.EACCES, "The file is open", str(self))
+        return replace(self, target)
+
+    def strict_open(path: Any, *arguments: Any, **options: Any) -> int:
+        if Path(path).is_dir():
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "fsync", strict_fsync)
+    monkeypatch.setattr(Path, "replace", strict_replace)
+    monkeypatch.setattr(os, "open", strict_open)
+    monkeypatch.setattr(_files, "fcntl", None)
+    return flushed
 
 
-def test_stacked_npy(tmp_path: Path) -> None:
-    np.save(tmp_path / "pair.npy", np.stack([X[:5], Y]))
-    e = read_pair(tmp_path / "pair.npy")
-    assert e.paired
-    np.testing.assert_array_equal(e.gallery.numpy(), Y)
+X = torch.arange(12.0).reshape(4, 3) - 5
+WRITERS: dict[str, Callable[[Path], Any]] = {
+    "text": lambda path: write_text(path, "whole"),
+    "embeddings": gu.Embeddings(X, X.flip(0)).save,
+    "a closing": gu.MeanShift().fit(X, X + 1).save,
+    "a shard": lambda path: write_safetensors(path, {"x": X}, {}),
+}
 
 
-def test_two_files_of_different_kinds(tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", X)
-    pd.DataFrame(Y).rename(columns=str).to_parquet(tmp_path / "y.parquet")
-    check(read_pair(tmp_path / "x.npy", tmp_path / "y.parquet"))
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_everything_is_saved_under_the_rules_of_windows(
+    write: Callable[[Path], Any], windows: list[int], tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    for _ in range(2):
+        with only_writer(tmp_path):
+            write(path)
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    assert len(windows) == 2, "what was written is on the disk"
 
 
-@pytest.mark.parametrize(
-    ("names", "keys"),
-    [
-        (("queries", "gallery", "targets"), {}),
-        (("image_embeddings", "text_embeddings", "labels"), {}),
-        (("a", "b", "c"), {"queries": "a", "gallery": "b", "targets": "c"}),
-    ],
-)
-@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
-def test_named_arrays(tmp_path: Path, names, keys, suffix: str) -> None:
-    arrays = dict(zip(names, (X, Y, T), strict=True))
-    path = tmp_path / f"pair{suffix}"
-    if suffix == ".npz":
-        np.savez(path, **arrays)
-    else:
-        save_file(arrays, path)
-    check(read_pair(path, **keys), targets=True)
+def test_the_rules_are_imitated(windows: list[int], tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("x")
+    with path.open("rb") as file, pytest.raises(OSError, match="Bad file descriptor"):
+        os.fsync(file.fileno())
+    with path.open("rb"), pytest.raises(PermissionError):
+        path.replace(tmp_path / "other")
+    with pytest.raises(PermissionError):
+        os.open(tmp_path, os.O_RDONLY)
+    assert not windows
 
 
-def test_own_format_keeps_its_info(tmp_path: Path) -> None:
-    gu.Embeddings(X, Y, T, {"model": "m"}).save(tmp_path / "e.safetensors")
-    e = read_pair(tmp_path / "e.safetensors")
-    check(e, targets=True)
-    assert e.info == {"model": "m"}
+def test_a_lock_ends_with_its_block_though_a_child_lives(tmp_path: Path) -> None:
+    with only_writer(tmp_path):
+        child = os.fork()
+        if not child:
+            signal.pause()
+            os._exit(0)
+        with pytest.raises(BlockingIOError, match="another process"), only_writer(tmp_path):
+            pass
+    with only_writer(tmp_path):
+        pass
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
-@pytest.mark.parametrize("fixed", [True, False])
-def test_parquet_columns_of_vectors(tmp_path: Path, fixed: bool) -> None:
-    kind = pa.list_(pa.float32(), 4) if fixed else pa.list_(pa.float32())
-    columns = {name: pa.array(list(side[:5]), kind) for name, side in (("img", X), ("txt", Y))}
-    pq.write_table(pa.table({"id": pa.array(list("abcde")), **columns}), tmp_path / "p.parquet")
-    e = read_pair(tmp_path / "p.parquet")
-    np.testing.assert_array_equal(e.queries.numpy(), X[:5])
-    np.testing.assert_array_equal(e.gallery.numpy(), Y)
+SHARED: dict[str, Callable[[], dict[str, torch.Tensor]]] = {
+    "one for both": lambda: {"queries": X, "gallery": X},
+    "the first rows": lambda: {"queries": X, "gallery": X[:2]},
+    "rows that overlap": lambda: {"queries": X[:3], "gallery": X[1:]},
+    "a diagonal and its matrix": lambda: {"queries": X, "gallery": X[:3].diagonal()},
+    "halves of one": lambda: {"queries": X[:2], "gallery": X[2:]},
+    "a transpose": lambda: {"queries": X.T, "gallery": X},
+    "one number for all": lambda: {"queries": torch.ones(1, 1).expand(4, 3), "gallery": X},
+    "one NumPy array twice": lambda: {
+        "queries": torch.from_numpy(X.numpy()),
+        "gallery": torch.from_numpy(X.numpy()[:2]),
+    },
+    "no rows": lambda: {"queries": X[:0], "gallery": X},
+    "with gradient": lambda: {"queries": X.clone().requires_grad_(), "gallery": X},
+}
 
 
-def test_half_precision_becomes_single(tmp_path: Path) -> None:
-    np.savez(tmp_path / "p.npz", queries=X.astype(np.float16), gallery=Y.astype(">f4"))
-    e = read_pair(tmp_path / "p.npz")
-    assert e.queries.dtype == torch.float32
-    np.testing.assert_array_equal(e.gallery.numpy(), Y)
+@pytest.mark.parametrize("make", SHARED.values(), ids=SHARED)
+def test_tensors_that_share_memory_are_saved(
+    make: Callable[[], dict[str, torch.Tensor]], tmp_path: Path
+) -> None:
+    tensors = make()
+    write_safetensors(tmp_path / "file", tensors, {"a": "b"})
+    back, metadata = read_safetensors(tmp_path / "file")
+    assert metadata == {"a": "b"}
+    for name, value in tensors.items():
+        assert torch.equal(back[name], value)
 
 
-class Bomb:
-    def __reduce__(self):
-        return (pytest.fail, ("a pickle was loaded",))
-
-
-def test_pickles_are_never_loaded(tmp_path: Path) -> None:
-    objects = np.array([Bomb(), Bomb()], dtype=object)
-    np.save(tmp_path / "o.npy", objects, allow_pickle=True)
-    np.savez(tmp_path / "o.npz", queries=objects, gallery=objects)
-    (tmp_path / "raw.npy").write_bytes(pickle.dumps(Bomb()))
-    (tmp_path / "o.pt").write_bytes(pickle.dumps(Bomb()))
-    for name in ("o.npy", "o.npz", "raw.npy"):
-        with pytest.raises(ValueError, match=r"a pickle|not a whole"):
-            read_pair(tmp_path / name)
-    with pytest.raises(ValueError, match=r"expected one of \.npy"):
-        read_pair(tmp_path / "o.pt")
-
-
-@pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors", ".parquet"])
-def test_truncated_files_say_so(tmp_path: Path, suffix: str) -> None:
-    whole = tmp_path / f"whole{suffix}"
-    if suffix == ".npy":
-        np.save(whole, np.stack([X[:5], Y]))
-    elif suffix == ".npz":
-        np.savez(whole, queries=X, gallery=Y)
-    elif suffix == ".safetensors":
-        save_file({"queries": X, "gallery": Y}, whole)
-    else:
-        pd.DataFrame(X).rename(columns=str).to_parquet(whole)
-    cut = tmp_path / f"cut{suffix}"
-    cut.write_bytes(whole.read_bytes()[:-40])
-    with pytest.raises(ValueError, match="not a whole"):
-        read_pair(cut)
-
-
-def test_ambiguity_lists_what_there_is(tmp_path: Path) -> None:
-    np.savez(tmp_path / "p.npz", a=X, b=Y)
-    with pytest.raises(ValueError, match=r"queries: which matrix .* 'a' \(6, 4\), 'b' \(5, 4\)"):
-        read_pair(tmp_path / "p.npz")
-    with pytest.raises(ValueError, match=r"gallery: expected a matrix of .* got 'z'"):
-        read_pair(tmp_path / "p.npz", queries="a", gallery="z")
-    with pytest.raises(ValueError, match="two different arrays"):
-        read_pair(tmp_path / "p.npz", queries="a", gallery="a")
-    with pytest.raises(ValueError, match="targets: expected a vector"):
-        read_pair(tmp_path / "p.npz", queries="a", gallery="b", targets="t")
-
-
-def test_one_side_alone_asks_for_the_other(tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", X)
-    with pytest.raises(ValueError, match="give a second file"):
-        read_pair(tmp_path / "x.npy")
-    with pytest.raises(FileNotFoundError, match=r"no file .*y\.npy"):
-        read_pair(tmp_path / "x.npy", tmp_path / "y.npy")
-
-
-def test_vectors_of_different_length_are_named(tmp_path: Path) -> None:
-    table = pa.table({"image": [[1.0, 2.0], [1.0]], "text": [[1.0], [2.0]]})
-    pq.write_table(table, tmp_path / "p.parquet")
-    with pytest.raises(ValueError, match="column 'image' differ in length"):
-        read_pair(tmp_path / "p.parquet")
+def test_embeddings_and_closings_of_one_tensor_are_saved(tmp_path: Path) -> None:
+    x = X.numpy()
+    for gallery in (x, x[:2]):
+        e = gu.Embeddings.load(gu.Embeddings(x, gallery).save(tmp_path / "e.safetensors"))
+        assert torch.equal(e.gallery, torch.from_numpy(gallery))
+    closing = gu.NaiveShift().fit(X, X)
+    closing.mean_ = closing.gap_[:]
+    saved = closing.save(tmp_path / "c.safetensors")
+    assert torch.equal(gu.closing.load(saved).mean_, closing.gap_)

@@ -15,8 +15,9 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from gaputils._checks import as_pair, integer
+from gaputils._files import read_safetensors, write_safetensors
 from gaputils._reading import reading
-from gaputils.embeddings import read_safetensors, write_safetensors
+from gaputils.scoring import first_equals
 
 _FORMAT = "gaputils-closing/1"
 _REGISTRY: dict[str, type[Closing]] = {}
@@ -61,6 +62,9 @@ class Closing(BaseEstimator):  # type: ignore[misc]
                 f"queries: expected dimension {self.dim_} as fitted, got {queries.shape[1]}"
             )
         moved_queries, moved_gallery = self._transform(queries, gallery)
+        twins = first_equals(gallery)
+        if twins is not None:  # a matrix product may have rounded equal items differently
+            moved_gallery = moved_gallery[twins]
         return moved_queries.to(queries.dtype), moved_gallery.to(gallery.dtype)
 
     def fit_transform(self, queries: Any, gallery: Any) -> tuple[Tensor, Tensor]:

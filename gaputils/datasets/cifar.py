@@ -14,9 +14,8 @@ import torch
 
 from gaputils._checks import choice
 from gaputils._reading import reading
-from gaputils.datasets._errors import DataUnavailable
 from gaputils.datasets._sources import Root, data_folder, missing
-from gaputils.datasets.base import ClassificationDataset, TensorImages
+from gaputils.datasets.base import ClassificationDataset, DataUnavailable, TensorImages
 
 
 def cifar10(

@@ -9,7 +9,7 @@ import re
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
@@ -24,6 +24,7 @@ from gaputils.datasets._sources import (
     decode,
     first_existing,
     missing,
+    shown,
     with_captions,
 )
 from gaputils.datasets.base import CaptionDataset, ClassificationDataset
@@ -46,25 +47,30 @@ class _Sample:
 
 
 class TarImages:
-    """The samples' images inside uncompressed tar files, read from their place when asked for."""
+    """Images inside uncompressed tar files, read from their place when asked for.
 
-    def __init__(self, samples: Sequence[_Sample]) -> None:
-        self.places = [(one.shard, one.key, *_image(one)) for one in samples]
+    `places` are file, offset and size; `keys` what the images are known by in their shards.
+    """
+
+    def __init__(
+        self, places: Sequence[tuple[Path, int, int]], keys: Sequence[str] | None = None
+    ) -> None:
+        self.places = places
+        self.keys = [str(row) for row in range(len(places))] if keys is None else keys
 
     def __len__(self) -> int:
         return len(self.places)
 
     def name(self, index: int) -> str:
         """The shard's name and the sample's key."""
-        shard, key, _, _ = self.places[index]
-        return f"{shard.name}: {key}"
+        return f"{self.places[index][0].name}: {self.keys[index]}"
 
     def __getitem__(self, index: int) -> Image.Image:
-        shard, key, offset, size = self.places[index]
+        shard, offset, size = self.places[index]
         with shard.open("rb") as file:
             file.seek(offset)
             content = io.BytesIO(file.read(size))
-        return decode(content, f"image {index}, {key!r} in {shard},")
+        return decode(content, f"image {index}, {self.keys[index]!r} in {shard},")
 
 
 def webdataset(
@@ -79,7 +85,8 @@ def webdataset(
     """Images and texts from webdataset's tar shards.
 
     `root` is a folder with ``.tar`` files (below `split` if one is given), one such file, or a
-    pattern ``shard-{0000..0012}.tar``. Files of one sample share their name up to the first dot.
+    pattern ``shard-{0000..0012}.tar``. Files of one sample share their name up to the first dot;
+    those whose name or folder begins with a dot, and ``__MACOSX``, are left out.
     `task` "captions": from ``.txt``, one a line, or the ``caption`` of ``.json``. "classes": from
     ``.cls``, with ``classnames.txt`` and, if there are, ``zeroshot_classification_templates.txt``
     in the folder or the one above. "auto": classes if samples have ``.cls``. The order is that of
@@ -103,7 +110,7 @@ def webdataset(
         whole, targets = _each(samples, lambda one: _class(one, len(names)), skip_broken, info)
         return ClassificationDataset(
             name,
-            TarImages(whole),
+            _images(whole),
             names,
             torch.tensor(targets),
             templates=templates,
@@ -111,7 +118,7 @@ def webdataset(
             info=info,
         )
     whole, captions = _each(samples, _captions, skip_broken, info)
-    images = TarImages(whole)
+    images = _images(whole)
     return with_captions(name, images, captions, split, info, captions_per_image, skip_broken)
 
 
@@ -136,6 +143,11 @@ def _each(
     return whole, found
 
 
+def _images(samples: Sequence[_Sample]) -> TarImages:
+    places = [(one.shard, *_image(one)) for one in samples]
+    return TarImages(places, [one.key for one in samples])
+
+
 def _image(sample: _Sample) -> tuple[int, int]:
     if sample.image is None:
         raise ValueError(f"{sample.shard}: the sample {sample.key!r} has no image")
@@ -150,7 +162,7 @@ def _shards(name: str, root: Path, split: str) -> list[Path]:
         before, after = str(root)[: pattern.start()], str(root)[pattern.end() :]
         paths = [Path(f"{before}{number:0{len(first)}d}{after}") for number in numbers]
     elif root.is_dir():
-        paths = sorted((root / split).glob("*.tar"))
+        paths = sorted(p for p in (root / split).glob("*.tar") if shown(Path(p.name)))
     else:
         paths = [root]
     absent = next((path for path in paths if not path.is_file()), None)
@@ -167,7 +179,7 @@ def _samples(shard: Path) -> Iterator[_Sample]:
     whole = "a whole, uncompressed tar file"
     with reading(shard, whole) as at, tarfile.open(shard, "r:") as archive:
         for member in archive:
-            if not member.isfile():
+            if not member.isfile() or not shown(PurePosixPath(member.name)):
                 continue
             at.place = f"member {member.name!r}"
             if member.offset_data + member.size > size:

@@ -15,10 +15,10 @@ import typer
 from typer.testing import CliRunner
 
 import gaputils as gu
-from gaputils._cli_support import PIPE_CLOSED, in_one_line, reports_errors
-from gaputils.cli import app
+from gaputils.cli.commands import app
+from gaputils.cli.support import PIPE_CLOSED, in_one_line, reports_errors
 
-RUN = [sys.executable, "-c", "from gaputils.cli import app; app()"]
+RUN = [sys.executable, "-c", "from gaputils.cli.commands import app; app()"]
 
 
 def raising(error: BaseException) -> typer.Typer:

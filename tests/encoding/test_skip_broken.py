@@ -16,9 +16,8 @@ from typer.testing import CliRunner
 
 import gaputils as gu
 from gaputils._reading import UnreadableFile
-from gaputils.cli import app
-from gaputils.datasets.base import CaptionDataset
-from gaputils.datasets.choices import ChoiceDataset
+from gaputils.cli.commands import app
+from gaputils.datasets.base import CaptionDataset, ChoiceDataset
 
 COLOURS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30), (90, 90, 90)]
 

@@ -135,7 +135,7 @@ def in_json_lines(draw: Draw, content: bytes) -> bytes:
 @st.composite
 def in_manifest(draw: Draw, content: bytes) -> bytes:
     """A manifest whose fingerprint fits what else it says."""
-    from gaputils._manifest import Manifest
+    from gaputils.storage._manifest import Manifest
 
     manifest = changed_json(draw, json.loads(content))
     if isinstance(manifest, dict):

@@ -20,10 +20,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import gaputils as gu
-from gaputils._manifest import plan, read_manifest, write_manifest
-from gaputils._weights import plain_weights
 from gaputils.closing import load as load_closing
 from gaputils.datasets._parquet import ParquetImages
+from gaputils.models._weights import plain_weights
+from gaputils.storage._manifest import plan, read_manifest, write_manifest
 
 X = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32).round(2)
 Make = Callable[[Path], Path]

@@ -13,16 +13,16 @@ import torch
 from safetensors.torch import save_file
 
 import gaputils as gu
-from gaputils import _history
 from gaputils._reading import UnreadableFile
-from gaputils._weights import PREFIXES, misfit, plain_weights, without_prefixes
+from gaputils.models._weights import PREFIXES, misfit, plain_weights, without_prefixes
+from gaputils.tiny_openmoji import checkpoints
 
 State = dict[str, torch.Tensor]
 
 
 @pytest.fixture(scope="module")
 def state() -> State:
-    return _history.read_checkpoint(_history.SHIPPED, 400)
+    return checkpoints.read_checkpoint(checkpoints.SHIPPED, 400)
 
 
 def under(prefix: str) -> Callable[[State], Any]:

@@ -1,122 +1,147 @@
-"""What is wrong in a file of arrays, with file, array and reason."""
+"""Pairs in every format people have, and a clear refusal of everything else."""
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Callable
+import pickle
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
+from safetensors.numpy import save_file
 
 import gaputils as gu
-from gaputils._reading import UnreadableFile
+from gaputils.storage.files import read_pair
 
-X = np.random.default_rng(0).normal(size=(40, 6)).round(1).astype(np.float32)
-
-
-def npy(array: np.ndarray, **changes: object) -> bytes:
-    """The bytes of a .npy file whose header says otherwise than `array` where `changes` say so."""
-    stream = io.BytesIO()
-    header = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape, **changes}
-    np.lib.format.write_array_header_1_0(stream, header)
-    return stream.getvalue() + array.tobytes()
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(6, 4)).astype(np.float32), RNG.normal(size=(5, 4)).astype(np.float32)
+T = np.array([0, 1, 2, 3, 4, 0])
 
 
-HEADERS: dict[str, Callable[[], bytes]] = {
-    "absurd rows": lambda: npy(X, shape=(10**15, 6)),
-    "more than 64 bits": lambda: npy(X, shape=(2**40, 2**40)),
-    "a negative size": lambda: npy(X, shape=(-1, 6)),
-    "wider numbers": lambda: npy(X, descr="<f8"),
-    "objects": lambda: npy(X, descr="|O"),
-    "an unknown type": lambda: npy(X, descr="<q17"),
-    "no Python": lambda: npy(X).replace(b"{", b"(", 1),
-    "an open bracket": lambda: npy(X).replace(b"}", b" ", 1),
-    "nothing after the header": lambda: npy(X)[:128],
-    "another version": lambda: npy(X).replace(b"\x01\x00", b"\x09\x09", 1),
-}
+def check(e: gu.Embeddings, targets: bool = False) -> None:
+    np.testing.assert_array_equal(e.queries.numpy(), X)
+    np.testing.assert_array_equal(e.gallery.numpy(), Y)
+    assert (e.targets is not None) == targets
+    if targets:
+        np.testing.assert_array_equal(e.targets.numpy(), T)
 
 
-@pytest.mark.parametrize("make", HEADERS.values(), ids=HEADERS)
-@pytest.mark.parametrize("packed", [False, True], ids=["npy", "npz"])
-def test_a_header_that_lies_is_refused_before_it_is_believed(
-    make: Callable[[], bytes], packed: bool, tmp_path: Path
-) -> None:
-    path = tmp_path / ("pair.npz" if packed else "pair.npy")
-    if packed:
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("gallery.npy", npy(X))
-            archive.writestr("queries.npy", make())
+def test_stacked_npy(tmp_path: Path) -> None:
+    np.save(tmp_path / "pair.npy", np.stack([X[:5], Y]))
+    e = read_pair(tmp_path / "pair.npy")
+    assert e.paired
+    np.testing.assert_array_equal(e.gallery.numpy(), Y)
+
+
+def test_two_files_of_different_kinds(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X)
+    pd.DataFrame(Y).rename(columns=str).to_parquet(tmp_path / "y.parquet")
+    check(read_pair(tmp_path / "x.npy", tmp_path / "y.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("names", "keys"),
+    [
+        (("queries", "gallery", "targets"), {}),
+        (("image_embeddings", "text_embeddings", "labels"), {}),
+        (("a", "b", "c"), {"queries": "a", "gallery": "b", "targets": "c"}),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_named_arrays(tmp_path: Path, names, keys, suffix: str) -> None:
+    arrays = dict(zip(names, (X, Y, T), strict=True))
+    path = tmp_path / f"pair{suffix}"
+    if suffix == ".npz":
+        np.savez(path, **arrays)
     else:
-        path.write_bytes(make())
-    at = r", array 'queries'" if packed else ""
-    with pytest.raises(UnreadableFile, match=rf"pair\.np[yz] is not a whole \.np[yz] file{at}: "):
-        gu.read_pair(path)
+        save_file(arrays, path)
+    check(read_pair(path, **keys), targets=True)
 
 
-def spoil(content: bytearray, name: str, offset: int, value: int) -> bytes:
-    """`content` with a field of the central directory's entry of `name` set."""
-    start = content.rindex(name.encode()) - 46
-    assert content[start : start + 4] == b"PK\x01\x02"
-    content[start + offset] = value
-    return bytes(content)
+def test_own_format_keeps_its_info(tmp_path: Path) -> None:
+    gu.Embeddings(X, Y, T, {"model": "m"}).save(tmp_path / "e.safetensors")
+    e = read_pair(tmp_path / "e.safetensors")
+    check(e, targets=True)
+    assert e.info == {"model": "m"}
 
 
-@pytest.mark.parametrize(
-    ("offset", "value", "reason"),
-    [(8, 1, "encrypted"), (10, 99, "compression"), (16, 0x55, "CRC"), (45, 0x7F, "")],
-)
-def test_flags_of_an_archive_are_told_with_the_array(offset, value, reason, tmp_path: Path) -> None:
-    path = tmp_path / "pair.npz"
-    np.savez_compressed(path, gallery=X, queries=X)
-    path.write_bytes(spoil(bytearray(path.read_bytes()), "queries.npy", offset, value))
-    expected = rf"pair\.npz is not a whole \.npz file.*{reason}"
-    with pytest.raises(UnreadableFile, match=expected):
-        gu.read_pair(path)
+@pytest.mark.parametrize("fixed", [True, False])
+def test_parquet_columns_of_vectors(tmp_path: Path, fixed: bool) -> None:
+    kind = pa.list_(pa.float32(), 4) if fixed else pa.list_(pa.float32())
+    columns = {name: pa.array(list(side[:5]), kind) for name, side in (("img", X), ("txt", Y))}
+    pq.write_table(pa.table({"id": pa.array(list("abcde")), **columns}), tmp_path / "p.parquet")
+    e = read_pair(tmp_path / "p.parquet")
+    np.testing.assert_array_equal(e.queries.numpy(), X[:5])
+    np.testing.assert_array_equal(e.gallery.numpy(), Y)
 
 
-@pytest.mark.parametrize("array", [X[:0], X[:, :0], np.zeros((2, 0, 4), np.float32)])
-def test_empty_arrays_are_read_and_refused_as_empty(array: np.ndarray, tmp_path: Path) -> None:
-    np.savez(tmp_path / "pair.npz", queries=array, gallery=X)
-    with pytest.raises(ValueError, match=r"expected at least 1|which matrix"):
-        gu.read_pair(tmp_path / "pair.npz")
+def test_half_precision_becomes_single(tmp_path: Path) -> None:
+    np.savez(tmp_path / "p.npz", queries=X.astype(np.float16), gallery=Y.astype(">f4"))
+    e = read_pair(tmp_path / "p.npz")
+    assert e.queries.dtype == torch.float32
+    np.testing.assert_array_equal(e.gallery.numpy(), Y)
 
 
-@pytest.mark.parametrize(
-    "array", [X, np.asfortranarray(X), X[::2, ::-1], X.astype(">f4"), X[:, :1]]
-)
-def test_whole_arrays_are_read_as_numpy_reads_them(array: np.ndarray, tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", queries=array, gallery=array)
-    np.savez_compressed(tmp_path / "b.npz", queries=array, gallery=array)
-    for name in ("a.npz", "b.npz"):
-        e = gu.read_pair(tmp_path / name)
-        np.testing.assert_array_equal(e.queries.numpy(), array.astype("f4"))
+class Bomb:
+    def __reduce__(self):
+        return (pytest.fail, ("a pickle was loaded",))
 
 
-@pytest.mark.parametrize("suffix", [".pt", ".pth", ".pkl", ".ckpt"])
-def test_a_pickle_is_not_read_and_the_way_out_is_told(suffix: str, tmp_path: Path) -> None:
-    path = tmp_path / f"e{suffix}"
-    torch.save({"queries": torch.ones(2, 2)}, path)
-    with pytest.raises(ValueError, match=r"pickles are not read.*safetensors\.torch\.save_file"):
-        gu.read_pair(path)
+def test_pickles_are_never_loaded(tmp_path: Path) -> None:
+    objects = np.array([Bomb(), Bomb()], dtype=object)
+    np.save(tmp_path / "o.npy", objects, allow_pickle=True)
+    np.savez(tmp_path / "o.npz", queries=objects, gallery=objects)
+    (tmp_path / "raw.npy").write_bytes(pickle.dumps(Bomb()))
+    (tmp_path / "o.pt").write_bytes(pickle.dumps(Bomb()))
+    for name in ("o.npy", "o.npz", "raw.npy"):
+        with pytest.raises(ValueError, match=r"a pickle|not a whole"):
+            read_pair(tmp_path / name)
+    with pytest.raises(ValueError, match=r"expected one of \.npy"):
+        read_pair(tmp_path / "o.pt")
 
 
-def test_a_damaged_closing_does_not_fail_later(tmp_path: Path) -> None:
-    path = gu.MeanShift().fit(X, X + 1).save(tmp_path / "c.safetensors")
-    content = path.read_bytes()
-    for old, new in ((b"shift_", b"shirt_"), (b'"dim_\\": 6', b'"dim_\\": 7')):
-        assert old in content or b'\\"dim_\\\\\\": 6' in content
-        if old in content:
-            path.write_bytes(content.replace(old, new))
-            with pytest.raises(UnreadableFile, match=r"path: .*c\.safetensors is not a whole file"):
-                gu.closing.load(path)
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors", ".parquet"])
+def test_truncated_files_say_so(tmp_path: Path, suffix: str) -> None:
+    whole = tmp_path / f"whole{suffix}"
+    if suffix == ".npy":
+        np.save(whole, np.stack([X[:5], Y]))
+    elif suffix == ".npz":
+        np.savez(whole, queries=X, gallery=Y)
+    elif suffix == ".safetensors":
+        save_file({"queries": X, "gallery": Y}, whole)
+    else:
+        pd.DataFrame(X).rename(columns=str).to_parquet(whole)
+    cut = tmp_path / f"cut{suffix}"
+    cut.write_bytes(whole.read_bytes()[:-40])
+    with pytest.raises(ValueError, match="not a whole"):
+        read_pair(cut)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_a_closing_of_no_numbers_is_refused(value: float, tmp_path: Path) -> None:
-    closing = gu.MeanShift().fit(X, X + 1)
-    closing.shift_ = closing.shift_ * value
-    with pytest.raises(UnreadableFile, match="shift_ holds NaN or infinity"):
-        gu.closing.load(closing.save(tmp_path / "c.safetensors"))
+def test_ambiguity_lists_what_there_is(tmp_path: Path) -> None:
+    np.savez(tmp_path / "p.npz", a=X, b=Y)
+    with pytest.raises(ValueError, match=r"queries: which matrix .* 'a' \(6, 4\), 'b' \(5, 4\)"):
+        read_pair(tmp_path / "p.npz")
+    with pytest.raises(ValueError, match=r"gallery: expected a matrix of .* got 'z'"):
+        read_pair(tmp_path / "p.npz", queries="a", gallery="z")
+    with pytest.raises(ValueError, match="two different arrays"):
+        read_pair(tmp_path / "p.npz", queries="a", gallery="a")
+    with pytest.raises(ValueError, match="targets: expected a vector"):
+        read_pair(tmp_path / "p.npz", queries="a", gallery="b", targets="t")
+
+
+def test_one_side_alone_asks_for_the_other(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X)
+    with pytest.raises(ValueError, match="give a second file"):
+        read_pair(tmp_path / "x.npy")
+    with pytest.raises(FileNotFoundError, match=r"no file .*y\.npy"):
+        read_pair(tmp_path / "x.npy", tmp_path / "y.npy")
+
+
+def test_vectors_of_different_length_are_named(tmp_path: Path) -> None:
+    table = pa.table({"image": [[1.0, 2.0], [1.0]], "text": [[1.0], [2.0]]})
+    pq.write_table(table, tmp_path / "p.parquet")
+    with pytest.raises(ValueError, match="column 'image' differ in length"):
+        read_pair(tmp_path / "p.parquet")

@@ -12,9 +12,9 @@ import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 from typer.testing import CliRunner
 
-from gaputils._sweep_gallery import INDEX, require_gallery_folder, write_gallery
-from gaputils.cli import app
-from gaputils.sweep import run_sweep
+from gaputils.cli.commands import app
+from gaputils.sweep.gallery import INDEX, require_gallery_folder, write_gallery
+from gaputils.sweep.run import run_sweep
 
 
 @pytest.fixture

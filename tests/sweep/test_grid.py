@@ -11,9 +11,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from gaputils._sweep_parameters import parameter_names
-from gaputils._sweep_yaml import Unclear, read_yaml
-from gaputils.sweep import Run, plan
+from gaputils.sweep._parameters import parameter_names
+from gaputils.sweep._yaml import Unclear, read_yaml
+from gaputils.sweep.grid import Run, plan
 
 
 def _page(path: Path, source: str, tags: tuple[str, ...] = ("parameters",), **metadata) -> Path:

@@ -11,8 +11,9 @@ import nbformat
 import pytest
 
 from gaputils import sweep
-from gaputils._sweep_kernel import choose_kernel
 from gaputils.sweep import plan, run_sweep
+from gaputils.sweep import run as sweeping
+from gaputils.sweep._kernel import choose_kernel
 
 GLUE = """
 from IPython.display import display
@@ -92,9 +93,9 @@ def test_whatever_keeps_a_page_from_running_is_a_failed_run(
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(sweep, "_write_executed", fail)
+    monkeypatch.setattr(sweeping, "_write_executed", fail)
     run = sweep.Run(page(tmp_path / "exp.ipynb", {}), {"a": 1})
-    record = sweep.execute(run, tmp_path, "fingerprint")
+    record = sweeping.execute(run, tmp_path, "fingerprint")
     assert record["status"] == "failed"
     assert record["error"].startswith(f"exp.ipynb: {type(error).__name__}")
     assert (tmp_path / f"{run.name}.json").is_file()

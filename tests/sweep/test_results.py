@@ -9,8 +9,9 @@ import nbformat
 import pandas as pd
 from nbformat.v4 import new_code_cell, new_notebook
 
-from gaputils._sweep_results import tidy
-from gaputils.sweep import load_results, plan, run_sweep
+from gaputils.sweep.grid import plan
+from gaputils.sweep.results import load_results, tidy
+from gaputils.sweep.run import run_sweep
 
 
 def _record(run: str, notebook: str = "/w/exp.ipynb", /, **parameters) -> dict:

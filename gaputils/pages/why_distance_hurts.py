@@ -1,0 +1,93 @@
+"""Galleries in a subspace, and what a shift that leaves the complement does to neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from gaputils._checks import Seed, as_direction, as_generator, as_pair, integer, number
+from gaputils.scoring import nearest
+
+
+def flat_gallery(
+    n: int,
+    m: int,
+    d: int,
+    *,
+    gap: float,
+    blur: float = 2.0,
+    norms: float = 0.0,
+    seed: Seed = 0,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries (n, d), a gallery (m, d) that meets Assumption 3.3, and the unit gap direction (d,).
+
+    Gallery items point into random directions orthogonal to the last one, with norms uniform in
+    [1 - `norms`, 1 + `norms`]; each query is a gallery item, disturbed by a Gaussian of `blur` /
+    sqrt(d) a coordinate, and lies `gap` away along the last direction. In float64. Raises
+    `ValueError` naming the argument that is out of range.
+    """
+    n, m, d = integer("n", n, low=1), integer("m", m, low=2), integer("d", d, low=2)
+    generator = as_generator(seed)
+    gallery = torch.randn(m, d, generator=generator, dtype=torch.float64)
+    gallery[:, -1] = 0.0
+    unequal = 2 * torch.rand(m, 1, generator=generator, dtype=torch.float64) - 1
+    gallery = torch.nn.functional.normalize(gallery, dim=1)
+    gallery *= 1 + number("norms", norms, low=0, high=1) * unequal
+    own = torch.randint(m, (n,), generator=generator)
+    disturbance = torch.randn(n, d, generator=generator, dtype=torch.float64) / d**0.5
+    queries = gallery[own] + number("blur", blur, low=0) * disturbance
+    queries[:, -1] = number("gap", gap)
+    direction = torch.zeros(d, dtype=torch.float64)
+    direction[-1] = 1.0
+    return queries, gallery, direction
+
+
+def changed_by_shift(
+    queries: Any,
+    gallery: Any,
+    direction: Any,
+    *,
+    lengths: Sequence[float],
+    degrees: Sequence[float] = (0.0,),
+    renormalize: bool = False,
+    seed: Seed = 0,
+) -> pd.DataFrame:
+    """Share of queries whose nearest neighbour another gallery takes after the gallery's shift.
+
+    The shift has each of `lengths` along the unit vector `direction` (d,), tilted by each of
+    `degrees` towards a random direction of the gallery's own spread; `renormalize` scales the
+    shifted gallery to norm 1. One row for each length and tilt: `length`, `degrees`, `changed`.
+    Raises `ValueError` for `direction` zero or of another length, and for a tilt with a gallery
+    whose rows are all alike, or differ along `direction` alone.
+    """
+    queries, gallery = as_pair(queries, gallery)
+    unit = as_direction("direction", direction, gallery.shape[1]).to(gallery)
+    unit = unit / torch.linalg.vector_norm(unit)
+    lengths = [number("lengths", length) for length in lengths]
+    degrees = [number("degrees", tilt) for tilt in degrees]
+    weights = torch.randn(len(gallery), generator=as_generator(seed), dtype=torch.float64)
+    spread = (weights - weights.mean()).to(gallery) @ (gallery - gallery[0])
+    inside = spread - (spread @ unit) * unit
+    size, rounding = torch.linalg.vector_norm(inside), 8 * torch.finfo(gallery.dtype).eps
+    if any(degrees) and bool(size <= rounding * torch.linalg.vector_norm(spread)):
+        raise ValueError(
+            "gallery: expected rows that differ across direction, to tilt the shift towards them"
+        )
+    inside = inside / size.clamp_min(torch.finfo(size.dtype).tiny)
+    before = nearest(queries, gallery)
+    rows = []
+    for tilt in degrees:
+        angle = torch.deg2rad(torch.tensor(tilt, dtype=torch.float64)).to(gallery)
+        along = angle.cos() * unit + angle.sin() * inside
+        for length in lengths:
+            moved = gallery + length * along
+            if renormalize:
+                moved = torch.nn.functional.normalize(moved, dim=1)
+            after = nearest(queries, moved)
+            changed = float((after != before).double().mean())
+            rows.append({"length": length, "degrees": tilt, "changed": changed})
+    return pd.DataFrame(rows)
