@@ -54,6 +54,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "relative_alignment": {"tau": 0.3, "gap": 1.0, "n": 12, "d": 6, "steps": 100, "seeds": 20},
     "rephrasing": {"model": LOCAL, "items": 20, "copies": 5, "templates_each": 4},
     "same_numbers": {"model": LOCAL, "captions": 2, "images": 40, "classes": 10},
+    "sigmoid_gap": {"n": 12, "d": 8, "tau": 0.4, "steps": 200, "seeds": 3, "rows": 6},
     "speed": {
         "queries": 60,
         "dim": 64,
@@ -64,7 +65,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "gallery": 600,
     },
     "trade_off": {"model": LOCAL, "items": 30, "sizes": [10, 40, 80], "draws": 3, "variance": 0.1},
-    "two_clusters": {"n": 12, "d": 20, "tau": 0.3, "steps": 200, "seeds": 20, "sweep_steps": 100},
+    "two_clusters": {"n": 12, "d": 20, "long_steps": 300, "long_seeds": 3, "tau": 0.3, "steps": 200, "seeds": 20, "sweep_steps": 100},
     "variance_along_gap": {"n": 16, "d": 8, "tau": 0.2, "steps": 80, "seeds": 20},
     "vector_index": {"model": LOCAL, "items": 60, "neighbors": 5},
     "why_distance_hurts": {"n": 30, "m": 5, "d": 16, "seeds": 20, "draws": 200},
