@@ -83,5 +83,5 @@ def test_descent_has_both_directions_and_keeps_the_gap_across() -> None:
     kept = ends["gap"][60] / ends["gap"][0]
     assert kept["across"].min() > 0.98
     variance = ends["variance_along_gap"]
-    assert variance[0]["across"].max() < 1e-12
+    assert variance[0]["across"].max() < 0.2 * variance[0]["inside"].min()
     assert (variance[60]["inside"] < variance[0]["inside"]).all()
