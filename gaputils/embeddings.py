@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gaputils._checks import as_pair, as_targets
+from gaputils._checks import as_pair, as_targets, device_here
 from gaputils._checks import unit_rows as at_norm_one
 from gaputils._files import read_safetensors, write_safetensors
+from gaputils._reading import reading
 
 _FORMAT = "gaputils-embeddings/1"
 OWNERS = "caption_image"
@@ -27,8 +28,9 @@ class Embeddings:
     `queries` (n, d) search (usually images) and `gallery` (m, d) is searched (usually texts).
     `targets` (n,) holds the gallery row that answers each query; left out, row i answers query i
     if there are as many of one as of the other, and nothing is known otherwise. `info` is any
-    JSON-serialisable description (model, data set, templates, …); its ``caption_image`` lists the
-    query that each gallery row belongs to, where a query may have several, and targets that are
+    JSON-serialisable description (model, data set, templates, …); ``info["paired"] = False`` says
+    that rows do not belong together although there are as many, and its ``caption_image`` lists
+    the query that each gallery row belongs to, where a query may have several; targets that are
     left out are then the first of each. With `normalize` every row is scaled to norm 1.
 
     Raises `TypeError` or `ValueError` that names the argument if a side is not a finite matrix,
@@ -61,7 +63,7 @@ class Embeddings:
         elif owners is not None:
             first = items_of(owners, n)[:, 0]
             self.targets = first if bool((first >= 0).all()) else None
-        elif n == m:
+        elif n == m and self.info.get("paired", True):
             self.targets = torch.arange(n, device=self.queries.device)
 
     @property
@@ -114,6 +116,7 @@ class Embeddings:
 
     def to(self, device: torch.device | str) -> Embeddings:
         """The same embeddings on `device`."""
+        device = device_here("device", device)
         targets = None if self.targets is None else self.targets.to(device)
         return Embeddings(
             self.queries.to(device), self.gallery.to(device), targets, dict(self.info)
@@ -125,7 +128,6 @@ class Embeddings:
         tensors = {"queries": self.queries, "gallery": self.gallery}
         if self.targets is not None:
             tensors["targets"] = self.targets
-        tensors = {name: value.cpu().contiguous() for name, value in tensors.items()}
         write_safetensors(path, tensors, {"format": _FORMAT, "info": json.dumps(self.info)})
         return path
 
@@ -142,10 +144,10 @@ class Embeddings:
             raise ValueError(
                 f"path: expected tensors 'queries' and 'gallery' in {path}, got {sorted(tensors)}"
             )
-        try:
+        with reading(f"the info of {path}", "JSON", argument="path") as at:
             info = json.loads(metadata.get("info", "{}"))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"path: the info of {path} is not JSON: {error}") from error
+            if not isinstance(info, dict):
+                raise at.fault(f"expected a mapping, got {info!r}")
         return cls(tensors["queries"], tensors["gallery"], tensors.get("targets"), info)
 
     def __repr__(self) -> str:

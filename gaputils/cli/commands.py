@@ -1,18 +1,20 @@
 """The command line: each command reads its arguments, calls the package and writes the result.
 
-Exit codes: 0 done; 1 an error, told on standard error; 2 a wrong command line. Results go to
-standard output or to the file named by `--out`.
+Exit codes: 0 done; 1 an error, told on standard error; 2 a wrong command line; 130 stopped by
+Ctrl-C; 141 nobody reads the output any more. Results go to standard output or to the file named by
+`--out`.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from gaputils.cli.support import (
+    Commands,
     build_closing,
     check_format,
     draw_clouds,
@@ -25,7 +27,7 @@ from gaputils.cli.support import (
 from gaputils.evaluation.compare import survival_table
 
 app = typer.Typer(
-    help="Measure the modality gap of embeddings, close it, and see what that is worth.",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -59,6 +61,23 @@ Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="File for the result.")]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        import gaputils
+
+        typer.echo(f"gaputils {gaputils.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
+    ] = False,
+) -> None:
+    """Measure the modality gap of embeddings, close it, and see what that is worth."""
+
+
 @app.command(
     epilog="""Examples:
 
@@ -90,6 +109,9 @@ def embed(
         int | None, typer.Option(min=1, help="Rows a shard of a folder; 8192 if left out.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that read images.")] = 0,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out, and name, images that are not whole.")
+    ] = False,
     device: Annotated[
         str, typer.Option(help="auto: the best there is, cuda:$LOCAL_RANK under torchrun.")
     ] = "auto",
@@ -114,6 +136,7 @@ def embed(
         batch_size=batch_size,
         shard_size=shard_size,
         workers=workers,
+        skip_broken=skip_broken,
         device=device,
         precision=precision,
     )
@@ -216,6 +239,45 @@ def close(
     else:
         e.save(out)
     typer.echo(f"{out}: {closing!r}")
+
+
+@app.command(
+    epilog="""Examples:
+
+- `gaputils mix image=images.npy text=texts.npy --query queries.npy -o mixed.npz`
+
+- Keep what was learned, and lift new rows with it: `--save mixed.safetensors`, then
+  `gaputils mix image=new.npy --load mixed.safetensors -o rows.npy`
+"""
+)
+@reports_errors
+def mix(
+    items: Annotated[list[str], typer.Argument(help=f"KIND=FILE for each kind: {_FILES}.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help=".npz: an array a kind; .npy: all rows, queries in a file beside it.",
+        ),
+    ],
+    query: Annotated[
+        Path | None, typer.Option(help="The queries, or a sample of them, to fit on.")
+    ] = None,
+    center: Annotated[
+        bool, typer.Option(help="Take means away too; without, each kind keeps its ranking.")
+    ] = True,
+    equal_norms: Annotated[
+        bool, typer.Option("--equal-norms", help="For an index that only knows cosine.")
+    ] = False,
+    save: Annotated[Path | None, typer.Option(help="Keep the fitted closing here.")] = None,
+    load: Annotated[Path | None, typer.Option(help="Use a fitted closing, do not fit.")] = None,
+) -> None:
+    """Write images, texts and other kinds as rows of one inner-product index."""
+    from gaputils.cli.mix import mix_files
+
+    options: dict[str, Any] = {"center": center, "equal_norms": equal_norms}
+    typer.echo(mix_files(items, out, query, save=save, saved=load, **options))
 
 
 @app.command(epilog="Example: `gaputils robustness pairs.npz --variance 0.04 --method MeanShift`")

@@ -46,7 +46,6 @@ NO_ENTRIES: dict[str, str] = {
 """Public modules, or parts of one, whose input comes from entries of the table, and why."""
 
 TESTED_ELSEWHERE: dict[str, str] = {
-    "datasets.published_where_available": "is published for each name",
     "theory.expansion_error": "takes the numbers of two_clusters",
     "theory.paired_lines": "takes a size and a gap",
     "theory.step_factors": "takes four numbers",
