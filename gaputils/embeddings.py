@@ -28,8 +28,9 @@ class Embeddings:
     `queries` (n, d) search (usually images) and `gallery` (m, d) is searched (usually texts).
     `targets` (n,) holds the gallery row that answers each query; left out, row i answers query i
     if there are as many of one as of the other, and nothing is known otherwise. `info` is any
-    JSON-serialisable description (model, data set, templates, …); its ``caption_image`` lists the
-    query that each gallery row belongs to, where a query may have several, and targets that are
+    JSON-serialisable description (model, data set, templates, …); ``info["paired"] = False`` says
+    that rows do not belong together although there are as many, and its ``caption_image`` lists
+    the query that each gallery row belongs to, where a query may have several; targets that are
     left out are then the first of each. With `normalize` every row is scaled to norm 1.
 
     Raises `TypeError` or `ValueError` that names the argument if a side is not a finite matrix,
@@ -62,7 +63,7 @@ class Embeddings:
         elif owners is not None:
             first = items_of(owners, n)[:, 0]
             self.targets = first if bool((first >= 0).all()) else None
-        elif n == m:
+        elif n == m and self.info.get("paired", True):
             self.targets = torch.arange(n, device=self.queries.device)
 
     @property

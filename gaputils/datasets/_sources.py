@@ -30,6 +30,11 @@ _SYSTEMS_OWN = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini")
 Root = str | os.PathLike[str] | None
 
 
+def cache_folder() -> Path:
+    """Where fetched files are kept: `$GAPUTILS_CACHE` if set, else the system's cache folder."""
+    return Path(os.environ.get("GAPUTILS_CACHE") or pooch.os_cache("gaputils"))
+
+
 class ImageFiles:
     """Images in files, opened when asked for."""
 
@@ -159,8 +164,3 @@ def with_captions(
         name, images, flat, torch.tensor(owner, dtype=torch.int64), split, info
     )
     return without(dataset, empty) if empty else dataset
-
-
-def cache_folder() -> Path:
-    """Where fetched files are kept: `$GAPUTILS_CACHE` if set, else the system's cache folder."""
-    return Path(os.environ.get("GAPUTILS_CACHE") or pooch.os_cache("gaputils"))

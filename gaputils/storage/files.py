@@ -100,6 +100,17 @@ def read_pair(
     return Embeddings(_tensor(sides[0]), _tensor(sides[1]), chosen, info, normalize)
 
 
+def read_matrix(path: Path_, name: str | None = None) -> Array:
+    """The one matrix (rows, d) of a file of any kind that `read_pair` knows, or that of `name`.
+
+    A ``.npy`` file is mapped, not read. Raises as `read_pair` does, also where several matrices
+    could be meant.
+    """
+    file = _known(path)
+    arrays = _arrays(file)
+    return _side(file, arrays, _one(file, arrays, name, "rows"))
+
+
 def write_npz(embeddings: Embeddings, path: Path_) -> Path:
     """Write one ``.npz`` file that `read_pair` reads with targets, owners and info."""
     e, file = embeddings, Path(path)
