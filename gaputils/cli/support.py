@@ -34,20 +34,36 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def read(
-    first: Path, second: Path | None, queries: str | None, gallery: str | None, targets: str | None
+    first: Path,
+    second: Path | None,
+    queries: str | None,
+    gallery: str | None,
+    targets: str | None,
+    owners: str | None,
+    normalize: bool,
 ) -> Embeddings:
     """A pair from files, or from a folder that `gaputils embed` wrote."""
+    from gaputils.embeddings import Embeddings
     from gaputils.storage.files import read_pair
     from gaputils.storage.folder import load_folder
 
     if first.is_dir():
-        if any(given is not None for given in (second, queries, gallery, targets)):
+        if any(given is not None for given in (second, queries, gallery, targets, owners)):
             raise ValueError(
                 f"{first}: a folder of shards holds both sides and names them itself; "
                 f"leave out the second file and the names"
             )
-        return load_folder(first)
-    return read_pair(first, second, queries=queries, gallery=gallery, targets=targets)
+        e = load_folder(first)
+        return Embeddings(e.queries, e.gallery, e.targets, e.info, normalize)
+    return read_pair(
+        first,
+        second,
+        queries=queries,
+        gallery=gallery,
+        targets=targets,
+        owners=owners,
+        normalize=normalize,
+    )
 
 
 def build_closing(
@@ -60,7 +76,8 @@ def build_closing(
         for name, value in vars(closing).items()
         if inspect.isclass(value) and issubclass(value, closing.Closing)
     }
-    known.pop("Closing")
+    for other in ("Closing", "MixedGallery"):  # the base, and what `gaputils mix` does
+        known.pop(other)
     if method not in known:
         raise ValueError(f"--method: expected one of {', '.join(sorted(known))}, got {method!r}")
     given = {

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gaputils._checks import as_pair
 from gaputils._files import read_safetensors, write_safetensors
+from gaputils.scoring import first_equals
 
 _FORMAT = "gaputils-closing/1"
 _REGISTRY: dict[str, type[Closing]] = {}
@@ -59,6 +60,9 @@ class Closing(BaseEstimator):  # type: ignore[misc]
                 f"queries: expected dimension {self.dim_} as fitted, got {queries.shape[1]}"
             )
         moved_queries, moved_gallery = self._transform(queries, gallery)
+        twins = first_equals(gallery)
+        if twins is not None:  # a matrix product may have rounded equal items differently
+            moved_gallery = moved_gallery[twins]
         return moved_queries.to(queries.dtype), moved_gallery.to(gallery.dtype)
 
     def fit_transform(self, queries: Any, gallery: Any) -> tuple[Tensor, Tensor]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
 import pooch
 import torch
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+
+_CAMERA_BITS = (8, 10, 12, 14, 16)
+_SYSTEMS_OWN = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini")
 
 Root = str | os.PathLike[str] | None
 
@@ -48,9 +53,45 @@ def decode(source: Path | BinaryIO, name: str) -> Image.Image:
 
     try:
         with Image.open(source) as image:
-            return image.convert("RGB")
+            return as_rgb(image, name)
     except (OSError, SyntaxError) as error:
         raise ValueError(f"{name} is not a whole image: {error}") from error
+
+
+def as_rgb(image: Image.Image, name: str) -> Image.Image:
+    """`image` upright as its EXIF says, in RGB of 8 bits.
+
+    What has more bits is scaled: whole numbers from the 8, 10, 12, 14, 16 or more bits that hold
+    its greatest; floats in [0, 1] from there; what is negative or greater from its own least and
+    greatest. Raises `ValueError` that says `name` if that is no range.
+    """
+    from PIL import Image, ImageOps
+
+    upright = ImageOps.exif_transpose(image)
+    if not upright.mode.startswith(("I", "F")):
+        return upright.convert("RGB")
+    values = np.asarray(upright, dtype=np.float64)
+    low, high = _range(values, upright.mode == "F")
+    if not 0 < high - low < math.inf:
+        raise ValueError(f"{name}: its numbers go from {low:g} to {high:g}; save it with 8 bits")
+    grey = np.rint((values - low) * (255 / (high - low))).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _range(values: Any, floats: bool) -> tuple[float, float]:
+    """What is black and what is white in an image of more than 8 bits."""
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or (floats and not high <= 1):
+        return low, high
+    if floats:
+        return 0.0, 1.0
+    needed = int(high).bit_length()
+    return 0.0, 2.0 ** next((bits for bits in _CAMERA_BITS if bits >= needed), needed) - 1
+
+
+def shown(path: PurePath) -> bool:
+    """Whether `path`, relative to a data set's folder, is none that a system keeps for itself."""
+    return not any(part.startswith(".") or part in _SYSTEMS_OWN for part in path.parts)
 
 
 def data_folder(root: Root, name: str) -> Path:

@@ -18,6 +18,7 @@ from gaputils.datasets._sources import (
     data_folder,
     inside,
     missing,
+    shown,
     with_captions,
 )
 from gaputils.datasets.base import CaptionDataset, ClassificationDataset
@@ -40,14 +41,16 @@ def imagefolder(
     column ``file_name``, relative to the file, and one with the caption or a list of captions:
     `caption`, or left out the first of text, caption, captions, … that is there. A file named
     several times has several captions. Or every ``x.jpg`` has its captions in ``x.txt``, one a
-    line. Without either, the folders right below are classes. The order is that of the metadata,
+    line. Without either, the folders right below are classes. Names that begin with a dot, as
+    ``.ipynb_checkpoints``, and ``__MACOSX`` are left out. The order is that of the metadata,
     or of the paths. Raises `DataUnavailable` without images and `ValueError` for metadata that do
     not fit.
     """
     folder = data_folder(root, "imagefolder") / split
     if not folder.is_dir():
         raise missing(name, f"a folder {folder} with images")
-    files = sorted(path for path in folder.rglob("metadata.*") if path.name in _METADATA)
+    below = sorted(path for path in folder.rglob("*") if shown(path.relative_to(folder)))
+    files = [path for path in below if path.name in _METADATA]
     if files:
         texts: dict[Path, list[str]] = {}
         for file in files:
@@ -58,7 +61,7 @@ def imagefolder(
         )
     if caption is not None:
         raise ValueError(f"caption: {folder} has no metadata file, got {caption!r}")
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    paths = [path for path in below if path.suffix.lower() in IMAGE_SUFFIXES]
     if not paths:
         raise missing(name, f"images in {folder}")
     beside = [path.with_suffix(".txt") for path in paths]

@@ -16,6 +16,7 @@ from gaputils.datasets._sources import (
     data_folder,
     first_existing,
     missing,
+    shown,
 )
 from gaputils.datasets.base import ClassificationDataset
 
@@ -70,7 +71,11 @@ def _class_folders(folder: Path) -> tuple[Sequence[str], Sequence[Path]]:
     for one in sorted(folder.iterdir()):
         if not (one.is_dir() and one.name[0] == "n" and one.name[1:].isdigit()):
             continue
-        found = sorted(path for path in one.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+        found = sorted(
+            path
+            for path in one.iterdir()
+            if path.suffix.lower() in IMAGE_SUFFIXES and shown(Path(path.name))
+        )
         ids += [one.name] * len(found)
         paths += found
     return ids, paths

@@ -9,7 +9,7 @@ import re
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,6 +22,7 @@ from gaputils.datasets._sources import (
     decode,
     first_existing,
     missing,
+    shown,
     with_captions,
 )
 from gaputils.datasets.base import CaptionDataset, ClassificationDataset
@@ -69,7 +70,8 @@ def webdataset(
     """Images and texts from webdataset's tar shards.
 
     `root` is a folder with ``.tar`` files (below `split` if one is given), one such file, or a
-    pattern ``shard-{0000..0012}.tar``. Files of one sample share their name up to the first dot.
+    pattern ``shard-{0000..0012}.tar``. Files of one sample share their name up to the first dot;
+    those whose name or folder begins with a dot, and ``__MACOSX``, are left out.
     `task` "captions": from ``.txt``, one a line, or the ``caption`` of ``.json``. "classes": from
     ``.cls``, with ``classnames.txt`` and, if there are, ``zeroshot_classification_templates.txt``
     in the folder or the one above. "auto": classes if samples have ``.cls``. The order is that of
@@ -115,7 +117,7 @@ def _shards(name: str, root: Path, split: str) -> list[Path]:
         before, after = str(root)[: pattern.start()], str(root)[pattern.end() :]
         paths = [Path(f"{before}{number:0{len(first)}d}{after}") for number in numbers]
     elif root.is_dir():
-        paths = sorted((root / split).glob("*.tar"))
+        paths = sorted(p for p in (root / split).glob("*.tar") if shown(Path(p.name)))
     else:
         paths = [root]
     absent = next((path for path in paths if not path.is_file()), None)
@@ -132,7 +134,7 @@ def _samples(shard: Path) -> Iterator[_Sample]:
     try:
         with tarfile.open(shard, "r:") as archive:
             for member in archive:
-                if not member.isfile():
+                if not member.isfile() or not shown(PurePosixPath(member.name)):
                     continue
                 if member.offset_data + member.size > size:
                     raise ValueError(f"{shard} is truncated in {member.name!r}")

@@ -17,7 +17,7 @@ from gaputils.datasets.base import Images
 from gaputils.datasets.templates import fill
 from gaputils.embeddings import Embeddings
 from gaputils.encoding._texts import AnyDataset, Texts, gather_texts
-from gaputils.models.model import Model
+from gaputils.models.model import Model, distinct
 from gaputils.storage._manifest import pair_info
 
 _PROMPTS_AT_ONCE = 2**15
@@ -96,8 +96,12 @@ def embed_classes(
     """Class embeddings (classes, k, d) of norm 1, on the CPU.
 
     With `ensemble` k is 1: the mean of the class's unit-norm prompts, normalised. Without, k is
-    the number of templates. Prompts of many classes share a batch.
+    the number of templates. Prompts of many classes share a batch; equal names have equal rows.
     """
+    once, places = distinct(class_names)
+    if len(once) < len(class_names):
+        rows = embed_classes(model, once, templates, ensemble=ensemble, batch_size=batch_size)
+        return rows[places]
     group = max(1, _PROMPTS_AT_ONCE // len(templates))
     parts = []
     for start in range(0, len(class_names), group):

@@ -20,8 +20,8 @@ from typing import Any
 import pandas as pd
 
 from gaputils._files import only_writer, replacing, write_text
-from gaputils.sweep.grid import Run, _notebook
-from gaputils.sweep.results import PACKAGE, glued, tidy
+from gaputils.sweep.grid import Run, _notebook, place_of
+from gaputils.sweep.results import PACKAGE, done_records, glued, load_results, tidy
 
 
 def run_sweep(
@@ -34,15 +34,19 @@ def run_sweep(
 ) -> pd.DataFrame:
     """Execute `runs`, `jobs` at a time or on the Dask cluster at the address `dask`.
 
-    The folder `out` gets each executed notebook, a record beside it, and `results.parquet`: a row
-    for each value that a page glued, with the run's parameters. A run whose page, parameters and
-    package are those of a finished record is skipped; a failing run is recorded and the others go
-    on. Returns one row a run: `run`, `page`, `status` ("done", "skipped", "failed"), `seconds`,
-    `error`. Raises `BlockingIOError` while another sweep writes `out`.
+    The folder `out` gets each executed notebook, a record beside it, and `results.parquet`: the
+    table that `load_results` reads, of these runs and of those that other sweeps did in `out` and
+    whose page and package are unchanged. A run whose page, parameters and package are those of a
+    finished record is skipped; a failing run is recorded and the others go on. Returns one row a
+    run: `run`, `page`, `status` ("done", "skipped", "failed"), `seconds`, `error`. Raises
+    `BlockingIOError` while another sweep writes `out`, and `ValueError` if its `results.parquet`
+    is not a sweep's.
     """
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder):
+        if (folder / "results.parquet").exists():
+            load_results(folder / "results.parquet")
         return _run_all(runs, folder, jobs, dask, echo)
 
 
@@ -63,7 +67,9 @@ def _run_all(
             status = record["status"]
         row = {key: record[key] for key in ("run", "page", "seconds", "error")}
         table.append({**row, "status": status})
-    results = tidy([record for record in records if record is not None])
+    own = {run.name for run in runs}
+    others = [r for r in done_records(folder) if r["run"] not in own and _unchanged(r, package)]
+    results = tidy([record for record in records if record is not None] + others)
     with replacing(folder / "results.parquet") as part:
         results.to_parquet(part, index=False)
     return pd.DataFrame(table, columns=["run", "page", "status", "seconds", "error"])
@@ -80,6 +86,14 @@ def package_digest() -> str:
 def _fingerprint(run: Run, package: str) -> str:
     content = json.dumps([run.parameters, package], sort_keys=True)
     return hashlib.sha256(run.page.read_bytes() + content.encode()).hexdigest()
+
+
+def _unchanged(record: dict[str, Any], package: str) -> bool:
+    """Whether the page of a done `record` and the package are still as they were."""
+    page = Path(record.get("notebook", ""))
+    if not page.is_file():
+        return False
+    return bool(record["fingerprint"] == _fingerprint(Run(page, record["parameters"]), package))
 
 
 def _finished(run: Run, folder: Path, fingerprint: str) -> dict[str, Any] | None:
@@ -121,6 +135,7 @@ def execute(run: Run, folder: Path, fingerprint: str) -> dict[str, Any]:
     record = {
         "run": run.name,
         "page": run.page.stem,
+        "notebook": place_of(run.page),
         "parameters": run.parameters,
         "status": "failed" if error else "done",
         "error": error,

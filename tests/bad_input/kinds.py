@@ -27,6 +27,9 @@ KINDS: dict[str, str] = {
     "pickle": "a pickle under the name of a safe format",
     "path": "a list of files names one outside its folder",
     "lie": "a list of files says what its files do not hold",
+    "gap": "a table lacks rows or numbers, an image any range of them",
+    "labels": "labels that no rows of the gallery answer to",
+    "value": "a value that would not reach a page as it is written",
 }
 """The columns of the table, each in words."""
 

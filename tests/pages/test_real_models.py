@@ -1,4 +1,4 @@
-"""The gap of real models: tables, directions, one-sided gaps, on clouds whose answer is known."""
+"""The gap of real models: tables, directions, one-sided gaps, on clouds of known answers."""
 
 from __future__ import annotations
 
