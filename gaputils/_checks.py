@@ -182,3 +182,30 @@ def as_generator(seed: Seed, device: torch.device | str = "cpu") -> torch.Genera
 def work(value: Tensor) -> Tensor:
     """`value` in double precision where the device has it."""
     return value if value.device.type == "mps" else value.double()
+
+
+def device_here(name: str, value: torch.device | str) -> torch.device:
+    """`value` as a device that this machine has; raises `ValueError` that says which it has."""
+    if not isinstance(value, (str, torch.device)):
+        raise TypeError(f"{name}: expected a torch device, got {type(value).__name__}")
+    try:
+        device = torch.device(value)
+    except RuntimeError as error:
+        raise ValueError(f"{name}: expected 'auto' or a torch device, got {value!r}") from error
+    try:
+        if device.type == "meta":
+            raise RuntimeError("it holds no values")
+        torch.empty(1, device=device)
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0].partition(". ")[0] or type(error).__name__
+        raise ValueError(
+            f"{name}: expected a device of this machine ({', '.join(devices())}), got "
+            f"{str(device)!r}: {reason[:120]}"
+        ) from error
+    return device
+
+
+def devices() -> list[str]:
+    """The names of this machine's devices."""
+    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]

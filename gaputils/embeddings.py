@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gaputils._checks import as_pair, as_targets
+from gaputils._checks import as_pair, as_targets, device_here
 from gaputils._checks import unit_rows as at_norm_one
 from gaputils._files import read_safetensors, write_safetensors
+from gaputils._reading import reading
 
 _FORMAT = "gaputils-embeddings/1"
 OWNERS = "caption_image"
@@ -115,6 +116,7 @@ class Embeddings:
 
     def to(self, device: torch.device | str) -> Embeddings:
         """The same embeddings on `device`."""
+        device = device_here("device", device)
         targets = None if self.targets is None else self.targets.to(device)
         return Embeddings(
             self.queries.to(device), self.gallery.to(device), targets, dict(self.info)
@@ -126,7 +128,6 @@ class Embeddings:
         tensors = {"queries": self.queries, "gallery": self.gallery}
         if self.targets is not None:
             tensors["targets"] = self.targets
-        tensors = {name: value.cpu().contiguous() for name, value in tensors.items()}
         write_safetensors(path, tensors, {"format": _FORMAT, "info": json.dumps(self.info)})
         return path
 
@@ -143,10 +144,10 @@ class Embeddings:
             raise ValueError(
                 f"path: expected tensors 'queries' and 'gallery' in {path}, got {sorted(tensors)}"
             )
-        try:
+        with reading(f"the info of {path}", "JSON", argument="path") as at:
             info = json.loads(metadata.get("info", "{}"))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"path: the info of {path} is not JSON: {error}") from error
+            if not isinstance(info, dict):
+                raise at.fault(f"expected a mapping, got {info!r}")
         return cls(tensors["queries"], tensors["gallery"], tensors.get("targets"), info)
 
     def __repr__(self) -> str:

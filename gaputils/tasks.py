@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gaputils import _checks
 from gaputils.embeddings import Embeddings, require_embeddings
-from gaputils.scoring import check_scoring, choice_costs, top_k
+from gaputils.scoring import check_scoring, choice_costs, cost, top_k
 
 _SCORES_AT_ONCE = 2**24
 

@@ -1,18 +1,20 @@
 """The command line: each command reads its arguments, calls the package and writes the result.
 
-Exit codes: 0 done; 1 an error, told on standard error; 2 a wrong command line. Results go to
-standard output or to the file named by `--out`.
+Exit codes: 0 done; 1 an error, told on standard error; 2 a wrong command line; 130 stopped by
+Ctrl-C; 141 nobody reads the output any more. Results go to standard output or to the file named by
+`--out`.
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from gaputils.cli.support import (
+    Commands,
     build_closing,
     check_format,
     draw_clouds,
@@ -25,7 +27,7 @@ from gaputils.cli.support import (
 from gaputils.evaluation.compare import survival_table
 
 app = typer.Typer(
-    help="Measure the modality gap of embeddings, close it, and see what that is worth.",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -59,6 +61,23 @@ Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="File for the result.")]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        import gaputils
+
+        typer.echo(f"gaputils {gaputils.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
+    ] = False,
+) -> None:
+    """Measure the modality gap of embeddings, close it, and see what that is worth."""
+
+
 @app.command(
     epilog="""Examples:
 
@@ -90,6 +109,9 @@ def embed(
         int | None, typer.Option(min=1, help="Rows a shard of a folder; 8192 if left out.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that read images.")] = 0,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out, and name, images that are not whole.")
+    ] = False,
     device: Annotated[
         str, typer.Option(help="auto: the best there is, cuda:$LOCAL_RANK under torchrun.")
     ] = "auto",
@@ -114,6 +136,7 @@ def embed(
         batch_size=batch_size,
         shard_size=shard_size,
         workers=workers,
+        skip_broken=skip_broken,
         device=device,
         precision=precision,
     )

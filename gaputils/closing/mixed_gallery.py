@@ -88,10 +88,10 @@ class MixedGallery(Closing):
         self.means_ = torch.stack(
             [rows.mean(dim=0) if self.center else zero for rows in items.values()]
         )
-        moved = self._moved(asked, self.query_mean_)
+        moved = self._about(asked, self.query_mean_)
         factors, offsets, longest = [], [], 0.0
         for (kind, rows), own in zip(items.items(), self.means_, strict=True):
-            rows = self._moved(rows, own)
+            rows = self._about(rows, own)
             factor, offset = _standardization(moved, rows, kind)
             factors.append(factor)
             offsets.append(offset)
@@ -120,7 +120,7 @@ class MixedGallery(Closing):
         came. Raises `NotFittedError` before `fit` and `ValueError` on another dimension.
         """
         rows = self._rows("queries", queries)
-        moved = self._moved(work(rows), self.query_mean_.to(rows.device))
+        moved = self._about(work(rows), self.query_mean_.to(rows.device))
         added = moved.new_tensor([[1.0, 0.0] if self.equal_norms else [1.0]])
         return _as_given(torch.cat([moved, added.expand(len(moved), -1)], dim=1), queries)
 
@@ -152,7 +152,7 @@ class MixedGallery(Closing):
             torch.split(rows, _ROWS_AT_ONCE), torch.split(lifted, _ROWS_AT_ONCE), strict=True
         )
         for part, into in parts:
-            moved = self._moved(work(part), mean) * factor
+            moved = self._about(work(part), mean) * factor
             into[:, : self.dim_] = moved
             into[:, self.dim_] = offset
             if self.equal_norms:
@@ -167,7 +167,7 @@ class MixedGallery(Closing):
                 into[:, self.dim_ + 1] = room.clamp_min(0).sqrt()
         return _as_given(lifted, values)
 
-    def _moved(self, rows: Tensor, mean: Tensor) -> Tensor:
+    def _about(self, rows: Tensor, mean: Tensor) -> Tensor:
         """`rows` about `mean` at norm one, or as they are without `center`."""
         return normalize(rows - mean, dim=1) if self.center else rows
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from gaputils._reading import read_text, reading
+
 Array = np.ndarray[Any, Any]
 
 LABEL_SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet", ".csv")
@@ -85,8 +87,9 @@ def whole_numbers(role: str, what: str, value: Array | Unusable) -> Array:
 
 def csv_columns(path: Path) -> dict[str, Array | Unusable]:
     """The columns of a CSV file by the names in its first line; "array" for one without a name."""
-    text = path.read_bytes().decode("utf-8-sig")
-    lines = [line for line in csv.reader(io.StringIO(text, newline="")) if line]
+    text = read_text(path, "a CSV file")
+    with reading(path, "a CSV file", remedy="Is a quotation mark left open?"):
+        lines = [line for line in csv.reader(io.StringIO(text, newline="")) if line]
     if not lines:
         return {}
     head = lines[0]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from gaputils._files import read_safetensors, replacing
+from gaputils._reading import reading
 from gaputils.embeddings import OWNERS, Embeddings
 from gaputils.storage._labels import (
     LABEL_SUFFIXES,
@@ -26,7 +28,11 @@ Path_ = str | os.PathLike[str]
 Array = np.ndarray[Any, Any]
 
 SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet")
-_BEGINNINGS = {".npy": b"\x93NUMPY", ".npz": b"PK"}
+_CONVERSION = (
+    "; pickles are not read, so save its tensors by name: "
+    'safetensors.torch.save_file({"queries": q, "gallery": g}, "pair.safetensors")'
+)
+_CONVERSIONS = dict.fromkeys((".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt"), _CONVERSION)
 _WORDS = {
     "queries": ("quer", "image", "img", "video", "vision"),
     "gallery": ("galler", "text", "txt", "caption", "class"),
@@ -222,7 +228,10 @@ def _known(path: Path_) -> Path:
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
     if file.suffix not in SUFFIXES:
-        raise ValueError(f"{file}: expected one of {', '.join(SUFFIXES)}, got {file.suffix!r}")
+        raise ValueError(
+            f"{file}: expected one of {', '.join(SUFFIXES)}, got {file.suffix!r}"
+            f"{_CONVERSIONS.get(file.suffix, '')}"
+        )
     return file
 
 
@@ -233,36 +242,54 @@ def _arrays(path: Path) -> Arrays:
                 for name, value in read_safetensors(path)[0].items()}  # fmt: skip
     if path.suffix == ".parquet":
         return _columns(path)
-    with path.open("rb") as file:
-        if not file.read(8).startswith(_BEGINNINGS[path.suffix]):
-            raise ValueError(f"{path}: it is not a whole {path.suffix} file; pickles are not read")
-    try:
-        if path.suffix == ".npy":
-            return {"array": np.load(path, mmap_mode="r", allow_pickle=False)}
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        if "allow_pickle" in str(error):
-            reason = "it holds Python objects (a pickle), which are never loaded"
-        else:
-            reason = f"it is not a whole {path.suffix} file ({error})"
-        raise ValueError(f"{path}: {reason}") from error
-    strangers = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
-    if strangers:
-        raise ValueError(f"{path}: it is no .npz file of arrays but holds {strangers[0]!r}")
+    return _npy(path) if path.suffix == ".npy" else _npz(path)
+
+
+def _npy(path: Path) -> dict[str, Array]:
+    with reading(path, "a whole .npy file") as at, path.open("rb") as file:
+        shape, _, dtype = _header(file)
+        size = math.prod(shape) * dtype.itemsize
+        if size > path.stat().st_size - file.tell():
+            raise at.fault(f"it declares {shape} of {dtype}, {size} bytes, and ends before")
+        return {"array": np.load(path, mmap_mode="r", allow_pickle=False)}
+
+
+def _npz(path: Path) -> dict[str, Array]:
+    arrays = {}
+    with reading(path, "a whole .npz file") as at, zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            at.place = f"array {name!r}"
+            with archive.open(member) as stream:
+                shape, in_columns, dtype = _header(stream)
+                content = stream.read()
+            if len(content) != math.prod(shape) * dtype.itemsize:
+                raise at.fault(f"it declares {shape} of {dtype} and holds {len(content)} bytes")
+            rows = np.frombuffer(content, dtype)
+            arrays[name] = rows.reshape(shape, order="F" if in_columns else "C")
     return arrays
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns come first, and type of the array whose bytes come next."""
+    version = np.lib.format.read_magic(stream)
+    one = version == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if one else np.lib.format.read_array_header_2_0
+    shape, in_columns, dtype = read(stream)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects (a pickle), which are never loaded")
+    if min(shape, default=0) < 0:
+        raise ValueError(f"it declares the shape {shape}")
+    return shape, in_columns, dtype
 
 
 def _columns(path: Path) -> Arrays:
     try:
-        import pyarrow as pa
         import pyarrow.parquet as parquet
     except ModuleNotFoundError as error:
         raise ValueError(f"{path}: reading it needs pyarrow: pip install gaputils[data]") from error
-    try:
+    with reading(path, "a whole .parquet file"):
         table = parquet.read_table(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ValueError(f"{path}: it is not a whole .parquet file ({error})") from error
     index = (table.schema.pandas_metadata or {}).get("index_columns", [])
     columns: dict[str, Array | Unusable] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat as _nbformat
+import lazy_loader
 
 from gaputils.sweep._yaml import Unclear
 
-nbformat: Any = _nbformat
+nbformat: Any = lazy_loader.load("nbformat")
 
 
 def parameter_names(notebook: Path) -> set[str]:

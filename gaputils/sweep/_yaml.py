@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gaputils._reading import read_text, reading
+
 _DIGITS = r"[0-9]+(?:_[0-9]+)*"
 # Tried in this order: `Unclear` comes before the numbers that it looks like.
 _PATTERNS = {
@@ -56,10 +58,9 @@ def read_yaml(path: Path) -> Any:
     Loader.add_constructor("!unclear", lambda _, node: Unclear(node.value))
     Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value, 0))
     Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: _float(node.value))
-    try:
-        return yaml.load(path.read_text(encoding="utf-8-sig"), Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ValueError(f"grid: {path} is not YAML: {error}") from error
+    text = read_text(path, "YAML", argument="grid")
+    with reading(path, "YAML", argument="grid", remedy="Correct it there"):
+        return yaml.load(text, Loader)
 
 
 def _float(text: str) -> float | Unclear:

@@ -9,12 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import nbformat as _nbformat
+import lazy_loader
 
 from gaputils._files import only_writer, replacing, write_text
 from gaputils.sweep.results import done_records
 
-nbformat: Any = _nbformat
+nbformat: Any = lazy_loader.load("nbformat")
 
 INDEX = "gallery.json"
 _FORMAT = "gaputils-gallery/1"

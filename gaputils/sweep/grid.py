@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gaputils._extras import require_extra
+from gaputils._reading import reading
 from gaputils.sweep._parameters import parameter_names, require_plain
 from gaputils.sweep._yaml import read_yaml
 
@@ -45,6 +47,7 @@ def plan(grid: str | Path) -> list[Run]:
     Raises `FileNotFoundError` for a missing grid or page and `ValueError`, naming the entry, for a
     grid that is malformed or asks for a parameter that its page does not have.
     """
+    require_extra("sweep", "a sweep")
     path = Path(grid)
     if not path.is_file():
         raise FileNotFoundError(f"grid: there is no file {path}")
@@ -92,7 +95,10 @@ def _expand(entry: Any, folder: Path, where: str) -> list[Run]:
 
 
 def _refuse_unknown(page: Path, asked: set[str], where: str) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
+    with (
+        reading(page, "a notebook whose parameters can be read", argument=f"grid: {where}"),
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         has = parameter_names(_notebook(page, Path(scratch)))
     if asked - has:
         raise ValueError(

@@ -9,10 +9,12 @@ from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import nbformat as _nbformat
+import lazy_loader
 import pandas as pd
 
-nbformat: Any = _nbformat
+from gaputils._reading import reading
+
+nbformat: Any = lazy_loader.load("nbformat")
 
 PACKAGE = Path(str(files("gaputils")))
 STORED = PACKAGE / "data" / "many-models.parquet"
@@ -133,10 +135,8 @@ def load_results(path: str | Path | None = None) -> pd.DataFrame:
     file = STORED if path is None else Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"path: there is no file {file}; a sweep writes results.parquet")
-    try:
+    with reading(file, "a whole .parquet file", argument="path"):
         found = pd.read_parquet(file)
-    except (ValueError, OSError) as error:
-        raise ValueError(f"path: {file} is not a whole .parquet file ({error})") from error
     missing = set(COLUMNS) - set(found.columns)
     if missing:
         raise ValueError(f"path: {file} is no sweep's table: it lacks {', '.join(sorted(missing))}")

@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 import torch
 
+from gaputils._reading import UnreadableFile
+
 KINDS: dict[str, str] = {
     "NaN": "a value is not a number",
     "infinity": "a value is infinite",
@@ -64,6 +66,8 @@ def outcome(attempt: Attempt, folder: Path) -> Outcome:
     """Make the attempt in `folder`."""
     try:
         answer = attempt.act(folder)
+    except UnreadableFile as error:  # callers catch it as what it is derived from
+        return Outcome("ValueError", str(error))
     except Exception as error:
         return Outcome(type(error).__name__, str(error))
     return Outcome(ANSWERED if is_defined(answer) else UNDEFINED)
