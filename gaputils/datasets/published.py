@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -188,17 +188,3 @@ def _shipped(dataset: str) -> Embeddings:
     pairs = encoding.embed(model, datasets.load(dataset), templates="an emoji of a {}.")
     title = {"title": f"tiny-openmoji on {dataset}"}
     return Embeddings(pairs.queries, pairs.gallery, pairs.targets, {**pairs.info, **title})
-
-
-def published_where_available(names: Iterable[str] | None = None) -> dict[str, Embeddings]:
-    """Those of the `names` (all) that are in the cache or can be fetched, in their order.
-
-    For each of the others a line on standard output says what is missing and why.
-    """
-    found = {}
-    for name in published_names() if names is None else names:
-        try:
-            found[name] = published(name)
-        except DataUnavailable as error:
-            print(f"Left out here: {error}")
-    return found
