@@ -150,6 +150,12 @@ class MixedGallery(Closing):
     def _gallery_steps(self) -> None:
         """None: each kind moves by steps of its own."""
 
+    def _try_on(self, rows: Tensor) -> None:
+        if not len(self.kinds_) == len(self.means_) == len(self.factors_) == len(self.offsets_):
+            raise ValueError("it holds other numbers of kinds, means, factors and offsets")
+        nothing = torch.zeros_like(rows)  # no row is shorter, so `equal_norms` takes it
+        self.transform(nothing, dict.fromkeys(self.kinds_, nothing))
+
     def _lifted(self, kind: str, values: Any) -> Any:
         rows = self._rows(_name(kind), values)
         place = self.kinds_.index(kind)
