@@ -1,4 +1,4 @@
-"""The gap of real models: tables, directions, one-sided gaps, on clouds of known answers."""
+"""The gap of real models: tables, directions, one-sided gaps, on clouds whose answer is known."""
 
 from __future__ import annotations
 
