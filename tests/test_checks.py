@@ -12,7 +12,7 @@ import torch
 
 import gaputils as gu
 from gaputils import _checks
-from gaputils.tasks import top_k
+from gaputils.scoring import top_k
 
 NOISE = gu.GaussianNoise(0.1)
 N, M, D = 6, 4, 5
@@ -172,13 +172,6 @@ def test_as_matrix_shares_memory_where_it_can() -> None:
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int32, torch.uint8])
 def test_as_matrix_widens(dtype: torch.dtype) -> None:
     assert _checks.as_matrix("x", torch.ones(2, 2, dtype=dtype)).dtype == torch.float32
-
-
-def test_unit_norm_is_required_to_a_tolerance() -> None:
-    rows = torch.eye(3) * 1.01
-    _checks.require_unit_norm("gallery", rows, tolerance=0.02)
-    with pytest.raises(ValueError, match=r"gallery: expected rows of norm 1, one is off by 0.01"):
-        _checks.require_unit_norm("gallery", rows)
 
 
 def test_numbers() -> None:

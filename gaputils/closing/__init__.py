@@ -2,9 +2,8 @@
 
 from gaputils.closing.ablation import DimensionAblation
 from gaputils.closing.base import Closing, load
-from gaputils.closing.centering import Centering
-from gaputils.closing.gr_clip import GRCLIP
-from gaputils.closing.hull import HullProjection
+from gaputils.closing.centering import GRCLIP, Centering
+from gaputils.closing.hull_projection import HullProjection
 from gaputils.closing.mean_shift import MeanShift
 from gaputils.closing.naive_shift import NaiveShift
 from gaputils.closing.nnn import NearestNeighborNormalization

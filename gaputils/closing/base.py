@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from gaputils._checks import as_pair
-from gaputils.embeddings import read_safetensors, write_safetensors
+from gaputils._files import read_safetensors, write_safetensors
 
 _FORMAT = "gaputils-closing/1"
 _REGISTRY: dict[str, type[Closing]] = {}

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from gaputils._checks import number, work
 from gaputils.closing.base import Closing
-from gaputils.closing.subspace import (
-    agreement,
+from gaputils.geometry.hull import (
     check_n_components,
     count_components,
     principal_components,
     project,
 )
+from gaputils.scoring import agreement
+
+if TYPE_CHECKING:
+    from gaputils.geometry.streaming import GapStatistics
 
 
 class MeanShift(Closing):
@@ -81,3 +84,26 @@ class MeanShift(Closing):
     def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
         shift: Any = number("alpha", self.alpha) * self.shift_.to(gallery)
         return queries, gallery + shift
+
+
+def fit_mean_shift(
+    statistics: GapStatistics, n_components: int | float | None = None, alpha: float = 1.0
+) -> MeanShift:
+    """The `MeanShift` that fitting on all rows at once would give, from their statistics alone.
+
+    `n_components` and `alpha` as there; the states of all processes are merged first. Raises
+    `ValueError` if a side has no rows and for `n_components="auto"`, which needs the rows.
+    """
+    if isinstance(n_components, str):
+        raise ValueError(f"n_components: {n_components!r} needs the rows, not their statistics")
+    with statistics.sync_context():
+        queries, gallery = statistics.moments("queries"), statistics.moments("gallery")
+    shift = MeanShift(n_components=n_components, alpha=alpha)
+    check_n_components(n_components)
+    kept = count_components(n_components, gallery.variances[: gallery.rank])
+    components = gallery.hull[:, :kept].T
+    shift.dim_ = statistics.dim
+    shift.n_components_ = kept
+    shift.gap_ = queries.mean - gallery.mean
+    shift.shift_ = shift.gap_ - project(shift.gap_, components)
+    return shift

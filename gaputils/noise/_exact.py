@@ -1,0 +1,137 @@
+r"""Sampling-free survival of one gallery item under isotropic Gaussian noise on the gallery.
+
+With noise of variance ``v`` per coordinate, independent over the items, the noisy distance
+``R_j = ||y - x_j - eps_j|| / sqrt(v)`` is the norm of a Gaussian vector, noncentral chi with ``d``
+degrees of freedom and noncentrality ``D_j / v``, and the ``R_j`` are independent. So item ``i``
+wins with probability ``E_{r ~ R_i} prod_{j != i} P(R_j > r)``: one integral per query. Under inner
+products the noisy scores are independent normals, and the integral is the same. (Our derivation.)
+
+Arrays are (nodes, items, queries) inside, so that the innermost axis is long and every product over
+items runs along it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import scipy.special
+import torch
+from torch import Tensor
+
+from gaputils.noise import _chi, _few
+
+# What lies beyond the outermost nodes, on either side, weighs 3.4e-6.
+_OUTERMOST = 4.5
+
+# Single precision holds a product of so many survival probabilities to 1e-5, ties included.
+_SINGLE_PRECISION_ITEMS = 256
+
+
+def nodes(items: int, device: torch.device | str = "cpu") -> Tensor:
+    """Equally spaced normal scores on which a win among so many `items` is integrated.
+
+    The others' product of survival functions is a step of width ``1 / sqrt(2 log items)``; a
+    trapezoidal sum sees it to better than 1e-5 if the count of nodes grows with ``log items``.
+    """
+    count = math.ceil(10.5 + 2.5 * math.log(max(items, 2)))
+    return torch.linspace(-_OUTERMOST, _OUTERMOST, count, dtype=torch.float64, device=device)
+
+
+def euclidean_win(distances: Tensor, winner: Tensor, dim: int, variance: float) -> Tensor:
+    """Probability that item `winner` of each query is its nearest once the gallery is noisy.
+
+    `distances` (n, k) squared, `winner` (n,) column indices, `variance` per coordinate.
+    """
+    noncentrality = (distances / variance).clamp_min(0)
+    few = noncentrality.amin(dim=1) + dim < _chi.enough(noncentrality.shape[1])
+    if not bool(few.any()):
+        return _nearly_normal_win(noncentrality, winner, dim)
+    result = torch.empty_like(noncentrality[:, 0])
+    x = nodes(noncentrality.shape[1], distances.device)
+    weights, survive = _few.weights_and_survival(noncentrality[few], winner[few], dim, x)
+    result[few] = expected_product(weights, survive, winner[few])
+    if not bool(few.all()):
+        result[~few] = _nearly_normal_win(noncentrality[~few], winner[~few], dim)
+    return result
+
+
+def _nearly_normal_win(noncentrality: Tensor, winner: Tensor, dim: int) -> Tensor:
+    """The integral over ``R_i = mean + z deviation`` of the nearest item's own, `z` the nodes."""
+    z = nodes(noncentrality.shape[1], noncentrality.device)
+    root = _chi.root(noncentrality, dim)
+    nearest = root.at(noncentrality.argmin(dim=1))
+    offset = (nearest.mean - root.mean) / root.deviation
+    ratio = nearest.deviation / root.deviation
+    polynomial = _chi.score_polynomial(*root[2:])
+
+    own = [value.gather(1, winner[:, None]) for value in (offset, ratio, *polynomial)]
+    at = own[0] + own[1] * z
+    weights = gaussian_weights(z, _chi.evaluate(own[2:], at), own[1] * _chi.slope(own[2:], at))
+
+    kind = precision(noncentrality)
+    standardized = (
+        z.to(kind)[:, None, None] * ratio.T.to(kind) + offset.T.to(kind)
+    ).clamp_min_(-2 * _OUTERMOST)
+    score = _chi.evaluate([value.T.to(kind) for value in polynomial], standardized)
+    return expected_product(weights, survival_of(score), winner)
+
+
+def inner_product_win(scores: Tensor, winner: Tensor, deviation: Tensor) -> Tensor:
+    """The same under inner-product ranking: the noisy scores are independent normals.
+
+    `scores` (n, k), `deviation` (n,) the noise's standard deviation in score, ``||y|| sqrt(v)``.
+    """
+    z = nodes(scores.shape[1], scores.device)
+    lag = ((scores - scores.gather(1, winner[:, None])) / deviation[:, None]).nan_to_num()
+    kind = precision(scores)
+    score = lag.T.to(kind) - z.to(kind)[:, None, None]
+    return expected_product(gaussian_weights(z, z[None], torch.ones_like(z)), survival_of(score), winner)
+
+
+def gaussian_weights(z: Tensor, score: Tensor, slope: Tensor) -> Tensor:
+    """(n, nodes) weights of the winner's law at nodes `z` where its normal score is `score`."""
+    step = (z[1] - z[0]) / math.sqrt(2 * math.pi)
+    return step * slope * torch.exp(-score.square() / 2)
+
+
+def precision(values: Tensor) -> torch.dtype:
+    """The precision in which survival probabilities of `values` (n, k) are multiplied."""
+    return torch.float32 if values.shape[1] <= _SINGLE_PRECISION_ITEMS else values.dtype
+
+
+def survival_of(score: Tensor) -> Tensor:
+    """``1 - Phi(score)``, in place."""
+    return score.mul_(math.sqrt(0.5)).erf_().mul_(-0.5).add_(0.5)
+
+
+def expected_product(weights: Tensor, survive: Tensor, winner: Tensor) -> Tensor:
+    """Sum over the nodes of `weights` (n, nodes) times the product over the items but the winner.
+
+    `survive` (nodes, k, n), overwritten at `winner` (n,).
+    """
+    survive.scatter_(1, winner.expand(survive.shape[0], 1, -1), 1.0)
+    product = survive.prod(dim=1).T
+    return (weights * product).sum(dim=1)
+
+
+def euclidean_reach(nearest: Tensor, dim: int, variance: float, items: int, tol: float) -> Tensor:
+    """Squared distance beyond which a query's items may be left out.
+
+    All of them together beat the nearest, at squared distance `nearest` (n,), with probability
+    at most `tol`. Chernoff's bound at any ``0 < s < 1/2`` is
+    ``P(T_j < T_i) <= (1 - 4 s^2)^(-d/2) exp(lambda_i s / (1 - 2 s) - lambda_j s / (1 + 2 s))``
+    for ``T = R^2``; it is solved for ``lambda_j``, and the best is taken of several ``s`` about
+    ``sqrt(log(items / tol) / (2 d + 4 lambda_i))``, where the bound is least for small ``s``.
+    """
+    own = nearest[:, None] / variance
+    evidence = math.log(items / tol)
+    around = torch.tensor([0.6, 0.8, 1.0], dtype=nearest.dtype, device=nearest.device)
+    s = (around * torch.sqrt(evidence / (2 * dim + 4 * own))).clamp_max(0.45)
+    budget = evidence - dim / 2 * torch.log1p(-4 * s**2)
+    bounds = (1 + 2 * s) * (budget / s + own / (1 - 2 * s))
+    return variance * bounds.amin(dim=1)
+
+
+def inner_product_reach(best: Tensor, deviation: Tensor, items: int, tol: float) -> Tensor:
+    """Score below which a query's items may be left out, as in `euclidean_reach`."""
+    return best + deviation * math.sqrt(2) * float(scipy.special.ndtri(min(0.5, tol / items)))

@@ -1,0 +1,87 @@
+"""A closing method of one's own: what is learned, kept in a file, and given back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from gaputils import closing
+from gaputils._files import read_safetensors
+
+
+class Weighted(closing.Closing):
+    """Shift the gallery by the gap times a weight, remembering on the way what it need not keep."""
+
+    def __init__(self, weight: float = 1.0) -> None:
+        self.weight = weight
+
+    def _fit(self, queries: Tensor, gallery: Tensor) -> None:
+        self.w_ = self.weight * (queries.mean(dim=0) - gallery.mean(dim=0))
+        self.count_ = len(queries)
+        self._seen_ = queries
+
+    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+        return queries, gallery + self.w_
+
+
+def sides() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(6, 3)), rng.normal(size=(4, 3))
+
+
+def test_a_method_of_ones_own_is_kept_with_what_it_learned_and_nothing_private(
+    tmp_path: Path,
+) -> None:
+    fitted = Weighted(0.5).fit(*sides())
+    path = fitted.save(tmp_path / "own.safetensors")
+    tensors, metadata = read_safetensors(path)
+    assert set(tensors) == {"w_"}
+    assert json.loads(metadata["learned"]) == {"dim_": 3, "count_": 6}
+    again = closing.load(path)
+    assert isinstance(again, Weighted)
+    assert again.get_params() == {"weight": 0.5}
+    assert (again.count_, again.dim_) == (6, 3)
+    assert torch.equal(again.transform(*sides())[1], fitted.transform(*sides())[1])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"method": "Rotation"},  # Heavier is a test's own, and there if that one ran before
+            r"^path: .* expected one of .*GRCLIP, (Heavier, )?HullProjection, MeanShift",
+        ),
+        (
+            {"learned": '{"dim_": 3, "_seen_": 1}'},
+            r"^path: .* damaged: it holds _seen_, dim_, gap_$",
+        ),
+        ({"learned": '{"dim_": 3, "fit": 1}'}, r"^path: .* damaged: it holds dim_, fit, gap_$"),
+    ],
+)
+def test_a_file_of_something_else_is_refused_with_what_it_holds(
+    change: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    metadata = {
+        "format": "gaputils-closing/1",
+        "method": "NaiveShift",
+        "parameters": "{}",
+        "learned": '{"dim_": 3}',
+    }
+    save_file({"gap_": torch.zeros(3)}, tmp_path / "file", metadata | change)
+    with pytest.raises(ValueError, match=message):
+        closing.load(tmp_path / "file")
+
+
+def test_a_method_can_be_loaded_as_soon_as_it_is_defined(tmp_path: Path) -> None:
+    class Heavier(Weighted):
+        pass
+
+    path = Heavier(2.0).fit(*sides()).save(tmp_path / "own.safetensors")
+    assert type(closing.load(path)) is Heavier
