@@ -140,7 +140,7 @@ def _exact(
     same_order: bool,
 ) -> list[dict[str, Any]]:
     dim, count = line.queries.shape[1], len(line.queries)
-    gaussian = [check_exact(noise, scoring) for noise in noises]
+    gaussian = [check_exact(noise) for noise in noises]
     variances = [noise.coordinate_variance(dim) for noise in gaussian]
     sums = torch.zeros(len(alphas), len(noises), 2, dtype=torch.float64)
     clean = torch.zeros(len(alphas), 2, dtype=torch.float64)

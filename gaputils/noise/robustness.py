@@ -110,15 +110,18 @@ def certified_radius(queries: Any, gallery: Any) -> Tensor:
     return torch.cat(radii).to(queries.dtype)
 
 
-def check_exact(noise: Noise, scoring: str) -> GaussianNoise:
-    """`noise` if the exact engine can answer for it under `scoring`, else a `ValueError`."""
-    if not isinstance(noise, GaussianNoise) or noise.on != "gallery":
+def has_exact_answer(noise: Noise) -> bool:
+    """Whether the exact engine can answer for `noise`: isotropic Gaussian, on the gallery."""
+    return isinstance(noise, GaussianNoise) and noise.on == "gallery"
+
+
+def check_exact(noise: Noise) -> GaussianNoise:
+    """`noise` if the exact engine can answer for it, else a `ValueError`."""
+    if not isinstance(noise, GaussianNoise) or not has_exact_answer(noise):
         raise ValueError(
             f"method: 'exact' is for GaussianNoise on the gallery, got {noise!r}; "
             "use method='monte-carlo'"
         )
-    if scoring == "cosine":
-        raise ValueError("method: 'exact' has no 'cosine' scoring; use method='monte-carlo'")
     return noise
 
 
@@ -136,14 +139,17 @@ def _exact_wins(
     number("tolerance", tolerance, low=0, high=1, strict=True)
     step = max(1, 2**22 // len(gallery))
     parts = []
-    wide = work(gallery)
+    middle, wide = centered(gallery, scoring)
+    lengths = torch.linalg.vector_norm(wide, dim=1)
+    wins = ExactWins(dim, [variance], scoring, tolerance)
     for start in range(0, len(queries), step):
         rows = work(queries[start : start + step])
+        if scoring == "euclidean":
+            rows = rows - middle
         costs = cost(rows, wide, scoring)
         part = costs.argmin(dim=1) if winner is None else winner[start : start + step]
         norms = torch.linalg.vector_norm(rows, dim=1)
-        wins = ExactWins(dim, [variance], scoring, tolerance)
-        parts.append(wins(costs, [part], norms)[0][0])
+        parts.append(wins(costs, [part], norms, lengths)[0][0])
     return torch.cat(parts).clamp(0, 1).to(queries.dtype)
 
 
@@ -156,7 +162,18 @@ def _checked(
     if not isinstance(noise, Noise):
         raise TypeError(f"noise: expected a noise such as GaussianNoise, got {noise!r}")
     if method == "exact":
-        check_exact(noise, scoring)
+        check_exact(noise)
     if targets is not None:
         targets = as_targets("targets", targets, len(queries), len(gallery), queries.device)
     return queries, gallery, targets
+
+
+def centered(gallery: Tensor, scoring: str) -> tuple[Tensor, Tensor]:
+    """The gallery's mean (d,), and the gallery about it, in double precision.
+
+    A common shift changes no distance, if the queries take it too, and no difference between inner
+    products, but the digits of a large one would be lost. Under cosine nothing may be shifted.
+    """
+    wide = work(gallery)
+    middle = torch.zeros_like(wide[0]) if scoring == "cosine" else wide.mean(dim=0)
+    return middle, wide - middle
