@@ -15,6 +15,7 @@ from gaputils.noise.robustness import (
     estimate,
     robustness,
 )
+from gaputils.noise.sandwich import sandwich
 
 __all__ = [
     "AlternativeGallery",
@@ -28,4 +29,5 @@ __all__ = [
     "equivalent_gaussian",
     "estimate",
     "robustness",
+    "sandwich",
 ]

@@ -16,7 +16,12 @@ from torch import Tensor
 
 # Row n: the n-th cumulant of R / sqrt(N), N = dim + noncentrality, as a polynomial in 1/N whose
 # coefficients are polynomials in p = noncentrality / N, highest power first.
-_MEAN = ((1,), (-1 / 4, -1 / 4), (-15 / 32, 2 / 32, 1 / 32), (-315 / 128, 175 / 128, 15 / 128, 5 / 128))
+_MEAN = (
+    (1,),
+    (-1 / 4, -1 / 4),
+    (-15 / 32, 2 / 32, 1 / 32),
+    (-315 / 128, 175 / 128, 15 / 128, 5 / 128),
+)
 _VARIANCE = (
     (1 / 2, 1 / 2),
     (7 / 8, -2 / 8, -1 / 8),

@@ -72,9 +72,7 @@ def _quantile(z: Tensor, along: Tensor, root: _chi.Root) -> Tensor:
     return (along * mean + z * under.sqrt()) / (mean.square() - z.square() * spread)
 
 
-def _score(
-    cotangent: Tensor, along: Tensor, root: _chi.Root, away: Tensor | None = None
-) -> Tensor:
+def _score(cotangent: Tensor, along: Tensor, root: _chi.Root, away: Tensor | None = None) -> Tensor:
     """Normal score of ``F(cotangent)``: the series of Cornish and Fisher for ``k R - Z``.
 
     With `away` the numerator is ``away mean - along``, `along` being taken at another cotangent:
@@ -93,11 +91,11 @@ def _score(
 def cosine_reach(cosines: Tensor, lengths: Tensor, dim: int, tol: float) -> Tensor:
     """(n,) cosine below which a query's items may be left out.
 
-    `cosines` (n, m), `lengths` (m,) or (n, m) as in `cosine_win`. The function ``X sin t - R cos t``
-    of a Gaussian vector changes by at most the vector's change, so it exceeds its mean by ``c`` with
-    probability at most ``exp(-c^2 / 2)``: an item at angle ``A`` and distance ``S`` from the origin,
-    both of the point ``(a, E R)``, strays by more than ``asin(c / S)`` no more often. All items left
-    out together beat the nearest with probability at most `tol`.
+    `cosines` (n, m), `lengths` (m,) or (n, m) as in `cosine_win`. At an angle ``t`` to the query the
+    function ``(a + Z) sin t - R cos t`` of a Gaussian vector moves by no more than the vector does,
+    so it exceeds its mean by ``c`` with probability at most ``exp(-c^2 / 2)``: an item whose point
+    ``(a, E R)`` lies at the distance ``S`` strays from that point's angle by ``asin(c / S)`` or more
+    no more often. All items left out together beat the nearest with probability at most `tol`.
     """
     lengths = lengths.expand(cosines.shape)
     best, first = cosines.max(dim=1, keepdim=True)

@@ -69,9 +69,9 @@ def _nearly_normal_win(noncentrality: Tensor, winner: Tensor, dim: int) -> Tenso
     weights = gaussian_weights(z, _chi.evaluate(own[2:], at), own[1] * _chi.slope(own[2:], at))
 
     kind = precision(noncentrality)
-    standardized = (
-        z.to(kind)[:, None, None] * ratio.T.to(kind) + offset.T.to(kind)
-    ).clamp_min_(-2 * _OUTERMOST)
+    standardized = (z.to(kind)[:, None, None] * ratio.T.to(kind) + offset.T.to(kind)).clamp_min_(
+        -2 * _OUTERMOST
+    )
     score = _chi.evaluate([value.T.to(kind) for value in polynomial], standardized)
     return expected_product(weights, survival_of(score), winner)
 
@@ -85,7 +85,9 @@ def inner_product_win(scores: Tensor, winner: Tensor, deviation: Tensor) -> Tens
     lag = ((scores - scores.gather(1, winner[:, None])) / deviation[:, None]).nan_to_num()
     kind = precision(scores)
     score = lag.T.to(kind) - z.to(kind)[:, None, None]
-    return expected_product(gaussian_weights(z, z[None], torch.ones_like(z)), survival_of(score), winner)
+    return expected_product(
+        gaussian_weights(z, z[None], torch.ones_like(z)), survival_of(score), winner
+    )
 
 
 def gaussian_weights(z: Tensor, score: Tensor, slope: Tensor) -> Tensor:

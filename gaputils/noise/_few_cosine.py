@@ -1,7 +1,7 @@
 """Cosine in few dimensions under strong noise: the cotangent's law by quadrature.
 
-Its distribution function is an integral over a half-line, of ``R`` where the cotangent is at most
-one in size and of the normal part where it is more: over whichever is the flatter.
+Its distribution function is an integral over a half-line, of ``R`` where the cotangent is small
+and of the normal part where it is large: over whichever is the flatter.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from gaputils.noise._exact import nodes
 Array = npt.NDArray[np.float64]
 
 _REACH = 5.0  # a 1-Lipschitz function of Gaussian vectors strays farther with probability 4e-6
-_INNER = 20  # Gauss-Legendre points of the inner integral
+_FLAT = 2.0  # the greatest cotangent at which R is integrated over
+_INNER = 32  # Gauss-Legendre points of the inner integral
 _SERIES = 40  # Chebyshev terms of the survival function of R
 _AT_ONCE = 2**20
 _STEP = 1e-5
@@ -42,20 +43,22 @@ def win(along: Tensor, across: Tensor, winner: Tensor, degrees: int) -> Tensor:
     low = np.arctan2(np.sqrt(np.maximum(rest + degrees - 1, 0)), a) - stray
     low = np.where(wide, 0.0, np.maximum(low, 0.0))
     low = np.minimum(np.take_along_axis(low, own, axis=1), high)
-    steepness = np.max(size.max(axis=1, keepdims=True) / np.take_along_axis(size, own, axis=1))
-    count = math.ceil(1.7 * len(nodes(a.shape[1])) * max(1.0, steepness))
-    points, weights = np.polynomial.legendre.leggauss(count)
     half = (high - low) / 2
-    angle = low + half * (1 + points)
+    counts = (
+        2.4 * len(nodes(a.shape[1])) * size.max(axis=1) / np.take_along_axis(size, own, 1)[:, 0]
+    )
+    order = counts.argsort()
     result = np.empty(len(a))
-    step = max(1, _AT_ONCE // (a.shape[1] * count * _INNER))
+    step = max(1, int(_AT_ONCE / (a.shape[1] * counts.max() * _INNER)))
     for start in range(0, len(a), step):
-        rows = slice(start, start + step)
-        below = _Law(a[rows], rest[rows], degrees).beyond(angle[rows])
+        rows = order[start : start + step]
+        points, weights = np.polynomial.legendre.leggauss(math.ceil(counts[rows].max()))
+        angle = low[rows] + half[rows] * (1 + points)
+        below = _Law(a[rows], rest[rows], degrees).beyond(angle)
         np.put_along_axis(below, own[rows, :, None], 1.0, axis=1)
         law = _Law(*(np.take_along_axis(v[rows], own[rows], axis=1) for v in (a, rest)), degrees)
         shift = _STEP * half[rows]
-        density = law.beyond(angle[rows] - shift) - law.beyond(angle[rows] + shift)
+        density = law.beyond(angle - shift) - law.beyond(angle + shift)
         result[rows] = (density[:, 0] / (2 * _STEP) * below.prod(axis=1)) @ weights
     return torch.as_tensor(result, dtype=along.dtype, device=along.device)
 
@@ -82,7 +85,7 @@ class _Law:
         sine, cosine = np.sin(angle), np.cos(angle)
         result = np.empty((*self.shape, angle.shape[1]))
         for steep, behind in ((False, None), (True, False), (True, True)):
-            chosen = (np.abs(cosine) > np.abs(sine)) == steep
+            chosen = (np.abs(cosine) > _FLAT * np.abs(sine)) == steep
             if behind is not None:
                 chosen &= (cosine < 0) == behind
             row, node = np.nonzero(chosen)
@@ -99,12 +102,12 @@ class _Law:
         return result
 
     def _over_root(self, cotangent: Array, item: npt.NDArray[np.intp]) -> Array:
-        """``E Phi(k R - a)`` for ``|k| <= 1``."""
+        """``E Phi(k R - a)`` for a flat ``|k|``."""
         at = cotangent[:, None, None] * self.r[item] - self.along[item][..., None]
         return np.asarray((self.mass[item] * scipy.special.ndtr(at)).sum(axis=-1))
 
     def _over_normal(self, tangent: Array, item: npt.NDArray[np.intp], sign: float) -> Array:
-        """``P(R >= tangent (a + Z))`` for a tangent in [0, 1], `sign` that of ``a``."""
+        """``P(R >= tangent (a + Z))`` for a steep cotangent, `sign` that of ``a``."""
         along = sign * self.along[item]
         x, weights = _interval(np.maximum(along - _REACH, 0), np.maximum(along + _REACH, 0))
         density = np.exp(-np.square(x - along[..., None]) / 2) / math.sqrt(2 * math.pi)

@@ -12,7 +12,7 @@ from gaputils._checks import Seed, as_pair, as_targets, choice, number, work
 from gaputils.noise._monte_carlo import Estimate, simulate
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise, Noise
-from gaputils.scoring import check_scoring, cost, nearest
+from gaputils.scoring import centered, check_scoring, cost, nearest
 
 METHODS = ("exact", "monte-carlo")
 
@@ -33,14 +33,24 @@ def robustness(
     Chowers et al. 2026, Eq. 10, per query. `queries` (n, d), `gallery` (m, d); returns (n,)
     probabilities in [0, 1].
 
-    `method="exact"` needs no sampling (`gaputils._exact`): Gaussian noise on the gallery, scoring
-    "euclidean" or "inner-product"; its absolute error is below 1e-4 for any d, of which
-    `tolerance` is the share allowed for items too far away to matter. `method="monte-carlo"`
-    takes any noise and also "cosine", where the noisy gallery is renormalised; `draws` and `seed`
-    say how often and from where; `estimate` gives its standard error.
+    `method="exact"` needs no sampling (`gaputils.noise._exact`, `gaputils.noise._cosine`): it is for
+    isotropic Gaussian noise on the gallery, independent from item to item, under any scoring;
+    "cosine" renormalises the noisy gallery. Its absolute error is below 1e-4 for any d and any number of
+    items, of which `tolerance` is the share allowed for items too far away to matter. Without
+    noise, and for the inner products of a query of zeros, the nearest item stays first.
+    `method="monte-carlo"` takes any noise; `draws` and `seed` say how often and from where;
+    `estimate` gives its standard error.
 
-    Raises `ValueError` if the dimensions differ, a value is not finite, or `method` cannot answer
-    for this noise or scoring.
+    Raises `ValueError` if the dimensions differ, a value is not finite, a row is zero under
+    "cosine", or `method` cannot answer for this noise or scoring.
+
+    >>> import numpy as np
+    >>> queries, gallery = np.array([[2.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> for scoring in ("euclidean", "inner-product", "cosine"):
+    ...     print(f"{robustness(queries, gallery, GaussianNoise(1.0), scoring=scoring).item():.3f}")
+    0.811
+    0.841
+    0.796
     """
     queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
     if method == "monte-carlo":
@@ -78,16 +88,36 @@ def estimate(
     queries: Any,
     gallery: Any,
     noise: Noise,
+    method: str = "monte-carlo",
     *,
     targets: Any = None,
     scoring: str = "euclidean",
     draws: int = 1000,
     seed: Seed = 0,
+    tolerance: float = 1e-5,
 ) -> tuple[Estimate, Estimate | None]:
-    """Monte-Carlo robustness and, with `targets` (n,), accuracy, each with its standard error."""
-    queries, gallery, wanted = _checked(queries, gallery, noise, "monte-carlo", scoring, targets)
-    winners = [nearest(queries, gallery, scoring), *([] if wanted is None else [wanted])]
-    found = simulate(queries, gallery, noise, winners, scoring, draws, seed)
+    """Robustness and, with `targets` (n,), accuracy, each with its standard error.
+
+    `method="auto"` is exact wherever `robustness` can be, with an error and a number of draws of
+    zero, and samples any other noise; "exact" and "monte-carlo" are as there.
+    """
+    choice("method", method, (*METHODS, "auto"))
+    if method == "auto":
+        queries, gallery, _ = _checked(queries, gallery, noise, "monte-carlo", scoring, None)
+        exact = has_exact_answer(noise, scoring, queries.shape[1])
+        method = "exact" if exact else "monte-carlo"
+    queries, gallery, wanted = _checked(queries, gallery, noise, method, scoring, targets)
+    winners = [None, wanted] if wanted is not None else [None]
+    if method == "exact":
+        assert isinstance(noise, GaussianNoise)
+        shares = [
+            _exact_wins(queries, gallery, noise, winner, scoring, tolerance) for winner in winners
+        ]
+        found = [Estimate(share, float(share.double().mean()), 0.0, 0) for share in shares]
+    else:
+        first = nearest(queries, gallery, scoring)
+        chosen = [first if winner is None else winner for winner in winners]
+        found = simulate(queries, gallery, noise, chosen, scoring, draws, seed)
     return found[0], (found[1] if wanted is not None else None)
 
 
@@ -110,17 +140,27 @@ def certified_radius(queries: Any, gallery: Any) -> Tensor:
     return torch.cat(radii).to(queries.dtype)
 
 
-def has_exact_answer(noise: Noise) -> bool:
-    """Whether the exact engine can answer for `noise`: isotropic Gaussian, on the gallery."""
-    return isinstance(noise, GaussianNoise) and noise.on == "gallery"
+def has_exact_answer(noise: Noise, scoring: str, dim: int) -> bool:
+    """Whether the exact engine can answer: for isotropic Gaussian noise on the gallery.
+
+    In one dimension a cosine is a sign, which all items on one side of zero share: there is no
+    first among them.
+    """
+    gaussian = isinstance(noise, GaussianNoise) and noise.on == "gallery"
+    return gaussian and not (scoring == "cosine" and dim == 1)
 
 
-def check_exact(noise: Noise) -> GaussianNoise:
-    """`noise` if the exact engine can answer for it, else a `ValueError`."""
-    if not isinstance(noise, GaussianNoise) or not has_exact_answer(noise):
+def check_exact(noise: Noise, scoring: str, dim: int) -> GaussianNoise:
+    """`noise` if the exact engine can answer for it under `scoring`, else a `ValueError`."""
+    if not isinstance(noise, GaussianNoise) or noise.on != "gallery":
         raise ValueError(
             f"method: 'exact' is for GaussianNoise on the gallery, got {noise!r}; "
             "use method='monte-carlo'"
+        )
+    if not has_exact_answer(noise, scoring, dim):
+        raise ValueError(
+            "scoring: expected 'euclidean' or 'inner-product' in one dimension, where a cosine is "
+            f"a sign, got {scoring!r}"
         )
     return noise
 
@@ -162,18 +202,7 @@ def _checked(
     if not isinstance(noise, Noise):
         raise TypeError(f"noise: expected a noise such as GaussianNoise, got {noise!r}")
     if method == "exact":
-        check_exact(noise)
+        check_exact(noise, scoring, queries.shape[1])
     if targets is not None:
         targets = as_targets("targets", targets, len(queries), len(gallery), queries.device)
     return queries, gallery, targets
-
-
-def centered(gallery: Tensor, scoring: str) -> tuple[Tensor, Tensor]:
-    """The gallery's mean (d,), and the gallery about it, in double precision.
-
-    A common shift changes no distance, if the queries take it too, and no difference between inner
-    products, but the digits of a large one would be lost. Under cosine nothing may be shifted.
-    """
-    wide = work(gallery)
-    middle = torch.zeros_like(wide[0]) if scoring == "cosine" else wide.mean(dim=0)
-    return middle, wide - middle

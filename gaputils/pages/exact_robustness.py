@@ -35,7 +35,7 @@ def quadrature_errors(dims: Sequence[int], trials: int = 30, seed: int = 0) -> p
             distances[1] = distances[0] if rng.random() < 0.2 else distances[1]
             costs = torch.from_numpy(distances)[None]
             first = torch.zeros(1, dtype=torch.int64)
-            found = ExactWins(dim, [1.0], "euclidean")(costs, [first], torch.ones(1))[0][0]
+            found = ExactWins(dim, [1.0], "euclidean")(costs, [first], torch.ones(1), torch.ones(1))[0][0]
             exact, expected = float(found), survival(distances, 1.0, dim, item=0)
             rows.append((dim, items, distances[0], exact, expected, abs(exact - expected)))
     columns = ["dim", "items", "noncentrality", "exact", "quadrature", "error"]
