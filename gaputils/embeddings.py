@@ -26,7 +26,8 @@ class Embeddings:
     `queries` (n, d) search (usually images) and `gallery` (m, d) is searched (usually texts).
     `targets` (n,) holds the gallery row that answers each query; left out, row i answers query i
     if there are as many of one as of the other, and nothing is known otherwise. `info` is any
-    JSON-serialisable description (model, data set, templates, …).
+    JSON-serialisable description (model, data set, templates, …); ``info["paired"] = False`` says
+    that rows do not belong together although there are as many.
 
     Raises `TypeError` or `ValueError` that names the argument if a side is not a finite matrix,
     the dimensions differ, or a target is no row of the gallery.
@@ -40,12 +41,12 @@ class Embeddings:
     def __post_init__(self) -> None:
         self.queries, self.gallery = as_pair(self.queries, self.gallery)
         n, m = len(self.queries), len(self.gallery)
-        if self.targets is None and n == m:
+        if not isinstance(self.info, dict):
+            raise TypeError(f"info: expected a dict, got {type(self.info).__name__}")
+        if self.targets is None and n == m and self.info.get("paired", True):
             self.targets = torch.arange(n, device=self.queries.device)
         elif self.targets is not None:
             self.targets = as_targets("targets", self.targets, n, m, self.queries.device)
-        if not isinstance(self.info, dict):
-            raise TypeError(f"info: expected a dict, got {type(self.info).__name__}")
 
     @property
     def dim(self) -> int:

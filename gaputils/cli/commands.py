@@ -208,6 +208,45 @@ def close(
     typer.echo(f"{out}: {closing!r}")
 
 
+@app.command(
+    epilog="""Examples:
+
+- `gaputils mix image=images.npy text=texts.npy --query queries.npy -o mixed.npz`
+
+- Keep what was learned, and lift new rows with it: `--save mixed.safetensors`, then
+  `gaputils mix image=new.npy --load mixed.safetensors -o rows.npy`
+"""
+)
+@reports_errors
+def mix(
+    items: Annotated[list[str], typer.Argument(help=f"KIND=FILE for each kind: {_FILES}.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help=".npz: an array a kind; .npy: all rows, queries in a file beside it.",
+        ),
+    ],
+    query: Annotated[
+        Path | None, typer.Option(help="The queries, or a sample of them, to fit on.")
+    ] = None,
+    center: Annotated[
+        bool, typer.Option(help="Take means away too; without, each kind keeps its ranking.")
+    ] = True,
+    equal_norms: Annotated[
+        bool, typer.Option("--equal-norms", help="For an index that only knows cosine.")
+    ] = False,
+    save: Annotated[Path | None, typer.Option(help="Keep the fitted closing here.")] = None,
+    load: Annotated[Path | None, typer.Option(help="Use a fitted closing, do not fit.")] = None,
+) -> None:
+    """Write images, texts and other kinds as rows of one inner-product index."""
+    from gaputils.cli.mix import mix_files
+
+    options: dict[str, Any] = {"center": center, "equal_norms": equal_norms}
+    typer.echo(mix_files(items, out, query, save=save, saved=load, **options))
+
+
 @app.command(epilog="Example: `gaputils robustness pairs.npz --variance 0.04 --method MeanShift`")
 @reports_errors
 def robustness(

@@ -60,7 +60,8 @@ def build_closing(
         for name, value in vars(closing).items()
         if inspect.isclass(value) and issubclass(value, closing.Closing)
     }
-    known.pop("Closing")
+    for other in ("Closing", "MixedGallery"):  # the base, and what `gaputils mix` does
+        known.pop(other)
     if method not in known:
         raise ValueError(f"--method: expected one of {', '.join(sorted(known))}, got {method!r}")
     given = {

@@ -5,6 +5,7 @@ from gaputils.closing.base import Closing, load
 from gaputils.closing.centering import GRCLIP, Centering
 from gaputils.closing.hull_projection import HullProjection
 from gaputils.closing.mean_shift import MeanShift
+from gaputils.closing.mixed_gallery import MixedGallery
 from gaputils.closing.naive_shift import NaiveShift
 from gaputils.closing.nnn import NearestNeighborNormalization
 from gaputils.closing.procrustes import Procrustes
@@ -20,6 +21,7 @@ __all__ = [
     "DimensionAblation",
     "HullProjection",
     "MeanShift",
+    "MixedGallery",
     "NaiveShift",
     "NearestNeighborNormalization",
     "Procrustes",

@@ -21,6 +21,11 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".ti
 Root = str | os.PathLike[str] | None
 
 
+def cache_folder() -> Path:
+    """Where fetched files are kept: `$GAPUTILS_CACHE` if set, else the system's cache folder."""
+    return Path(os.environ.get("GAPUTILS_CACHE") or pooch.os_cache("gaputils"))
+
+
 class ImageFiles:
     """Images in files, opened when asked for."""
 
@@ -101,8 +106,3 @@ def with_captions(
     owner = [row for row, some in enumerate(kept) for _ in some]
     flat = [text for some in kept for text in some]
     return CaptionDataset(name, images, flat, torch.tensor(owner), split, info)
-
-
-def cache_folder() -> Path:
-    """Where fetched files are kept: `$GAPUTILS_CACHE` if set, else the system's cache folder."""
-    return Path(os.environ.get("GAPUTILS_CACHE") or pooch.os_cache("gaputils"))

@@ -78,6 +78,15 @@ def read_pair(
     )
 
 
+def read_matrix(path: Path_, name: str | None = None) -> Array:
+    """The one matrix (rows, d) of a file of any kind that `read_pair` knows, or that of `name`.
+
+    A ``.npy`` file is mapped, not read. Raises as `read_pair` does, also where several matrices
+    could be meant.
+    """
+    return _one(path, name, "rows")
+
+
 def _one(path: Path_, name: str | None, role: str) -> Array:
     """The one matrix of a file that holds one side."""
     file = _known(path)

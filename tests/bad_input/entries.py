@@ -71,7 +71,7 @@ def _closings() -> list[Entry]:
     found = []
     for name in closing.__all__:
         method = getattr(closing, name)
-        if name == "Closing" or not isinstance(method, type):
+        if name in ("Closing", "MixedGallery") or not isinstance(method, type):
             continue
         zero = BOTH if name in ("Standardizing", "DimensionAblation") else ()
         pairs = {"one row": ("ValueError", "^gallery: Procrustes is fitted on pairs")}
@@ -89,6 +89,28 @@ def _closings() -> list[Entry]:
             ),
         ]
     return found
+
+
+def _mixed() -> list[Entry]:
+    def kinds(values: Any) -> dict[str, Any]:
+        return {"text": values, "image": good()[1]}
+
+    def transform(queries: Any, texts: Any) -> list[Any]:
+        fitted = gu.MixedGallery().fit(good()[0], kinds(good()[1]))
+        asked, lifted = fitted.transform(queries, kinds(texts))
+        return [asked, *lifted.values()]
+
+    sides = ("queries", r"galleries\['text'\]")
+    alike = dict.fromkeys(sides, ("ValueError", "expected rows that differ"))
+    return [
+        Entry(
+            "MixedGallery.fit",
+            lambda q, t: gu.MixedGallery().fit(q, kinds(t)),
+            sides,
+            one_row=alike,
+        ),
+        Entry("MixedGallery.transform", transform, sides),
+    ]
 
 
 def _geometry() -> list[Entry]:
@@ -251,6 +273,7 @@ ENTRIES: list[Entry] = [
     *_described(),
     *_ranked(),
     *_closings(),
+    *_mixed(),
     *_geometry(),
     *_theory(),
 ]

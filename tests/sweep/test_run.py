@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gaputils.cli.commands import app
-from gaputils.pages.many_models import one_row_a_run
+from gaputils.pages.born import one_row_a_run
 from gaputils.sweep import run as running
 from gaputils.sweep.grid import plan
 from gaputils.sweep.results import load_results, write_gallery
