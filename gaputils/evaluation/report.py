@@ -74,7 +74,7 @@ def benefits(
     that the answer survives the noise), `gain` over the original under Euclidean scoring, and with
     targets `accuracy` and `noisy_accuracy`, all exact. The last two ways normalise the gallery and
     are compared with the original's cosine answers. At most `rows` queries, drawn with `seed`, are
-    measured; the gallery is whole. Raises `ValueError` for a gallery of one row or rows of norm zero.
+    measured; the gallery is whole. Raises `ValueError` for a gallery of one row or zero rows.
     """
     noise = GaussianNoise(_checks.number("variance", variance, low=0, strict=True))
     limit = _checks.integer("rows", rows, low=1)

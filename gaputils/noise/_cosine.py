@@ -91,10 +91,10 @@ def _score(cotangent: Tensor, along: Tensor, root: _chi.Root, away: Tensor | Non
 def cosine_reach(cosines: Tensor, lengths: Tensor, dim: int, tol: float) -> Tensor:
     """(n,) cosine below which a query's items may be left out.
 
-    `cosines` (n, m), `lengths` (m,) or (n, m) as in `cosine_win`. At an angle ``t`` to the query the
-    function ``(a + Z) sin t - R cos t`` of a Gaussian vector moves by no more than the vector does,
-    so it exceeds its mean by ``c`` with probability at most ``exp(-c^2 / 2)``: an item whose point
-    ``(a, E R)`` lies at the distance ``S`` strays from that point's angle by ``asin(c / S)`` or more
+    `cosines` (n, m), `lengths` (m,) or (n, m) as in `cosine_win`. At an angle ``t`` to the query
+    the function ``(a + Z) sin t - R cos t`` of a Gaussian vector moves by no more than the vector
+    does, so it exceeds its mean by ``c`` with probability at most ``exp(-c^2 / 2)``: an item whose
+    point ``(a, E R)`` lies at the distance ``S`` strays from that point's angle by ``asin(c / S)``
     no more often. All items left out together beat the nearest with probability at most `tol`.
     """
     lengths = lengths.expand(cosines.shape)

@@ -123,11 +123,11 @@ def euclidean_reach(nearest: Tensor, dim: int, variance: float, items: int, tol:
     at most `tol`. Chernoff's bound at any ``0 < s < 1/2`` is
     ``P(T_j < T_i) <= (1 - 4 s^2)^(-d/2) exp(lambda_i s / (1 - 2 s) - lambda_j s / (1 + 2 s))``
     for ``T = R^2``; it is solved for ``lambda_j``, and the best is taken of several ``s`` about
-    ``sqrt(log(items / tol) / (2 d + 4 lambda_i))``, where the bound is least for small ``s``.
+    ``sqrt(log(items / tol) / (2 d + 4 lambda_i))``, the best one where it is small.
     """
     own = nearest[:, None] / variance
     evidence = math.log(items / tol)
-    around = torch.tensor([0.6, 0.8, 1.0], dtype=nearest.dtype, device=nearest.device)
+    around = torch.tensor([0.25, 0.5, 0.8, 1.0], dtype=nearest.dtype, device=nearest.device)
     s = (around * torch.sqrt(evidence / (2 * dim + 4 * own))).clamp_max(0.45)
     budget = evidence - dim / 2 * torch.log1p(-4 * s**2)
     bounds = (1 + 2 * s) * (budget / s + own / (1 - 2 * s))

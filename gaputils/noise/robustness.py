@@ -33,11 +33,11 @@ def robustness(
     Chowers et al. 2026, Eq. 10, per query. `queries` (n, d), `gallery` (m, d); returns (n,)
     probabilities in [0, 1].
 
-    `method="exact"` needs no sampling (`gaputils.noise._exact`, `gaputils.noise._cosine`): it is for
-    isotropic Gaussian noise on the gallery, independent from item to item, under any scoring;
-    "cosine" renormalises the noisy gallery. Its absolute error is below 1e-4 for any d and any number of
-    items, of which `tolerance` is the share allowed for items too far away to matter. Without
-    noise, and for the inner products of a query of zeros, the nearest item stays first.
+    `method="exact"` needs no sampling (`gaputils.noise._exact`, `gaputils.noise._cosine`). It is
+    for isotropic Gaussian noise on the gallery, independent from item to item, under any scoring;
+    "cosine" renormalises the noisy gallery. Its absolute error is below 1e-4 for any d and any
+    number of items, of which `tolerance` is the share allowed for items too far away to matter.
+    Without noise, and for the inner products of a query of zeros, the nearest item stays first.
     `method="monte-carlo"` takes any noise; `draws` and `seed` say how often and from where;
     `estimate` gives its standard error.
 

@@ -28,8 +28,8 @@ def sandwich(
 
     ``prod_{j != i} p_ij <= P(i first) <= min_j p_ij``, where ``p_ij`` is the probability that item
     ``i`` alone beats item ``j`` alone. `i` is each query's nearest item, or its target with
-    `targets` (n,); `queries` (n, d), `gallery` (m, d), and isotropic Gaussian `noise` on the gallery
-    as in `robustness`.
+    `targets` (n,); `queries` (n, d), `gallery` (m, d), and isotropic Gaussian `noise` on the
+    gallery as in `robustness`.
 
     The upper bound holds since to be first is to beat every single one. For the lower bound fix
     item ``i``'s noisy cost ``t``: the others are independent, so ``i`` is first with probability
@@ -46,7 +46,7 @@ def sandwich(
     >>> queries, gallery = np.array([[0.4, 0.1]]), np.array([[0, 0], [1, 0], [0, 1]])
     >>> lower, upper = sandwich(queries, gallery, GaussianNoise(0.5))
     >>> print(f"{lower.item():.3f} to {upper.item():.3f}")
-    0.359 to 0.552
+    0.433 to 0.579
     """
     queries, gallery = as_pair(queries, gallery)
     check_scoring(gallery, scoring, queries)
