@@ -1,5 +1,6 @@
 """What answers survive: perturbations of a gallery, and the probability that a ranking keeps."""
 
+from gaputils.noise.bounds import sandwich
 from gaputils.noise.perturbations import (
     AlternativeGallery,
     BinaryQuantization,
@@ -15,7 +16,6 @@ from gaputils.noise.robustness import (
     estimate,
     robustness,
 )
-from gaputils.noise.sandwich import sandwich
 
 __all__ = [
     "AlternativeGallery",

@@ -45,7 +45,6 @@ def robustness(
     "cosine", or `method` cannot answer for this noise or scoring.
 
     >>> import numpy as np
-    >>> from gaputils.noise import GaussianNoise, robustness
     >>> queries, gallery = np.array([[2.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
     >>> for scoring in ("euclidean", "inner-product", "cosine"):
     ...     print(f"{robustness(queries, gallery, GaussianNoise(1.0), scoring=scoring).item():.3f}")

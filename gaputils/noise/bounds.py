@@ -43,7 +43,6 @@ def sandwich(
     Raises as `robustness` does.
 
     >>> import numpy as np
-    >>> from gaputils.noise import GaussianNoise, sandwich
     >>> queries, gallery = np.array([[0.4, 0.1]]), np.array([[0, 0], [1, 0], [0, 1]])
     >>> lower, upper = sandwich(queries, gallery, GaussianNoise(0.5))
     >>> print(f"{lower.item():.3f} to {upper.item():.3f}")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import gaputils as gu
-from gaputils.noise.sandwich import sandwich
+from gaputils.noise.bounds import sandwich
 from gaputils.scoring import SCORINGS
 
 ERROR = 1e-4
