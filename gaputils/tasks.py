@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gaputils import _checks
 from gaputils.embeddings import Embeddings, require_embeddings
-from gaputils.scoring import check_scoring, cost, top_k
+from gaputils.scoring import check_scoring, choice_costs, cost, first_equals, settle, top_k
 
 _SCORES_AT_ONCE = 2**24
 
@@ -22,12 +22,13 @@ def zero_shot(embeddings: Embeddings, scoring: str = "cosine") -> pd.Series[floa
     """Zero-shot classification: `top1`, `top5` and `mean_per_class` accuracy, in [0, 1].
 
     Queries are images, the gallery holds one text embedding a class, targets are the classes.
+    Where `embeddings.owners` are known, each query's own rows are right, not its target alone.
     `mean_per_class` is top-1 accuracy averaged over the classes that occur; `top5` is NaN with
     fewer than 5 classes. Radford et al. (2021), section 3.1. Raises `ValueError` without targets.
     """
     targets = _targets(embeddings)
     best = top_k(embeddings.queries, embeddings.gallery, min(5, len(embeddings.gallery)), scoring)
-    right = best == targets[:, None]
+    right = embeddings.right(best)
     first = right[:, 0].double()
     hits = torch.zeros(len(embeddings.gallery), dtype=torch.float64, device=first.device)
     hits.index_add_(0, targets, first)
@@ -64,7 +65,7 @@ def retrieval(
     if not sizes:
         raise ValueError("ks: expected at least one number, got none")
     if owners is None:
-        owners = embeddings.info.get("caption_image")
+        owners = embeddings.owners
     to_gallery = top_k(x, y, min(max(sizes), len(y)), scoring)
     to_queries = top_k(y, x, min(max(sizes), len(x)), scoring)
     rows = torch.arange(len(x), device=x.device)[:, None]
@@ -92,7 +93,8 @@ def multiple_choice(queries: Any, options: Any, scoring: str = "cosine") -> Tens
     """(n,) the option that each query is nearest to, when every query has options of its own.
 
     `queries` (n, d), `options` (n, k, d): the k answers to the question of that row; `as_choices`
-    makes both from an embedded data set. Compare with the right answers for accuracy.
+    makes both from an embedded data set. Of equal options it is the first. Compare with the right
+    answers for accuracy.
     Chowers et al. (2026), Fig. 9, on A-OKVQA.
     """
     x = _checks.as_matrix("queries", queries)
@@ -103,7 +105,7 @@ def multiple_choice(queries: Any, options: Any, scoring: str = "cosine") -> Tens
         )
     flat = _checks.as_matrix("options", options.reshape(-1, shape[2])).to(x)
     check_scoring(flat, scoring, x)
-    return cost(x[:, None], flat.view(shape), scoring)[:, 0].argmin(1)
+    return choice_costs(x, flat.view(shape), scoring).argmin(1)
 
 
 def as_choices(embeddings: Embeddings) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -158,10 +160,14 @@ def mixed_retrieval(
     for x, y in sides.values():
         check_scoring(y, scoring, x)
     labels = _as_labels("query_labels", query_labels, len(queries))
+    twins = {kind: first_equals(y) for kind, (_, y) in sides.items()}
     step = max(1, _SCORES_AT_ONCE // sum(len(y) for _, y in sides.values()))
     parts = [
         rate_mixed(
-            {kind: -cost(x[rows], y, scoring) for kind, (x, y) in sides.items()},
+            {
+                kind: -settle(cost(x[rows], y, scoring), twins[kind])
+                for kind, (x, y) in sides.items()
+            },
             labels[rows],
             item_labels,
             k,

@@ -36,6 +36,8 @@ ORDER = (
     "scoring",
     "embeddings",
     "_files",
+    "_reading",
+    "_extras",
     "_checks",
 )
 

@@ -88,10 +88,10 @@ class MixedGallery(Closing):
         self.means_ = torch.stack(
             [rows.mean(dim=0) if self.center else zero for rows in items.values()]
         )
-        moved = self._moved(asked, self.query_mean_)
+        moved = self._about(asked, self.query_mean_)
         factors, offsets, longest = [], [], 0.0
         for (kind, rows), own in zip(items.items(), self.means_, strict=True):
-            rows = self._moved(rows, own)
+            rows = self._about(rows, own)
             factor, offset = _standardization(moved, rows, kind)
             factors.append(factor)
             offsets.append(offset)
@@ -102,8 +102,8 @@ class MixedGallery(Closing):
         self.radius_ = longest
         return self
 
-    def transform(self, queries: Any, galleries: Any) -> tuple[Any, Any]:
-        """`transform_queries` and `transform_gallery`, with every kind that was fitted."""
+    def transform(self, queries: Any, galleries: Any) -> Any:
+        """`transform_queries` and `transform_gallery`: a pair of both, every fitted kind in it."""
         check_is_fitted(self, "dim_")
         missing = [kind for kind in self.kinds_ if kind not in _as_kinds(galleries)]
         if missing:
@@ -120,11 +120,11 @@ class MixedGallery(Closing):
         came. Raises `NotFittedError` before `fit` and `ValueError` on another dimension.
         """
         rows = self._rows("queries", queries)
-        moved = self._moved(work(rows), self.query_mean_.to(rows.device))
+        moved = self._about(work(rows), self.query_mean_.to(rows.device))
         added = moved.new_tensor([[1.0, 0.0] if self.equal_norms else [1.0]])
         return _as_given(torch.cat([moved, added.expand(len(moved), -1)], dim=1), queries)
 
-    def transform_gallery(self, galleries: Any) -> dict[str, Any]:
+    def transform_gallery(self, galleries: Any) -> Any:
         """The rows of each kind in `galleries` as they are stored; kinds may be left out.
 
         `galleries` maps kinds to (m_k, d) rows; returns the same kinds with (m_k, d + 1) rows,
@@ -142,6 +142,20 @@ class MixedGallery(Closing):
             )
         return {kind: self._lifted(kind, values) for kind, values in given.items()}
 
+    def _query_steps(self) -> tuple[tuple[Any, ...], ...]:
+        """What `transform_queries` does, as named steps that a saved file can hold."""
+        about = (("shift", "query_mean_", -1.0), ("lengthen", 1.0)) if self.center else ()
+        return (*about, ("append", [1.0, 0.0] if self.equal_norms else [1.0]))
+
+    def _gallery_steps(self) -> None:
+        """None: each kind moves by steps of its own."""
+
+    def _try_on(self, rows: Tensor) -> None:
+        if not len(self.kinds_) == len(self.means_) == len(self.factors_) == len(self.offsets_):
+            raise ValueError("it holds other numbers of kinds, means, factors and offsets")
+        nothing = torch.zeros_like(rows)  # no row is shorter, so `equal_norms` takes it
+        self.transform(nothing, dict.fromkeys(self.kinds_, nothing))
+
     def _lifted(self, kind: str, values: Any) -> Any:
         rows = self._rows(_name(kind), values)
         place = self.kinds_.index(kind)
@@ -152,7 +166,7 @@ class MixedGallery(Closing):
             torch.split(rows, _ROWS_AT_ONCE), torch.split(lifted, _ROWS_AT_ONCE), strict=True
         )
         for part, into in parts:
-            moved = self._moved(work(part), mean) * factor
+            moved = self._about(work(part), mean) * factor
             into[:, : self.dim_] = moved
             into[:, self.dim_] = offset
             if self.equal_norms:
@@ -167,7 +181,7 @@ class MixedGallery(Closing):
                 into[:, self.dim_ + 1] = room.clamp_min(0).sqrt()
         return _as_given(lifted, values)
 
-    def _moved(self, rows: Tensor, mean: Tensor) -> Tensor:
+    def _about(self, rows: Tensor, mean: Tensor) -> Tensor:
         """`rows` about `mean` at norm one, or as they are without `center`."""
         return normalize(rows - mean, dim=1) if self.center else rows
 

@@ -16,7 +16,6 @@ from gaputils.datasets.published import published_names as published_names
 from gaputils.datasets.published import published_rows as published_rows
 from gaputils.datasets.published import published_rows_names as published_rows_names
 from gaputils.datasets.published import published_sources as published_sources
-from gaputils.datasets.published import published_where_available as published_where_available
 
 BUILDERS: dict[str, str] = {
     "openmoji": "gaputils.datasets.openmoji:openmoji",

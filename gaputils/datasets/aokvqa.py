@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from gaputils._checks import choice
-from gaputils.datasets._karpathy import read_json
+from gaputils._reading import read_json, reading
 from gaputils.datasets._parquet import ParquetImages, read_columns
 from gaputils.datasets._sources import ImageFiles, Root, data_folder, first_existing, missing
 from gaputils.datasets.base import ChoiceDataset, Images
@@ -44,16 +44,16 @@ def aokvqa(split: str = "val", *, root: Root = None, images: Root = None) -> Cho
 
 def _from_json(file: Path, folder: Path, split: str, images: Path | None) -> ChoiceDataset:
     rows = read_json(file)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"{file} is not in A-OKVQA's format: expected a list of objects")
     year = f"{split}2017"
     above = [folder, folder / "coco", folder / "images"] if images is None else [images]
     place = first_existing(path / year for path in above)
     if place is None:
         wanted = " or ".join(str(path / year) for path in above)
         raise missing("aokvqa", wanted, "https://cocodataset.org/#download")
-    try:
+    with reading(file, "in A-OKVQA's format"):
         paths = [place / f"{int(row['image_id']):012d}.jpg" for row in rows]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{file}: not in A-OKVQA's format ({error!r})") from error
     return _dataset(str(file), rows, ImageFiles(paths), split)
 
 
@@ -70,7 +70,7 @@ def _dataset(
         answer = row.get("correct_choice_idx")
         if answer is None and split != "test":
             raise ValueError(f"{where}: row {place} has no correct_choice_idx")
-        if answer is not None and not 0 <= int(answer) < len(some):
+        if answer is not None and not (isinstance(answer, int) and 0 <= answer < len(some)):
             raise ValueError(f"{where}: row {place}: correct_choice_idx is {answer}")
         questions.append(question)
         options.append([str(text) for text in some])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -88,9 +88,12 @@ def published(
     folder (``$GAPUTILS_CACHE``, or the system's). Sets that were published as a matrix of cosines
     come back as unit rows in the model's own dimension, by eigendecomposition:
     ``info["exact_up_to"]`` is then "rotation", and whatever depends on products alone is the
-    model's own, single coordinates are not. `info` has `model`, `data`, `modalities`, `dim_from`
-    (where the dimension is from), `source`, `commit`, `licence`, `citation` and `doubts`: the sets
-    "amumo-…" lie on a branch that has no licence file of its own, beside a branch under MIT.
+    model's own, single coordinates are not. The matrix does not tell the dimension, on which the
+    robustness to noise of a given total variance depends: it is that of the architecture.
+
+    `info` has `model`, `data`, `modalities`, `dim_from` (where the dimension is from), `source`,
+    `commit`, `licence`, `citation` and `doubts`: the sets "amumo-…" lie on a branch that has no
+    licence file of its own, beside a branch under MIT.
 
     `otherwise` says what to do where a file is neither stored nor to be had: None raises; the name
     of a data set gives those of the shipped model on it ("openmoji"); a function without arguments
@@ -188,17 +191,3 @@ def _shipped(dataset: str) -> Embeddings:
     pairs = encoding.embed(model, datasets.load(dataset), templates="an emoji of a {}.")
     title = {"title": f"tiny-openmoji on {dataset}"}
     return Embeddings(pairs.queries, pairs.gallery, pairs.targets, {**pairs.info, **title})
-
-
-def published_where_available(names: Iterable[str] | None = None) -> dict[str, Embeddings]:
-    """Those of the `names` (all) that are in the cache or can be fetched, in their order.
-
-    For each of the others a line on standard output says what is missing and why.
-    """
-    found = {}
-    for name in published_names() if names is None else names:
-        try:
-            found[name] = published(name)
-        except DataUnavailable as error:
-            print(f"Left out here: {error}")
-    return found

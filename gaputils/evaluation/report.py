@@ -72,9 +72,11 @@ def benefits(
     Gaussian noise of total `variance` on each gallery item. Columns: `unchanged` (share of queries
     whose noise-free answer is that of the original embeddings), `robustness` (mean probability
     that the answer survives the noise), `gain` over the original under Euclidean scoring, and with
-    targets `accuracy` and `noisy_accuracy`, all exact. The last two ways normalise the gallery and
-    are compared with the original's cosine answers. At most `rows` queries, drawn with `seed`, are
-    measured; the gallery is whole. Raises `ValueError` for a gallery of one row or zero rows.
+    targets `accuracy` and `noisy_accuracy`, all exact; where `embeddings.owners` are known, each
+    query's own gallery rows are right, not its target alone. The last two ways normalise the
+    gallery and are compared with the original's cosine answers. At most `rows` queries, drawn with
+    `seed`, are measured; the gallery is whole. Raises `ValueError` for a gallery of one row or
+    zero rows.
     """
     noise = GaussianNoise(_checks.number("variance", variance, low=0, strict=True))
     limit = _checks.integer("rows", rows, low=1)
@@ -84,7 +86,7 @@ def benefits(
     generator = _checks.as_generator(seed)
     shown = torch.randperm(len(embeddings.queries), generator=generator)[:limit].sort().values
     queries, gallery = embeddings.queries[shown], embeddings.gallery
-    targets = None if embeddings.targets is None else embeddings.targets[shown]
+    answers = None if embeddings.answers is None else embeddings.answers[shown]
     result = {}
     for name, way in _WAYS.items():
         base = normalize(gallery) if way.unit else gallery
@@ -95,9 +97,9 @@ def benefits(
         after = nearest(*moved, way.scoring)
         kept = robustness(*moved, noise, scoring=way.scoring)
         row = {"unchanged": _mean(before == after), "robustness": _mean(kept)}
-        if targets is not None:
-            row["accuracy"] = _mean(after == targets)
-            noisy = accuracy_under_noise(*moved, targets, noise, scoring=way.scoring)
+        if answers is not None:
+            row["accuracy"] = _mean((after[:, None] == answers).any(dim=1))
+            noisy = accuracy_under_noise(*moved, answers, noise, scoring=way.scoring)
             row["noisy_accuracy"] = _mean(noisy)
         result[name] = row
     frame = pd.DataFrame.from_dict(result, orient="index")

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gaputils._checks import Seed, as_generator, integer, work
 from gaputils.noise.perturbations import GaussianNoise, Noise
-from gaputils.scoring import centered, cost
+from gaputils.scoring import all_costs, centered
 
 _ELEMENTS = 2**22
 
@@ -44,7 +44,7 @@ def simulate(
     draws: int,
     seed: Seed,
 ) -> list[Estimate]:
-    """How often item `winners[k]` (n,) is the nearest under noise, an estimate for each k.
+    """How often one of `winners[k]`, (n,) or (n, items), is nearest under noise, for each k.
 
     Raises `TypeError` or `ValueError` unless `draws` is an integer of at least 1.
     """
@@ -81,12 +81,11 @@ def _one_by_one(
     generator: torch.Generator,
 ) -> Iterator[Tensor]:
     """Whether each of `winners` came first, (winners, 1, n), a draw at a time."""
-    step = max(1, 2**24 // len(gallery))
+    answers = [winner.view(len(winner), -1) for winner in winners]
     for _ in range(draws):
-        noisy_queries, noisy_gallery = noise.apply(queries, gallery, generator)
-        parts = noisy_queries.split(step)
-        found = torch.cat([cost(rows, noisy_gallery, scoring).argmin(dim=1) for rows in parts])
-        yield torch.stack([found == winner for winner in winners])[:, None]
+        noisy = noise.apply(queries, gallery, generator)
+        found = torch.cat([costs.argmin(dim=1) for costs in all_costs(*noisy, scoring)])[:, None]
+        yield torch.stack([(found == own).any(dim=1) for own in answers])[:, None]
 
 
 def _gaussian(
@@ -124,11 +123,18 @@ def _gaussian(
             costs = -(noisy @ rows[part].T) if half is None else half - noisy @ rows[part].T
             costs = costs.view(size[0], count, -1)
             least = costs.amin(dim=1)
-            index = torch.stack([winner[part] for winner in winners])
-            own = costs.gather(1, index.expand(size[0], *index.shape))
-            won = torch.where(same[part], index == 0, own <= least[:, None])
-            found.append(won.transpose(0, 1))
+            answers = [_won(costs, least, own[part], same[part]) for own in winners]
+            found.append(torch.stack(answers))
         yield torch.cat(found, dim=2)
+
+
+def _won(costs: Tensor, least: Tensor, own: Tensor, same: Tensor) -> Tensor:
+    """(draws, n) whether one of the items `own` (n,) or (n, answers) has the `least` cost."""
+    index = own.view(len(own), -1).T
+    known = index >= 0
+    found = costs.gather(1, index.clamp_min(0).expand(len(costs), *index.shape))
+    won = torch.where(same, index == 0, (found <= least[:, None]) & known)
+    return won.any(dim=1)
 
 
 def _standard_error(shares: Tensor) -> float:

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_pair, as_targets, choice, number, work
+from gaputils._checks import Seed, as_answers, as_pair, choice, number, work
 from gaputils.noise._monte_carlo import Estimate, simulate
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise, Noise
-from gaputils.scoring import centered, check_scoring, cost, nearest
+from gaputils.scoring import centered, check_scoring, cost, first_equals, nearest, settle
 
 METHODS = ("exact", "monte-carlo")
 
@@ -74,10 +74,11 @@ def accuracy_under_noise(
 ) -> Tensor:
     """Probability that each query's nearest item under noise is its target.
 
-    As `robustness`, with `targets` (n,) in the place of the noise-free nearest items.
+    As `robustness`, with `targets` (n,) in the place of the noise-free nearest items; or (n, k),
+    each of which is right, filled up with -1 for queries with fewer (`Embeddings.answers`).
     """
     queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
-    wanted = as_targets("targets", targets, len(queries), len(gallery), queries.device)
+    wanted = as_answers("targets", targets, len(queries), len(gallery), queries.device)
     if method == "monte-carlo":
         return simulate(queries, gallery, noise, [wanted], scoring, draws, seed)[0].per_query
     assert isinstance(noise, GaussianNoise)
@@ -173,23 +174,24 @@ def _exact_wins(
     scoring: str,
     tolerance: float,
 ) -> Tensor:
-    """(n,) win probabilities of `winner` (n,), or of each query's own nearest item."""
+    """(n,) probabilities that one of `winner` (n, k), or each query's nearest item, comes first."""
     dim = queries.shape[1]
     variance = noise.coordinate_variance(dim)
     number("tolerance", tolerance, low=0, high=1, strict=True)
     step = max(1, 2**22 // len(gallery))
     parts = []
     middle, wide = centered(gallery, scoring)
-    lengths = torch.linalg.vector_norm(wide, dim=1)
+    lengths, twins = torch.linalg.vector_norm(wide, dim=1), first_equals(work(gallery))
     wins = ExactWins(dim, [variance], scoring, tolerance)
     for start in range(0, len(queries), step):
         rows = work(queries[start : start + step])
         if scoring == "euclidean":
             rows = rows - middle
-        costs = cost(rows, wide, scoring)
-        part = costs.argmin(dim=1) if winner is None else winner[start : start + step]
+        costs = settle(cost(rows, wide, scoring), twins)
+        part = costs.argmin(dim=1, keepdim=True) if winner is None else winner[start : start + step]
         norms = torch.linalg.vector_norm(rows, dim=1)
-        parts.append(wins(costs, [part], norms, lengths)[0][0])
+        shares = wins(costs, list(part.unbind(1)), norms, lengths)[0]
+        parts.append(torch.stack(shares).sum(dim=0))
     return torch.cat(parts).clamp(0, 1).to(queries.dtype)
 
 
@@ -204,5 +206,5 @@ def _checked(
     if method == "exact":
         check_exact(noise, scoring, queries.shape[1])
     if targets is not None:
-        targets = as_targets("targets", targets, len(queries), len(gallery), queries.device)
+        targets = as_answers("targets", targets, len(queries), len(gallery), queries.device)
     return queries, gallery, targets

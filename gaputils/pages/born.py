@@ -60,7 +60,7 @@ def gap_and_robustness(history: Mapping[int, Embeddings], noise: GaussianNoise) 
             raise ValueError(f"history: expected targets at every step, got none at step {step}")
         gap = float(gap_vector(e.queries, e.gallery).norm())
         for closing, (queries, gallery) in _closed(e).items():
-            right = nearest(queries, gallery) == e.targets
+            right = e.right(nearest(queries, gallery))
             rows.append(
                 {
                     "step": step,

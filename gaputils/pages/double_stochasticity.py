@@ -29,7 +29,7 @@ def constant_along(
 def random_direction(d: int, seed: int = 0) -> Tensor:
     """A unit vector (d,) in float64."""
     drawn = torch.randn(d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return drawn / drawn.norm()
+    return torch.nn.functional.normalize(drawn, dim=0)
 
 
 def identity(x: Tensor, y: Tensor, tau: float, direction: Tensor) -> dict[str, float]:

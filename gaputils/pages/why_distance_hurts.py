@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gaputils._checks import Seed, as_direction, as_generator, as_pair, integer, number
 from gaputils.noise import GaussianNoise, robustness
+from gaputils.scoring import nearest
 from gaputils.theory import survival, survival_slope
 
 
@@ -80,7 +81,7 @@ def changed_by_shift(
             "gallery: expected rows that differ across direction, to tilt the shift towards them"
         )
     inside = inside / size.clamp_min(torch.finfo(size.dtype).tiny)
-    before = torch.cdist(queries, gallery).argmin(1)
+    before = nearest(queries, gallery)
     rows = []
     for tilt in degrees:
         angle = torch.deg2rad(torch.tensor(tilt, dtype=torch.float64)).to(gallery)
@@ -89,7 +90,7 @@ def changed_by_shift(
             moved = gallery + length * along
             if renormalize:
                 moved = torch.nn.functional.normalize(moved, dim=1)
-            after = torch.cdist(queries, moved).argmin(1)
+            after = nearest(queries, moved)
             changed = float((after != before).double().mean())
             rows.append({"length": length, "degrees": tilt, "changed": changed})
     return pd.DataFrame(rows)

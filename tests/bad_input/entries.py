@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -173,6 +174,8 @@ def _theory() -> list[Entry]:
     points["predicted_variance_along_gap"] = lambda x, y: theory.predicted_variance_along_gap(
         x, y, 0.1, 0.1, 2
     )
+    for name in ("loss", "probabilities", "gradient", "gradients"):
+        points[f"sigmoid.{name}"] = partial(getattr(theory.sigmoid, name), tau=0.1, bias=0.0)
     found = [
         Entry(f"theory.{name}", call, ("x", "y"), one_row=_NEGATIVES, batches=True)
         for name, call in points.items()
@@ -182,6 +185,13 @@ def _theory() -> list[Entry]:
         Entry(
             "theory.simulate",
             lambda x, y: theory.simulate(x, y, tau=0.1, lr=0.01, steps=2).x,
+            ("x0", "y0"),
+            one_row=_NEGATIVES,
+            batches=True,
+        ),
+        Entry(
+            "theory.sigmoid.simulate",
+            lambda x, y: theory.sigmoid.simulate(x, y, tau=0.1, bias=0.0, lr=0.01, steps=2).x,
             ("x0", "y0"),
             one_row=_NEGATIVES,
             batches=True,

@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 import torch
 
+from gaputils._reading import UnreadableFile
+
 KINDS: dict[str, str] = {
     "NaN": "a value is not a number",
     "infinity": "a value is infinite",
@@ -25,8 +27,13 @@ KINDS: dict[str, str] = {
     "truncated": "the file ends too early",
     "another kind": "the file holds something else",
     "pickle": "a pickle under the name of a safe format",
+    "encoding": "a list of files in another encoding than UTF-8",
+    "device": "a device that this machine has not",
     "path": "a list of files names one outside its folder",
     "lie": "a list of files says what its files do not hold",
+    "gap": "a table lacks rows or numbers, an image any range of them",
+    "labels": "labels that no rows of the gallery answer to",
+    "value": "a value that would not reach a page as it is written",
 }
 """The columns of the table, each in words."""
 
@@ -61,6 +68,8 @@ def outcome(attempt: Attempt, folder: Path) -> Outcome:
     """Make the attempt in `folder`."""
     try:
         answer = attempt.act(folder)
+    except UnreadableFile as error:  # callers catch it as what it is derived from
+        return Outcome("ValueError", str(error))
     except Exception as error:
         return Outcome(type(error).__name__, str(error))
     return Outcome(ANSWERED if is_defined(answer) else UNDEFINED)

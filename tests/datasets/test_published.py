@@ -306,20 +306,3 @@ def test_what_is_not_as_the_table_says_is_refused(serve) -> None:
     serve("gram", write, ".csv", dim=4, blocks=("image", "text"))
     with pytest.raises(ValueError, match=r"gram0.csv: gram: expected cosines"):
         gu.datasets.published("theirs")
-
-
-def test_what_is_missing_is_left_out_and_told(
-    monkeypatch: pytest.MonkeyPatch, tmp_path, capsys: pytest.CaptureFixture[str], published
-) -> None:
-    def no_network(*_args, **_kwargs) -> None:
-        raise ConnectionError("no route to host")
-
-    published("liang2022-clasp")
-    there = stored_files("liang2022-clasp")[0].read_bytes()
-    monkeypatch.setenv("GAPUTILS_CACHE", str(tmp_path))
-    (tmp_path / "liang2022").mkdir()
-    stored_files("liang2022-clasp")[0].write_bytes(there)
-    monkeypatch.setattr("requests.get", no_network)
-    names = ["liang2022-clip-coco", "liang2022-clasp"]
-    assert list(gu.datasets.published_where_available(names)) == ["liang2022-clasp"]
-    assert "Left out here: liang2022-clip-coco" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The gap of real models: tables, directions and one-sided gaps, on clouds whose answer is known."""
+"""The gap of real models: tables, directions, one-sided gaps, on clouds whose answer is known."""
 
 from __future__ import annotations
 
