@@ -1,5 +1,6 @@
 """What answers survive: perturbations of a gallery, and the probability that a ranking keeps."""
 
+from gaputils.noise.bounds import sandwich
 from gaputils.noise.perturbations import (
     AlternativeGallery,
     BinaryQuantization,
@@ -28,4 +29,5 @@ __all__ = [
     "equivalent_gaussian",
     "estimate",
     "robustness",
+    "sandwich",
 ]
