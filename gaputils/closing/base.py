@@ -71,6 +71,10 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         """`fit`, then `transform` of the same sides."""
         return self.fit(queries, gallery).transform(queries, gallery)
 
+    def _try_on(self, rows: Tensor) -> None:
+        """Move `rows` as either side, to see that all that was learned is there and fits."""
+        self.transform(rows, rows)
+
     @abstractmethod
     def _fit(self, queries: Tensor, gallery: Tensor) -> None: ...
 
@@ -128,4 +132,4 @@ def _try_out(closing: Closing, device: torch.device | str) -> None:
     rows = torch.ones(1, dim, device=device)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        closing.transform(rows, rows)
+        closing._try_on(rows)
