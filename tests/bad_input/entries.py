@@ -234,8 +234,8 @@ def _described() -> list[Entry]:
     """Entries that take `Embeddings`: bad rows end where these are made."""
     calls: dict[str, Any] = {
         "measure_gap": lambda e: gu.measure_gap(e, ["gap_norm"]),
-        "benefits": lambda e: gu.benefits(e, draws=2),
-        "report": lambda e: gu.report(e, draws=2).benefits,
+        "benefits": lambda e: gu.benefits(e),
+        "report": lambda e: gu.report(e).benefits,
         "zero_shot": lambda e: gu.zero_shot(e)["top1"],
         "retrieval": gu.tasks.retrieval,
         "geometry.principal_coordinates": gu.geometry.principal_coordinates,
