@@ -1,31 +1,33 @@
 """Ways of closing the gap after training: `fit(queries, gallery)`, then `transform`."""
 
-from gaputils.closing.ablation import DimensionAblation
-from gaputils.closing.base import Closing, load
-from gaputils.closing.centering import Centering
-from gaputils.closing.gr_clip import GRCLIP
-from gaputils.closing.hull import HullProjection
-from gaputils.closing.mean_shift import MeanShift
-from gaputils.closing.naive_shift import NaiveShift
-from gaputils.closing.nnn import NearestNeighborNormalization
-from gaputils.closing.procrustes import Procrustes
-from gaputils.closing.realign import ReAlign
-from gaputils.closing.standardizing import Standardizing
-from gaputils.closing.whitening import Coral, Whitening
+from gaputils.closing.ablation import DimensionAblation as DimensionAblation
+from gaputils.closing.base import Closing as Closing
+from gaputils.closing.base import load as load
+from gaputils.closing.base import registered
+from gaputils.closing.centering import Centering as Centering
+from gaputils.closing.gr_clip import GRCLIP as GRCLIP
+from gaputils.closing.hull import HullProjection as HullProjection
+from gaputils.closing.mean_shift import MeanShift as MeanShift
+from gaputils.closing.mean_shift import predicted_excess as predicted_excess
+from gaputils.closing.naive_shift import NaiveShift as NaiveShift
+from gaputils.closing.nnn import NearestNeighborNormalization as NearestNeighborNormalization
+from gaputils.closing.on_hull import ClosingDoesNothing as ClosingDoesNothing
+from gaputils.closing.on_hull import OnHull as OnHull
+from gaputils.closing.on_hull import RowsOffHull as RowsOffHull
+from gaputils.closing.pipelines import QueriesTransformer as QueriesTransformer
+from gaputils.closing.procrustes import Procrustes as Procrustes
+from gaputils.closing.realign import ReAlign as ReAlign
+from gaputils.closing.standardizing import Standardizing as Standardizing
+from gaputils.closing.whitening import Coral as Coral
+from gaputils.closing.whitening import Whitening as Whitening
 
 __all__ = [
-    "GRCLIP",
-    "Centering",
     "Closing",
-    "Coral",
-    "DimensionAblation",
-    "HullProjection",
-    "MeanShift",
-    "NaiveShift",
-    "NearestNeighborNormalization",
-    "Procrustes",
-    "ReAlign",
-    "Standardizing",
-    "Whitening",
+    "ClosingDoesNothing",
+    "OnHull",
+    "QueriesTransformer",
+    "RowsOffHull",
     "load",
+    "predicted_excess",
 ]
+__all__ += sorted(registered())

@@ -17,5 +17,7 @@ class GRCLIP(Centering):
     Guarantees unit rows; no ranking is kept. Learns `query_mean_` (d,) and `gallery_mean_` (d,).
     """
 
+    calibrated = True
+
     def __init__(self) -> None:
         super().__init__(renormalize=True)
