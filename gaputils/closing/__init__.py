@@ -3,7 +3,7 @@
 from gaputils.closing.ablation import DimensionAblation as DimensionAblation
 from gaputils.closing.base import Closing as Closing
 from gaputils.closing.base import load as load
-from gaputils.closing.base import registered
+from gaputils.closing.base import registered as registered
 from gaputils.closing.centering import Centering as Centering
 from gaputils.closing.gr_clip import GRCLIP as GRCLIP
 from gaputils.closing.hull import HullProjection as HullProjection
@@ -12,7 +12,6 @@ from gaputils.closing.mean_shift import predicted_excess as predicted_excess
 from gaputils.closing.naive_shift import NaiveShift as NaiveShift
 from gaputils.closing.nnn import NearestNeighborNormalization as NearestNeighborNormalization
 from gaputils.closing.on_hull import ClosingDoesNothing as ClosingDoesNothing
-from gaputils.closing.on_hull import OnHull as OnHull
 from gaputils.closing.on_hull import RowsOffHull as RowsOffHull
 from gaputils.closing.pipelines import QueriesTransformer as QueriesTransformer
 from gaputils.closing.procrustes import Procrustes as Procrustes
@@ -24,10 +23,10 @@ from gaputils.closing.whitening import Whitening as Whitening
 __all__ = [
     "Closing",
     "ClosingDoesNothing",
-    "OnHull",
     "QueriesTransformer",
     "RowsOffHull",
     "load",
     "predicted_excess",
+    "registered",
 ]
 __all__ += sorted(registered())

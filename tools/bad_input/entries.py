@@ -65,10 +65,7 @@ def _embeddings(call: Any) -> Any:
 
 def _closings() -> list[Entry]:
     found = []
-    for name in closing.__all__:
-        method = getattr(closing, name)
-        if name == "Closing" or not isinstance(method, type):
-            continue
+    for name, method in sorted(closing.registered().items()):
         zero = BOTH if name in ("Standardizing", "DimensionAblation") else ()
         pairs = {"one row": ("ValueError", "^gallery: Procrustes is fitted on pairs")}
         found += [

@@ -1,4 +1,4 @@
-"""A closing method of one's own: what is learned, kept in a file, and given back."""
+"""A closing of one's own: what is learned, kept in a file, and given back."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gaputils import closing
+from gaputils._steps import Steps
 from gaputils.embeddings import read_safetensors
 
 
@@ -27,8 +28,8 @@ class Weighted(closing.Closing):
         self.count_ = len(queries)
         self._seen_ = queries
 
-    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
-        return queries, gallery + self.w_
+    def _gallery_steps(self) -> Steps:
+        return [("shift", "w_")]
 
 
 def sides() -> tuple[np.ndarray, np.ndarray]:
@@ -48,14 +49,14 @@ def test_a_method_of_ones_own_is_kept_with_what_it_learned_and_nothing_private(
     assert isinstance(again, Weighted)
     assert again.get_params() == {"weight": 0.5}
     assert (again.count_, again.dim_) == (6, 3)
-    assert torch.equal(again.transform(*sides())[1], fitted.transform(*sides())[1])
+    assert np.array_equal(again.transform(*sides())[1], fitted.transform(*sides())[1])
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (
-            {"method": "Rotation"},  # Heavier is a test's own, and there if that one ran before
+            {"closing": "Rotation"},  # Heavier is a test's own, and there if that one ran before
             r"^path: .* expected one of .*GRCLIP, (Heavier, )?HullProjection, MeanShift",
         ),
         (
@@ -69,8 +70,8 @@ def test_a_file_of_something_else_is_refused_with_what_it_holds(
     change: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     metadata = {
-        "format": "gaputils-closing/1",
-        "method": "NaiveShift",
+        "format": "gaputils-closing/2",
+        "closing": "NaiveShift",
         "parameters": "{}",
         "learned": '{"dim_": 3}',
     }
