@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from gaputils._atomic import replacing
 from gaputils._checks import as_pair, as_targets
+from gaputils._checks import unit_rows as at_norm_one
+from gaputils._files import read_safetensors, write_safetensors
 
 _FORMAT = "gaputils-embeddings/1"
-_KEY = "gaputils"
 
 
 @dataclass
@@ -108,34 +107,45 @@ def require_embeddings(value: Any) -> None:
         raise TypeError(f"embeddings: expected Embeddings, got {type(value).__name__}")
 
 
-def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write `tensors` to `path` in one step: a reader sees the old file or the new one.
+def known_targets(embeddings: Embeddings) -> Tensor:
+    """The targets (n,); a `ValueError` if there are none."""
+    if embeddings.targets is None:
+        raise ValueError("embeddings: expected targets, there are none")
+    return embeddings.targets
 
-    The metadata go under one key, since the format's own order of keys is random and the same
-    content shall give the same bytes.
+
+def choose_items(embeddings: Embeddings, items: Sequence[int] | Tensor) -> Embeddings:
+    """The task with these rows of the gallery alone, in this order, and the queries they answer.
+
+    Raises `ValueError` if there are no targets, an item is listed twice or is not one of the
+    gallery's, or none has a query.
     """
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"path: the folder {path.parent} does not exist")
-    with replacing(path) as part:
-        save_file(tensors, part, {_KEY: json.dumps(metadata, sort_keys=True)})
+    targets = known_targets(embeddings)
+    gallery = embeddings.gallery
+    chosen = as_targets("items", items, len(items), len(gallery), gallery.device)
+    if len(torch.unique(chosen)) != len(chosen):
+        raise ValueError("items: expected each item once")
+    place = torch.full((len(embeddings.gallery),), -1, device=chosen.device)
+    place[chosen] = torch.arange(len(chosen), device=chosen.device)
+    targets = place[targets]
+    kept = targets >= 0
+    if not bool(kept.any()):
+        raise ValueError("items: none of them answers a query")
+    info = dict(embeddings.info)
+    if "class_names" in info:
+        info["class_names"] = [info["class_names"][i] for i in chosen.tolist()]
+    return Embeddings(embeddings.queries[kept], embeddings.gallery[chosen], targets[kept], info)
 
 
-def read_safetensors(
-    path: str | os.PathLike[str], device: torch.device | str = "cpu"
-) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Every tensor of the file and its metadata; a clear error if it is no safetensors file."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"path: there is no file {path}")
-    try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = dict(file.metadata() or {})
-    except SafetensorError as error:
-        raise ValueError(f"path: {path} is not a whole safetensors file ({error})") from error
-    if _KEY in metadata:
-        try:
-            metadata |= json.loads(metadata.pop(_KEY))
-        except (json.JSONDecodeError, TypeError) as error:
-            raise ValueError(f"path: the metadata of {path} are not JSON: {error}") from error
-    return tensors, metadata
+def unit_rows(embeddings: Embeddings) -> Embeddings:
+    """The same embeddings in double precision with rows of norm 1 to its rounding.
+
+    Published arrays often keep half precision's norms, and methods that scale about the
+    circumcentre need equal ones. Raises `ValueError` if a row is zero.
+    """
+    return Embeddings(
+        at_norm_one("queries", embeddings.queries.double()),
+        at_norm_one("gallery", embeddings.gallery.double()),
+        embeddings.targets,
+        dict(embeddings.info),
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from gaputils import _checks
 from gaputils._checks import as_pair, choice, require_nonzero_rows
 
 SCORINGS = ("euclidean", "inner-product", "cosine")
@@ -46,3 +49,26 @@ def check_scoring(gallery: Tensor, scoring: str, queries: Tensor | None = None) 
         require_nonzero_rows("gallery", gallery, "cosine")
         if queries is not None:
             require_nonzero_rows("queries", queries, "cosine")
+
+
+def agreement(
+    queries: Tensor, gallery: Tensor, moved_queries: Tensor, moved_gallery: Tensor
+) -> float:
+    """Share of queries with the same Euclidean nearest item before and after."""
+    same = nearest(queries, gallery) == nearest(moved_queries, moved_gallery)
+    return float(same.double().mean())
+
+
+def top_k(queries: Any, gallery: Any, k: int = 1, scoring: str = "cosine") -> Tensor:
+    """(n, k) indices of the k best gallery items of each query, best first.
+
+    `queries` (n, d), `gallery` (m, d); `scoring` is "cosine", "euclidean" or "inner-product".
+    Raises `ValueError` if the gallery has fewer than k items, or for an unknown scoring.
+    """
+    x, y = _checks.as_pair(queries, gallery)
+    check_scoring(y, scoring, x)
+    if _checks.integer("k", k, low=1) > len(y):
+        raise ValueError(f"k: expected at most the {len(y)} gallery items, got {k}")
+    step = max(1, 2**24 // len(y))
+    parts = (x[start : start + step] for start in range(0, len(x), step))
+    return torch.cat([cost(part, y, scoring).topk(k, largest=False).indices for part in parts])

@@ -12,22 +12,7 @@ from torch import Tensor
 
 from gaputils import _checks
 from gaputils.embeddings import Embeddings, require_embeddings
-from gaputils.scoring import check_scoring, cost
-
-
-def top_k(queries: Any, gallery: Any, k: int = 1, scoring: str = "cosine") -> Tensor:
-    """(n, k) indices of the k best gallery items of each query, best first.
-
-    `queries` (n, d), `gallery` (m, d); `scoring` is "cosine", "euclidean" or "inner-product".
-    Raises `ValueError` if the gallery has fewer than k items, or for an unknown scoring.
-    """
-    x, y = _checks.as_pair(queries, gallery)
-    check_scoring(y, scoring, x)
-    if _checks.integer("k", k, low=1) > len(y):
-        raise ValueError(f"k: expected at most the {len(y)} gallery items, got {k}")
-    step = max(1, 2**24 // len(y))
-    parts = (x[start : start + step] for start in range(0, len(x), step))
-    return torch.cat([cost(part, y, scoring).topk(k, largest=False).indices for part in parts])
+from gaputils.scoring import check_scoring, cost, top_k
 
 
 def zero_shot(embeddings: Embeddings, scoring: str = "cosine") -> pd.Series[float]:

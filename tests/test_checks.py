@@ -12,7 +12,7 @@ import torch
 
 import gaputils as gu
 from gaputils import _checks
-from gaputils.tasks import top_k
+from gaputils.scoring import top_k
 
 NOISE = gu.GaussianNoise(0.1)
 N, M, D = 6, 4, 5

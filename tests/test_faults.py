@@ -24,7 +24,9 @@ import pandas as pd
 import pytest
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["gaputils.shards", "gaputils.training", "gaputils.sweep"])
+SERVER.set_forkserver_preload(
+    ["gaputils.encoding.to_folder", "gaputils.tiny_openmoji.training", "gaputils.sweep.run"]
+)
 
 EMBED = """
 import gaputils as gu
@@ -33,11 +35,12 @@ data = gu.datasets.load("emoji10", copies=8)
 gu.embed_to_folder(model, data, target, shard_size=8, batch_size=4, progress=False)
 """
 TRAIN = """
-from gaputils.training import TrainingSettings, train
+from gaputils.tiny_openmoji.training import TrainingSettings, train
 train(TrainingSettings(steps=8, batch_size=16, warm_up=2, keep=(0, 3), save_every=2), target)
 """
 SWEEP = """
-from gaputils.sweep import plan, run_sweep
+from gaputils.sweep.grid import plan
+from gaputils.sweep.run import run_sweep
 runs = run_sweep(plan(source), target, echo=lambda _: None)
 raise SystemExit(int((runs["status"] == "failed").any()))
 """

@@ -23,7 +23,7 @@ torch.set_num_threads(int(sys.argv[1]))
 out = Path(sys.argv[2])
 
 import gaputils as gu
-from gaputils.training import TrainingSettings, train
+from gaputils.tiny_openmoji.training import TrainingSettings, train
 from safetensors.torch import save_file
 
 generator = torch.Generator().manual_seed(0)

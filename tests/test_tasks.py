@@ -8,7 +8,8 @@ import torch
 from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 
 import gaputils as gu
-from gaputils import comparison, tasks
+from gaputils import tasks
+from gaputils.pages import same_numbers
 
 pytestmark = pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 
@@ -21,7 +22,7 @@ def model() -> gu.Model:
 @pytest.mark.parametrize(("name", "templates"), [("emoji10", 3), ("openmoji", 1)])
 def test_zero_shot_equals_clip_benchmark(model: gu.Model, name: str, templates: int) -> None:
     dataset = gu.datasets.load(name)
-    table = comparison.compare_zero_shot(model, dataset, dataset.templates[:templates])
+    table = same_numbers.compare_zero_shot(model, dataset, dataset.templates[:templates])
     assert list(table.index) == ["top1", "top5", "mean_per_class"]
     np.testing.assert_allclose(table["gaputils"], table["clip-benchmark"], rtol=0, atol=1e-7)
     assert table["gaputils"].gt(0.4).all()
@@ -33,14 +34,14 @@ def test_retrieval_equals_clip_benchmark(model: gu.Model, captions: int) -> None
     pixels = torch.stack([model.preprocess(dataset.images[i]) for i in range(160)])
     templates = dataset.templates[:captions]
     texts = [[t.format(dataset.class_names[i]) for t in templates] for i in range(160)]
-    table = comparison.compare_retrieval(model, pixels, texts)
+    table = same_numbers.compare_retrieval(model, pixels, texts)
     np.testing.assert_allclose(table["gaputils"], table["clip-benchmark"], rtol=0, atol=1e-7)
     assert table["gaputils"].between(0.2, 0.999).all()
 
 
 def test_class_embeddings_equal_clip_benchmark(model: gu.Model) -> None:
     dataset = gu.datasets.load("emoji10")
-    timing = comparison.time_classifiers(model, dataset.class_names, dataset.templates)
+    timing = same_numbers.time_classifiers(model, dataset.class_names, dataset.templates)
     assert timing["difference"] < 1e-6
 
 

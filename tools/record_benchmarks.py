@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from gaputils import timing
-from gaputils._atomic import replacing
+from gaputils._files import replacing
+from gaputils.pages.speed import timing
 
 KEY = ["quantity", "machine"]
 COLUMNS = ["quantity", "value", "low", "high", "unit", "machine"]

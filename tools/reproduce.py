@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gaputils._atomic import write_text
+from gaputils._files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 MAP, STORED, PAGES = ROOT / "book/paper_map.md", ROOT / "book/_data/reproduce.json", "notebooks"
@@ -103,7 +103,8 @@ def unknown(
 
 def run(page: str, parameters: Mapping[str, Any], threads: int = 1) -> dict[str, Value]:
     """What `page` glues with `parameters`, executed on so many threads."""
-    from gaputils.sweep import Run, execute
+    from gaputils.sweep.grid import Run
+    from gaputils.sweep.run import execute
 
     os.environ |= {"OMP_NUM_THREADS": str(threads), "TQDM_DISABLE": "1"}
     with tempfile.TemporaryDirectory() as folder:
@@ -116,7 +117,7 @@ def run(page: str, parameters: Mapping[str, Any], threads: int = 1) -> dict[str,
 
 def built(folder: Path, page: str) -> dict[str, Value]:
     """What `page` glued when the book was built: myst-nb keeps it beside the notebook."""
-    from gaputils._sweep_results import values_of
+    from gaputils.sweep.results import values_of
 
     outputs = json.loads((folder / f"{page}.glue.json").read_text(encoding="utf-8"))
     return values_of(outputs.values())

@@ -30,7 +30,7 @@ from typing import Any
 
 import yaml
 
-from gaputils._atomic import write_text
+from gaputils._files import write_text
 
 LINE = re.compile(r"^\s*(?P<name>[\w.ǁ]+__mutmut_\d+): (?P<status>[\w ]+)$")
 KILLED = {"killed", "timeout", "caught by type check"}

@@ -18,28 +18,22 @@ from sphinx.util.docutils import SphinxDirective
 
 # Rooms of the house in the order of the data's flow: titles, and the modules that live there.
 ROOMS: dict[str, tuple[str, ...]] = {
-    "Embeddings": ("embeddings", "files", "example"),
-    "Data sets": ("datasets", "templates"),
+    "Embeddings": ("embeddings", "storage"),
+    "Data sets": ("datasets",),
     "Models": ("models",),
-    "Embedding": ("embed", "shards", "folders"),
-    "Training": ("training", "trajectory", "histories"),
-    "Geometry": ("geometry",),
-    "Statistics of streams": ("statistics",),
-    "Closing": ("closing", "methods"),
-    "Noise": ("noise",),
-    "Robustness": ("robustness", "scoring", "curves", "engines"),
-    "Tasks": ("tasks", "choices", "rephrasing", "comparison"),
-    "Methods compared": ("scorecard", "side_by_side", "trade_off"),
-    "Vector indexes": ("vector_index",),
-    "Report on your own embeddings": ("report",),
+    "Embedding a data set": ("encoding.embed", "encoding.to_folder"),
+    "Geometry": ("geometry", "geometry.streaming"),
+    "Closing": ("closing", "closing.mean_shift"),
+    "Noise and robustness": ("noise", "scoring", "evaluation.curve"),
+    "Tasks": ("tasks",),
+    "Closings compared": ("evaluation.compare",),
+    "Report on your own embeddings": ("evaluation.report",),
     "Theory": ("theory",),
     "Sweeps": ("sweep",),
     "Figures": ("plots",),
-    "Explorers": ("widgets",),
-    "Timing": ("timing", "contenders", "memory"),
     "Pages": ("pages",),
 }
-EXPORT = re.compile(r"^from \.(\w+) import \w+ as (\w+)$", re.MULTILINE)
+EXPORT = re.compile(r"^from \.([\w.]+) import \w+ as (\w+)$", re.MULTILINE)
 
 # What scikit-learn's base class adds to each estimator.
 INHERITED = "set_fit_request, set_transform_request, set_inverse_transform_request"

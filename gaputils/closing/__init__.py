@@ -4,9 +4,9 @@ from gaputils.closing.ablation import DimensionAblation as DimensionAblation
 from gaputils.closing.base import Closing as Closing
 from gaputils.closing.base import load as load
 from gaputils.closing.base import registered as registered
+from gaputils.closing.centering import GRCLIP as GRCLIP
 from gaputils.closing.centering import Centering as Centering
-from gaputils.closing.gr_clip import GRCLIP as GRCLIP
-from gaputils.closing.hull import HullProjection as HullProjection
+from gaputils.closing.hull_projection import HullProjection as HullProjection
 from gaputils.closing.mean_shift import MeanShift as MeanShift
 from gaputils.closing.mean_shift import predicted_excess as predicted_excess
 from gaputils.closing.naive_shift import NaiveShift as NaiveShift

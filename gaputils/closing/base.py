@@ -16,8 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from gaputils._checks import as_matrix, as_pair, work
+from gaputils._files import read_safetensors, write_safetensors
 from gaputils._steps import Steps, run
-from gaputils.embeddings import read_safetensors, write_safetensors
 
 if TYPE_CHECKING:
     from gaputils.closing.pipelines import QueriesTransformer

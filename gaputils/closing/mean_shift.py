@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -10,13 +11,16 @@ from torch import Tensor
 from gaputils._checks import as_pair, integer, number, work
 from gaputils._steps import Steps
 from gaputils.closing.on_hull import OnHull
-from gaputils.closing.subspace import (
+from gaputils.geometry.hull import (
     Hull,
     check_n_components,
     count_components,
     fewest_components,
     project,
 )
+
+if TYPE_CHECKING:
+    from gaputils.geometry.streaming import GapStatistics
 
 
 class MeanShift(OnHull):
@@ -91,6 +95,27 @@ class MeanShift(OnHull):
 
     def _gallery_steps(self) -> Steps:
         return [("shift", "shift_", number("alpha", self.alpha))]
+
+
+def fit_mean_shift(
+    statistics: GapStatistics, n_components: int | float | None = None, alpha: float = 1.0
+) -> MeanShift:
+    """The `MeanShift` that fitting on all rows at once would give, from their statistics alone.
+
+    `n_components` and `alpha` as there; the states of all processes are merged first. Raises
+    `ValueError` if a side has no rows and for `n_components="auto"`, which needs the rows.
+    """
+    if isinstance(n_components, str):
+        raise ValueError(f"n_components: {n_components!r} needs the rows, not their statistics")
+    with statistics.sync_context():
+        queries, gallery = statistics.moments("queries"), statistics.moments("gallery")
+    shift = MeanShift(n_components=n_components, alpha=alpha)
+    check_n_components(n_components)
+    shift.dim_ = statistics.dim
+    hull = Hull.of_moments(gallery)
+    shift._learn(hull, queries.mean, count_components(n_components, hull.variances))
+    shift._warn_if_idle()
+    return shift
 
 
 def predicted_excess(queries: object, gallery: object, counts: int | Sequence[int]) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gaputils._checks import as_matrix, work
 from gaputils.closing.base import Array, Closing, G
-from gaputils.closing.subspace import Hull, project
+from gaputils.geometry.hull import Hull, project
 
 
 class ClosingDoesNothing(UserWarning):
@@ -156,4 +156,5 @@ class OnHull(Closing, registered=False):
         else:
             eps = torch.finfo(given.dtype if floating else rows.dtype).eps
         largest = float(torch.linalg.vector_norm(rows, dim=1).max())
-        return max(self.rounding_, 4 * eps * largest)
+        own = 64 * self.dim_**0.5 * torch.finfo(self.mean_.dtype).eps
+        return max(self.rounding_, max(4 * eps, own) * largest)

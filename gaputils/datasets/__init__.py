@@ -6,11 +6,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from gaputils.datasets._errors import DataUnavailable as DataUnavailable
 from gaputils.datasets.base import CaptionDataset as CaptionDataset
+from gaputils.datasets.base import ChoiceDataset as ChoiceDataset
 from gaputils.datasets.base import ClassificationDataset as ClassificationDataset
 from gaputils.datasets.base import Dataset as Dataset
-from gaputils.datasets.choices import ChoiceDataset as ChoiceDataset
+from gaputils.datasets.base import DataUnavailable as DataUnavailable
 from gaputils.datasets.published import published as published
 from gaputils.datasets.published import published_names as published_names
 from gaputils.datasets.published import published_where_available as published_where_available

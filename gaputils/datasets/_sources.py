@@ -7,12 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import pooch
 import torch
 
 from gaputils._checks import integer
-from gaputils.datasets._errors import DataUnavailable
-from gaputils.datasets.base import CaptionDataset, Images
-from gaputils.datasets.published import cache_folder
+from gaputils.datasets.base import CaptionDataset, DataUnavailable, Images
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -102,3 +101,8 @@ def with_captions(
     owner = [row for row, some in enumerate(kept) for _ in some]
     flat = [text for some in kept for text in some]
     return CaptionDataset(name, images, flat, torch.tensor(owner), split, info)
+
+
+def cache_folder() -> Path:
+    """Where fetched files are kept: `$GAPUTILS_CACHE` if set, else the system's cache folder."""
+    return Path(os.environ.get("GAPUTILS_CACHE") or pooch.os_cache("gaputils"))

@@ -12,8 +12,7 @@ from gaputils._checks import choice
 from gaputils.datasets._karpathy import read_json
 from gaputils.datasets._parquet import ParquetImages, read_columns
 from gaputils.datasets._sources import ImageFiles, Root, data_folder, first_existing, missing
-from gaputils.datasets.base import Images
-from gaputils.datasets.choices import ChoiceDataset
+from gaputils.datasets.base import ChoiceDataset, Images
 
 _FIELDS = ("question", "choices", "correct_choice_idx")
 _SOURCE = "https://allenai.org/project/a-okvqa (aokvqa_v1p0.tar.gz)"

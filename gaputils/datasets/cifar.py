@@ -11,9 +11,8 @@ import numpy as np
 import torch
 
 from gaputils._checks import choice
-from gaputils.datasets._errors import DataUnavailable
 from gaputils.datasets._sources import Root, data_folder, missing
-from gaputils.datasets.base import ClassificationDataset, TensorImages
+from gaputils.datasets.base import ClassificationDataset, DataUnavailable, TensorImages
 
 
 def cifar10(

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from gaputils._checks import Seed, as_generator, choice, integer, number
 from gaputils.datasets.base import ClassificationDataset, TensorImages
-from gaputils.templates import SEEN
+from gaputils.datasets.templates import SEEN
 
 if TYPE_CHECKING:
     from PIL import ImageFont

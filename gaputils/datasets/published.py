@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ import pooch
 import torch
 
 from gaputils import _checks
-from gaputils.datasets._errors import DataUnavailable
+from gaputils.datasets._sources import cache_folder
+from gaputils.datasets.base import DataUnavailable
 from gaputils.embeddings import Embeddings
 
 _COMMIT = "8e20cb24efa4c5f89aad694f2f65eb43ffc46d10"
@@ -90,11 +90,6 @@ _CITATION = (
 def published_names() -> tuple[str, ...]:
     """The names that `published` knows."""
     return tuple(SOURCES)
-
-
-def cache_folder() -> Path:
-    """Where fetched files are kept: `$GAPUTILS_CACHE` if set, else the system's cache folder."""
-    return Path(os.environ.get("GAPUTILS_CACHE") or pooch.os_cache("gaputils"))
 
 
 def stored_file(name: str) -> Path:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import pandas as pd
 import pytest
 
-from gaputils import timing
+from gaputils.pages.speed import timing
 
 FULL = bool(os.environ.get("GAP_BENCH_FULL"))
 DEVICE = os.environ.get("GAP_BENCH_DEVICE", "cpu")

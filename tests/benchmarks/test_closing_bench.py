@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gaputils import timing
-from gaputils.contenders import hull_calls
+from gaputils.pages.speed import timing
+from gaputils.pages.speed.contenders import hull_calls
 
 
 @pytest.mark.parametrize("shape", [(500, 512), (20_000, 512), (100_000, 512)])

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import pytest
 
-from gaputils import timing
-from gaputils.contenders import curve_calls
-from gaputils.memory import peak_memory
+from gaputils.pages.speed import timing
+from gaputils.pages.speed.contenders import curve_calls
+from gaputils.pages.speed.memory import peak_memory
 
 SETUP = """
 import numpy as np, torch

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import gaputils as gu
-from gaputils import timing
-from gaputils.contenders import classifier_calls, image_calls
+from gaputils.pages.speed import timing
+from gaputils.pages.speed.contenders import classifier_calls, image_calls
 
 CLASSES = int(os.environ.get("GAP_BENCH_CLASSES", "1000"))
 

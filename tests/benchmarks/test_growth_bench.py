@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 import gaputils as gu
-from gaputils import contenders, timing
+from gaputils.pages.speed import contenders, timing
 
 Make = Callable[[int, str], Mapping[str, timing.Call]]
 

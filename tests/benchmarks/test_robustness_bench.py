@@ -7,8 +7,8 @@ error measured between those draws asks for, as the error falls with their squar
 
 from __future__ import annotations
 
-from gaputils import timing
-from gaputils.contenders import robustness_calls
+from gaputils.pages.speed import timing
+from gaputils.pages.speed.contenders import robustness_calls
 
 WANTED_ERROR = 2e-4
 DRAWS = 1000

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gaputils import timing
-from gaputils.contenders import simulation_calls
+from gaputils.pages.speed import timing
+from gaputils.pages.speed.contenders import simulation_calls
 
 SEEDS, STEPS, N, DIM = 32, 300, 64, 16
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gaputils import timing
-from gaputils.contenders import moments_calls, random_rows
-from gaputils.memory import peak_memory
+from gaputils.pages.speed import timing
+from gaputils.pages.speed.contenders import moments_calls, random_rows
+from gaputils.pages.speed.memory import peak_memory
 
 SETUP = """
 import os

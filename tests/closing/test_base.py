@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gaputils import closing
+from gaputils._files import read_safetensors
 from gaputils._steps import Steps
-from gaputils.embeddings import read_safetensors
 
 
 class Weighted(closing.Closing):

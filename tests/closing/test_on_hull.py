@@ -20,7 +20,7 @@ from sklearn.exceptions import NotFittedError
 
 import gaputils as gu
 from gaputils import closing as closings
-from gaputils.closing.subspace import count_components, principal_components
+from gaputils.geometry.hull import count_components, principal_components
 
 SEEDS = st.integers(0, 2**32 - 1)
 SIZES = {"n": st.integers(1, 6), "m": st.integers(1, 9), "d": st.integers(1, 12)}
@@ -56,6 +56,7 @@ def same_ranking(before, after, slack: float = 1e-9) -> bool:
 
 @settings(max_examples=60, deadline=None)
 @given(seed=SEEDS, alpha=st.floats(-2, 3), **SIZES)
+@pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
 def test_mean_shift_is_the_paper_algorithm(seed: int, alpha: float, n: int, m: int, d: int) -> None:
     queries, gallery = sides(seed, n, m, d, unit=False)
     gap = queries.mean(0) - gallery.mean(0)
@@ -69,6 +70,7 @@ def test_mean_shift_is_the_paper_algorithm(seed: int, alpha: float, n: int, m: i
 
 @settings(max_examples=60, deadline=None)
 @given(seed=SEEDS, **SIZES)
+@pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
 def test_hull_projection_is_the_nearest_point_of_the_hull(
     seed: int, n: int, m: int, d: int
 ) -> None:
@@ -241,9 +243,7 @@ def test_degenerate_galleries(method, name: str, build) -> None:
     if getattr(method, "n_components", None) is None:
         assert same_ranking((queries, gallery), moved, slack=1e-7)
     if name == "more items than dimensions" and isinstance(method, gu.MeanShift):
-        np.testing.assert_allclose(
-            moved[1], gallery, atol=1 if method.n_components else 1e-8
-        )
+        np.testing.assert_allclose(moved[1], gallery, atol=1 if method.n_components else 1e-8)
 
 
 def test_a_gallery_of_one_item_draws_every_query_onto_it() -> None:

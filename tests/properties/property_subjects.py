@@ -17,7 +17,11 @@ import numpy as np
 
 import gaputils as gu
 from gaputils import closing, geometry
-from gaputils.scoring import nearest
+from gaputils.closing.catalogue import about_circumcentre
+from gaputils.embeddings import unit_rows
+from gaputils.evaluation.compare import compare
+from gaputils.pages.born import cosine_sample, gap_and_robustness
+from gaputils.scoring import nearest, top_k
 
 TURN, MOVE, SCALE = "turn both sides", "move both sides", "scale everything"
 QUERIES, GALLERY, PAIRS = "reorder the queries", "reorder the gallery", "reorder the pairs"
@@ -90,10 +94,10 @@ def _rows() -> list[Subject]:
         Subject("fit_mean_shift", lambda c: gu.fit_mean_shift(streamed(c)).shift_, ("d",), 1),
         Subject("AlternativeGallery", lambda c: gu.AlternativeGallery(c.gallery).gallery,
                 ("gp",), 1),
-        Subject("methods.unit_rows", lambda c: _sides(gu.methods.unit_rows(c.embeddings())),
+        Subject("methods.unit_rows", lambda c: _sides(unit_rows(c.embeddings())),
                 ("qd", "gd"), fails={MOVE: ANGLES}),
         Subject("methods.about_circumcentre",
-                lambda c: _sides(gu.methods.about_circumcentre(c.embeddings())),
+                lambda c: _sides(about_circumcentre(c.embeddings())),
                 ("qd", "gd"), 1, {MOVE: ORIGIN}),
     ]  # fmt: skip
 
@@ -137,11 +141,11 @@ def _robust() -> list[Subject]:
                     c.embeddings(), c.variance(), draws=5).benefits,
                 ("..",), fails={TURN: DRAWN, MOVE: ANGLES, SCALE: SPHERE, GALLERY: DRAWN},
                 single=0.4),
-        Subject("side_by_side.compare", lambda c: gu.side_by_side.compare(
+        Subject("side_by_side.compare", lambda c: compare(
                     c.embeddings(), {"shift": gu.MeanShift()}, (c.variance(),), draws=20
                 ).filter(regex="accuracy|agreement|robustness|recall"),
                 ("..",), fails={TURN: DRAWN, MOVE: ANGLES, GALLERY: DRAWN}, single=0.2),
-        Subject("histories.gap_and_robustness", lambda c: gu.histories.gap_and_robustness(
+        Subject("histories.gap_and_robustness", lambda c: gap_and_robustness(
                     {0: c.embeddings()}, c.noise())[["accuracy", "robustness"]], ("..",)),
     ]  # fmt: skip
 
@@ -158,7 +162,7 @@ def _ranked() -> list[Subject]:
         Subject("scoring.nearest", lambda c: nearest(c.queries, c.gallery), ("q>g",)),
         Subject("scoring.nearest, cosine", lambda c: nearest(c.queries, c.gallery, "cosine"),
                 ("q>g",), fails={MOVE: ANGLES}),
-        Subject("tasks.top_k", lambda c: gu.tasks.top_k(c.queries, c.gallery, 3), ("q.>g",),
+        Subject("tasks.top_k", lambda c: top_k(c.queries, c.gallery, 3), ("q.>g",),
                 fails={MOVE: ANGLES}),
         Subject("zero_shot", lambda c: gu.zero_shot(c.embeddings()), (".",), fails={MOVE: ANGLES}),
         Subject("retrieval", lambda c: gu.retrieval(c.embeddings(), (1, 3)), (".",),
@@ -257,7 +261,7 @@ def _measured() -> list[Subject]:
                     geometry.principal_coordinates(c.embeddings(), 1)["pc1"].to_numpy())),
                 (".",), 1),
         Subject("histories.cosine_sample",
-                lambda c: gu.histories.cosine_sample(c.embeddings(), 10)["cosine"], (".",),
+                lambda c: cosine_sample(c.embeddings(), 10)["cosine"], (".",),
                 fails={MOVE: ANGLES, QUERIES: PLACES, GALLERY: PLACES}),
     ]  # fmt: skip
 

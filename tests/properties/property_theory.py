@@ -5,6 +5,7 @@ from __future__ import annotations
 from property_subjects import GALLERY, MIXED, SCALE, Case, Subject
 
 from gaputils import theory
+from gaputils.pages.why_distance_hurts import changed_by_shift
 
 TILT = "the tilt is drawn by the places of the items"
 
@@ -70,7 +71,7 @@ THEORY = [
     ),
     Subject(
         "theory.changed_by_shift",
-        lambda c: theory.changed_by_shift(
+        lambda c: changed_by_shift(
             c.queries, c.gallery, c.direction, lengths=[0.0, 3 * c.length], degrees=[0.0, 30.0]
         )["changed"],
         (".",),

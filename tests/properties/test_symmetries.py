@@ -4,7 +4,6 @@ given in another form: the same, in the same way. What it need not do is said wi
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +15,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(Path(__file__).parent), str(ROOT / "tools")]
-
-from property_subjects import (  # noqa: E402
+from property_subjects import (
     GALLERY,
     MOVE,
     PAIRS,
@@ -31,9 +26,11 @@ from property_subjects import (  # noqa: E402
     Case,
     Subject,
 )  # fmt: skip
-from property_theory import THEORY  # noqa: E402
+from property_theory import THEORY
 
-from bad_input.entries import ENTRIES  # noqa: E402
+from bad_input.entries import ENTRIES
+
+ROOT = Path(__file__).resolve().parents[2]
 
 ALL = [*SUBJECTS, *THEORY]
 HOLDS = [(one, s) for one in ALL for s in one.symmetries() if s not in one.fails]

@@ -10,6 +10,9 @@ import pytest
 import torch
 
 import gaputils as gu
+from gaputils.pages import two_clusters as clusters_page
+from gaputils.pages.relative_alignment import paired_lines, shifted_pairs
+from gaputils.pages.why_distance_hurts import changed_by_shift, flat_gallery
 
 PAIR = torch.arange(12.0, dtype=torch.float64).reshape(4, 3)
 FLAT = torch.eye(3, dtype=torch.float64)
@@ -30,10 +33,10 @@ LEAST = {"runs": 1, "n": 2, "d": 2}
 DESCENT = {"runs": 2, "n": 4, "d": 3, "tau": 0.5, "lr": 0.1, "gap": 1.0, "spread": 0.1, "steps": 3}
 ENTRIES = {
     "paired_lines": Entry(
-        gu.theory.paired_lines, {"n": 4, "gap": 1.0}, {"n": 1, "gap": -0.5}, {"n": 2, "gap": 0}
+        paired_lines, {"n": 4, "gap": 1.0}, {"n": 1, "gap": -0.5}, {"n": 2, "gap": 0}
     ),
     "shifted_pairs": Entry(
-        gu.theory.shifted_pairs,
+        shifted_pairs,
         {"runs": 2, "n": 4, "d": 3, "gap": 1.0, "misalignment": 0.1},
         {**COUNTS, "gap": float("nan"), "misalignment": -0.1},
         {**LEAST, "gap": -1.0, "misalignment": 0},
@@ -51,19 +54,19 @@ ENTRIES = {
         {"gap": 2, "rank": 3, "d": 2},
     ),
     "flat_gallery": Entry(
-        gu.theory.flat_gallery,
+        flat_gallery,
         {"n": 3, "m": 4, "d": 5, "gap": 1.0},
         {"n": 0, "m": 1, "d": 1, "gap": float("inf"), "blur": -0.1, "norms": -0.1},
         {"n": 1, "m": 2, "d": 2, "gap": -1, "blur": 0, "norms": 0},
     ),
     "flat_gallery, the other end": Entry(
-        gu.theory.flat_gallery,
+        flat_gallery,
         {"n": 3, "m": 4, "d": 5, "gap": 1.0},
         {"norms": 1.01, "seed": -1},
         {"norms": 1, "seed": 0},
     ),
     "changed_by_shift": Entry(
-        gu.theory.changed_by_shift,
+        changed_by_shift,
         {"queries": FLAT, "gallery": FLAT, "direction": [0.0, 0.0, 1.0], "lengths": [1.0]},
         {
             "direction": [0.0, 0.0, 0.0],
@@ -106,7 +109,7 @@ ENTRIES = {
         {"record": [0]},
     ),
     "sweep": Entry(
-        gu.theory.sweep,
+        clusters_page.sweep,
         {**DESCENT, "name": "spread", "values": [0.1]},
         {"steps": 0},
         {"steps": 1},
@@ -151,7 +154,7 @@ SEEDED: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     for name in ("shifted_pairs", "two_clusters", "flat_gallery")
 }
 SEEDED["flat_gallery, unequal norms"] = (
-    gu.theory.flat_gallery,
+    flat_gallery,
     {"n": 3, "m": 4, "d": 5, "gap": 1, "norms": 0.5},
 )
 

@@ -1,0 +1,129 @@
+"""Writing a file in one step: whoever looks sees the old content or the new, never a part."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file of its own beside `path`, which takes that one's place once the block has ended well.
+
+    It is on the disk by then. Several processes may write the same `path`: the last one stays.
+    What a kill leaves behind is named ``.NAME.*.part``.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o666 & ~_umask())
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Be the only process that writes `folder`, which exists, for as long as the block lasts.
+
+    The lock is the system's, on the folder itself: it ends with the process, however that ends,
+    and leaves no file. Windows has none of this kind, and there nothing is locked. Raises
+    `BlockingIOError` if another process has it.
+    """
+    if fcntl is None:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BlockingIOError(
+                f"folder: {folder} is being written by another process; wait until that has ended"
+            ) from error
+        yield
+    finally:
+        os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` in one step, in UTF-8."""
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+_KEY = "gaputils"
+
+
+def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write `tensors` to `path` in one step: a reader sees the old file or the new one.
+
+    The metadata go under one key, since the format's own order of keys is random and the same
+    content shall give the same bytes.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"path: the folder {path.parent} does not exist")
+    with replacing(path) as part:
+        save_file(tensors, part, {_KEY: json.dumps(metadata, sort_keys=True)})
+
+
+def read_safetensors(
+    path: str | os.PathLike[str], device: torch.device | str = "cpu"
+) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Every tensor of the file and its metadata; a clear error if it is no safetensors file."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"path: there is no file {path}")
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise ValueError(f"path: {path} is not a whole safetensors file ({error})") from error
+    if _KEY in metadata:
+        try:
+            metadata |= json.loads(metadata.pop(_KEY))
+        except (json.JSONDecodeError, TypeError) as error:
+            raise ValueError(f"path: the metadata of {path} are not JSON: {error}") from error
+    return tensors, metadata
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of the bytes of `path`."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes of `tensors`."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name].detach().cpu().contiguous()
+        total.update(f"{name} {value.dtype} {tuple(value.shape)};".encode())
+        total.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return total.hexdigest()

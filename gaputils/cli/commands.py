@@ -1,0 +1,305 @@
+"""The command line: each command reads its arguments, calls the package and writes the result.
+
+Exit codes: 0 done; 1 an error, told on standard error; 2 a wrong command line. Results go to
+standard output or to the file named by `--out`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gaputils.cli.support import (
+    build_closing,
+    check_format,
+    draw_clouds,
+    read,
+    reports_errors,
+    require_folder,
+    write,
+    write_frame,
+)
+from gaputils.evaluation.compare import survival_table
+
+app = typer.Typer(
+    help="Measure the modality gap of embeddings, close it, and see what that is worth.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+_FILES = ".npy, .npz, .safetensors or .parquet"
+First = Annotated[
+    Path, typer.Argument(help=f"Both sides, or the queries: {_FILES}; or a folder of shards.")
+]
+Second = Annotated[Path | None, typer.Argument(help="The gallery, if it has a file of its own.")]
+QueriesKey = Annotated[str | None, typer.Option(help="Name of the queries in the file.")]
+GalleryKey = Annotated[str | None, typer.Option(help="Name of the gallery in the file.")]
+TargetsKey = Annotated[str | None, typer.Option(help="Name of the targets in the file.")]
+Variance = Annotated[float, typer.Option(help="Variance of the noise on each gallery item.")]
+Method = Annotated[
+    str, typer.Option(help="MeanShift, HullProjection or another class of gaputils.closing.")
+]
+Components = Annotated[
+    str | None,
+    typer.Option(help="Components kept: a count, a share of variance as 0.9, or auto."),
+]
+Alpha = Annotated[float | None, typer.Option(help="0 leaves all as it is, 1 closes the gap.")]
+Radius = Annotated[str | None, typer.Option(help="A multiple of the circumradius, or auto.")]
+Center = Annotated[bool, typer.Option("--center", help="Centre both sides, ready for cosine.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="File for the result.")]
+
+
+@app.command(
+    epilog="""Examples:
+
+- `gaputils embed tiny-openmoji emoji10 -o emoji10.safetensors`
+
+- Into shards: `gaputils embed ViT-B-16 imagenet --pretrained openai --root imagenet -o b16`
+
+- To resume after a kill, give the same command again.
+
+- With 4 GPUs: `torchrun --nproc-per-node 4 --no-python gaputils embed tiny-openmoji emoji10 -o e`
+"""
+)
+@reports_errors
+def embed(
+    model: Annotated[str, typer.Argument(help="tiny-openmoji, an open_clip name, or a folder.")],
+    dataset: Annotated[str, typer.Argument(help="The name of a data set.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="A .safetensors file, or a folder for shards.")
+    ],
+    pretrained: Annotated[str | None, typer.Option(help="open_clip's tag, or a file.")] = None,
+    step: Annotated[int | None, typer.Option(help="A step of a training history.")] = None,
+    root: Annotated[Path | None, typer.Option(help="The data set's folder.")] = None,
+    split: Annotated[str | None, typer.Option(help="The data set's split.")] = None,
+    template: Annotated[
+        list[str] | None, typer.Option(help="A caption with {} for the class; repeat to average.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(min=1)] = 256,
+    shard_size: Annotated[
+        int | None, typer.Option(min=1, help="Rows a shard of a folder; 8192 if left out.")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that read images.")] = 0,
+    device: Annotated[
+        str, typer.Option(help="auto: the best there is, cuda:$LOCAL_RANK under torchrun.")
+    ] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")] = "auto",
+) -> None:
+    """Embed a data set with a model, into one file or into a folder of checked shards.
+
+    A folder is written shard by shard, by one process or by several under torchrun; what was
+    whole when a run stopped is kept, and the end has the same bytes as an undisturbed run.
+    """
+    from gaputils.cli.embed import embed_to
+
+    told = embed_to(
+        out,
+        model,
+        dataset,
+        pretrained=pretrained,
+        step=step,
+        root=root,
+        split=split,
+        templates=template,
+        batch_size=batch_size,
+        shard_size=shard_size,
+        workers=workers,
+        device=device,
+        precision=precision,
+    )
+    if told is not None:
+        typer.echo(told)
+
+
+@app.command(epilog="Example: `gaputils report images.npy texts.npy --figure gap.png`")
+@reports_errors
+def report(
+    first: First,
+    second: Second = None,
+    queries: QueriesKey = None,
+    gallery: GalleryKey = None,
+    targets: TargetsKey = None,
+    variance: Variance = 0.04,
+    rows: Annotated[int, typer.Option(min=3, help="Rows for what is quadratic in them.")] = 1000,
+    figure: Annotated[
+        Path | None, typer.Option(help="File for a figure: .png, .pdf, .svg.")
+    ] = None,
+    format: Annotated[str, typer.Option(help="table, csv or json.")] = "table",
+    out: Out = None,
+    seed: Seed = 0,
+) -> None:
+    """Is there a gap, does closing it help, by how much, and with which lines of code."""
+    import pandas as pd
+
+    from gaputils.evaluation.report import report as make
+
+    form = check_format(format)
+    for path in (figure, out):
+        require_folder(path)
+    e = read(first, second, queries, gallery, targets)
+    found = make(e, variance, rows=rows, seed=seed)
+    if figure is not None:
+        draw_clouds(e, figure, seed)
+    if form == "json":
+        content = {
+            "measures": found.measures.to_dict(),
+            "benefits": found.benefits.to_dict("index"),
+            "verdict": found.verdict,
+            "code": found.code,
+        }
+        write(json.dumps(content, indent=2), out)
+    elif form == "csv":
+        write(found.measures.rename_axis("measure").to_csv(), out)
+    else:
+        measures = pd.DataFrame({"value": found.measures}).to_string(float_format="{:.4f}".format)
+        benefits = found.benefits.to_string(float_format="{:.4f}".format)
+        write("\n\n".join([measures, benefits, found.verdict, found.code]), out)
+
+
+@app.command(
+    epilog="Example: `gaputils close pairs.npz --method HullProjection --center -o closed.npz`"
+)
+@reports_errors
+def close(
+    first: First,
+    out: Annotated[Path, typer.Option("--out", "-o", help="A .safetensors or .npz file.")],
+    second: Second = None,
+    queries: QueriesKey = None,
+    gallery: GalleryKey = None,
+    targets: TargetsKey = None,
+    method: Method = "MeanShift",
+    n_components: Components = None,
+    alpha: Alpha = None,
+    radius: Radius = None,
+    center: Center = False,
+    save: Annotated[Path | None, typer.Option(help="Keep the fitted method here.")] = None,
+    load: Annotated[Path | None, typer.Option(help="Use a fitted method, do not fit.")] = None,
+) -> None:
+    """Fit a closing method, apply it, and save both sides."""
+    import numpy as np
+
+    from gaputils.closing import load as load_closing
+
+    if out.suffix not in (".safetensors", ".npz"):
+        raise ValueError(f"--out: expected a .safetensors or .npz file, got {out}")
+    for path in (out, save):
+        require_folder(path)
+    e = read(first, second, queries, gallery, targets)
+    if load is None:
+        closing = build_closing(method, n_components, alpha, radius, center)
+        closing.fit(e.queries, e.gallery)
+    else:
+        closing = load_closing(load)
+    e.queries, e.gallery = closing.transform(e.queries, e.gallery)
+    e.info = {**e.info, "closing": repr(closing)}
+    if save is not None:
+        closing.save(save)
+    if out.suffix == ".npz":
+        arrays: dict[str, Any] = {"queries": e.queries.numpy(), "gallery": e.gallery.numpy()}
+        if e.targets is not None:
+            arrays["targets"] = e.targets.numpy()
+        np.savez(out, **arrays)
+    else:
+        e.save(out)
+    typer.echo(f"{out}: {closing!r}")
+
+
+@app.command(epilog="Example: `gaputils robustness pairs.npz --variance 0.04 --method MeanShift`")
+@reports_errors
+def robustness(
+    first: First,
+    second: Second = None,
+    queries: QueriesKey = None,
+    gallery: GalleryKey = None,
+    targets: TargetsKey = None,
+    variance: Annotated[list[float], typer.Option(help="Repeat for several.")] = [0.04],  # noqa: B006
+    per: Annotated[str, typer.Option(help="vector (total variance) or coordinate.")] = "vector",
+    scoring: Annotated[str, typer.Option(help="euclidean, inner-product or cosine.")] = "euclidean",
+    draws: Annotated[int | None, typer.Option(help="Simulate instead of the exact value.")] = None,
+    method: Annotated[str, typer.Option(help="Close the gap with this first; none.")] = "none",
+    n_components: Components = None,
+    alpha: Alpha = None,
+    radius: Radius = None,
+    center: Center = False,
+    format: Annotated[str, typer.Option(help="table, csv or json.")] = "table",
+    out: Out = None,
+    seed: Seed = 0,
+) -> None:
+    """Share of the queries whose nearest gallery item survives noise; accuracy beside it."""
+    form = check_format(format)
+    require_folder(out)
+    e = read(first, second, queries, gallery, targets)
+    sides = (e.queries, e.gallery)
+    if method != "none":
+        sides = build_closing(method, n_components, alpha, radius, center).fit_transform(*sides)
+    table = survival_table(sides, e.targets, variance, per, scoring, draws=draws, seed=seed)
+    write_frame(table, form, out)
+
+
+@app.command(epilog="Example: `gaputils sweep grids/paper.yml --out runs --jobs 4`")
+@reports_errors
+def sweep(
+    grid: Annotated[Path, typer.Argument(help="A YAML file with the runs.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for notebooks and results.")],
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
+    dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs, run none.")] = False,
+    gallery: Annotated[Path | None, typer.Option(help="Folder for pages of the book.")] = None,
+) -> None:
+    """Execute notebooks over a grid of parameters; what is done and unchanged is skipped."""
+    from gaputils.sweep.grid import plan
+    from gaputils.sweep.results import write_gallery
+    from gaputils.sweep.run import run_sweep
+
+    runs = plan(grid)
+    if dry_run:
+        for run in runs:
+            typer.echo(run.name)
+        return
+    table = run_sweep(runs, out, jobs=jobs, dask=dask, echo=typer.echo)
+    failed = table[table["status"] == "failed"]
+    counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())
+    typer.echo(f"{out}: {counts}")
+    if gallery is not None and len(failed) < len(table):
+        typer.echo(f"{write_gallery(out, gallery)}: add it to the table of contents")
+    if len(failed):
+        for name, reason in zip(failed["run"], failed["error"], strict=True):
+            typer.echo(f"gaputils: {name} failed: {reason}", err=True)
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: `gaputils train my-model --seed 1`")
+@reports_errors
+def train(
+    out: Annotated[Path, typer.Argument(help="Folder for checkpoints and the trajectory.")],
+    steps: Annotated[int, typer.Option(min=1)] = 750,
+    batch_size: Annotated[int, typer.Option(min=2)] = 256,
+    schedule: Annotated[
+        int | None, typer.Option(help="Step at which the learning rate would reach 0.")
+    ] = None,
+    learning_rate: float = 2e-3,
+    logit_scale: Annotated[float, typer.Option(help="Factor on the cosines: 2 / tau.")] = 100.0,
+    learn_logit_scale: Annotated[bool, typer.Option("--learn-logit-scale")] = False,
+    keep: Annotated[list[int], typer.Option(help="Steps whose weights are kept.")] = [0, 50, 400],  # noqa: B006
+    seed: Seed = 0,
+) -> None:
+    """Train the small CLIP of this project from scratch; a stopped run goes on where it was."""
+    from gaputils.tiny_openmoji.training import TrainingSettings
+    from gaputils.tiny_openmoji.training import train as run
+
+    settings = TrainingSettings(
+        steps=steps,
+        schedule=schedule,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        logit_scale=logit_scale,
+        learn_logit_scale=learn_logit_scale,
+        keep=tuple(keep),
+        seed=seed,
+    )
+    trajectory = run(settings, out, progress=True)
+    typer.echo(trajectory.iloc[-1].to_string())

@@ -1,0 +1,92 @@
+"""What `gaputils embed` does: one file, or a folder of shards that may be written by several."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from gaputils.cli.support import require_folder
+
+
+def embed_to(
+    out: Path,
+    model: str,
+    dataset: str,
+    *,
+    pretrained: str | None,
+    step: int | None,
+    root: Path | None,
+    split: str | None,
+    templates: Sequence[str] | None,
+    batch_size: int,
+    shard_size: int | None,
+    workers: int,
+    device: str,
+    precision: str,
+) -> str | None:
+    """Embed into `out` and return what there is to tell; nothing on all processes but the first."""
+    import gaputils as gu
+    from gaputils.storage._manifest import read_manifest
+
+    one_file = _is_file(out, shard_size)
+    require_folder(out)
+    loaded = gu.load_model(
+        model, pretrained, step=step, device=local_device(device), precision=precision
+    )
+    data = gu.datasets.load(dataset, root, split)
+    prompts = _prompts(data, templates)
+    if one_file:
+        e = gu.embed(loaded, data, batch_size, templates=prompts, workers=workers)
+        e.save(out)
+        return f"{out}: {len(e.queries)} queries, {len(e.gallery)} gallery items, dim {e.dim}"
+    gu.embed_to_folder(
+        loaded,
+        data,
+        out,
+        shard_size=shard_size or 8192,
+        batch_size=batch_size,
+        templates=prompts,
+        workers=workers,
+    )
+    if int(os.environ.get("RANK", "0")) > 0:
+        return None
+    manifest = read_manifest(out)
+    rows, dim = manifest.description["rows"], manifest.description["dim"]
+    return (
+        f"{out}: {rows['queries']} queries, {rows['gallery']} gallery items, dim {dim}, "
+        f"{len(manifest.shards)} shards"
+    )
+
+
+def local_device(device: str) -> str:
+    """`device`; for "auto" under torchrun the GPU of this process, if there are any."""
+    import torch
+
+    rank = os.environ.get("LOCAL_RANK")
+    if device == "auto" and rank is not None and torch.cuda.is_available():
+        return f"cuda:{rank}"
+    return device
+
+
+def _is_file(out: Path, shard_size: int | None) -> bool:
+    from gaputils.storage.files import SUFFIXES
+
+    if out.suffix == ".safetensors" and not out.is_dir():
+        if shard_size is not None:
+            raise ValueError(f"--shard-size: {out} is one file; name a folder to write shards")
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+            raise ValueError(f"--out: several processes write a folder of shards, got {out}")
+        return True
+    if out.suffix in SUFFIXES:
+        raise ValueError(f"--out: expected a .safetensors file or a folder, got {out}")
+    return False
+
+
+def _prompts(data: object, templates: Sequence[str] | None) -> str | Sequence[str] | None:
+    """`templates` as data of this kind take them: the one prompt of multiple choice is a string."""
+    from gaputils.datasets.base import ChoiceDataset
+
+    if templates and len(templates) == 1 and isinstance(data, ChoiceDataset):
+        return templates[0]
+    return templates or None

@@ -1,0 +1,170 @@
+"""From a model and a data set to embeddings: batched, in a fixed order."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from gaputils._checks import integer
+from gaputils.datasets.base import Images
+from gaputils.datasets.templates import fill
+from gaputils.embeddings import Embeddings
+from gaputils.encoding._texts import AnyDataset, Texts, gather_texts
+from gaputils.models.model import Model
+from gaputils.storage._manifest import pair_info
+
+_PROMPTS_AT_ONCE = 2**15
+
+
+def embed(
+    model: Model,
+    dataset: AnyDataset,
+    batch_size: int = 256,
+    device: str | torch.device = "auto",
+    *,
+    templates: str | Sequence[str] | None = None,
+    workers: int = 0,
+    progress: bool | None = None,
+) -> Embeddings:
+    """Embed `dataset` with `model`: queries are the images, the gallery is the texts.
+
+    Of a classification data set the gallery has one row a class, made from `templates` (one or
+    several with a ``{}``; the data set's own if left out) as the normalised mean over them, and
+    `targets` are the classes. Of a caption data set it has one row a caption, and `targets` is
+    each image's first caption; `info["caption_image"]` says which image each belongs to. Of a
+    multiple-choice data set it has the `info["options"]` options of one question after those of
+    another, and `targets` is each question's right one, if it is known; `templates` is then the one
+    prompt with a ``{choice}``. `as_choices` folds that gallery into the options of each question.
+
+    All rows are float32 of norm 1, in the data set's order, on the CPU. `device` "auto" is where
+    the model is; `workers` are processes that read images ahead; `progress` shows a bar (left
+    out: in a terminal only). Raises `ValueError` or `TypeError` that names the argument.
+    """
+    check_inputs(model, dataset, batch_size, workers)
+    if device != "auto":
+        model.to(device)
+    texts = gather_texts(dataset, templates)
+    gallery = encode_gallery(model, texts, slice(None), batch_size)
+    queries = embed_images(
+        model, dataset.images, batch_size=batch_size, workers=workers, progress=progress
+    )
+    description = {
+        "model_info": model.info,
+        "dataset": dataset.name,
+        "split": dataset.split,
+        "dataset_info": dataset.info,
+        **texts.labels(),
+    }
+    return Embeddings(queries, gallery, texts.targets, pair_info(description, texts.owners))
+
+
+def check_inputs(model: Model, dataset: AnyDataset, batch_size: int, workers: int) -> None:
+    """Raise `TypeError` or `ValueError`, naming the argument, unless they can be embedded."""
+    integer("batch_size", batch_size, low=1)
+    integer("workers", workers, low=0)
+    if not isinstance(model, Model):
+        raise TypeError(f"model: expected what load_model returns, got {type(model).__name__}")
+    if not isinstance(dataset, AnyDataset):
+        raise TypeError(f"dataset: expected a data set, got {type(dataset).__name__}")
+    if len(dataset) == 0:
+        raise ValueError(f"dataset: {dataset.name!r} has no images")
+
+
+def encode_gallery(model: Model, texts: Texts, part: slice, batch_size: int) -> Tensor:
+    """The gallery's rows of a `part` of `texts`, on the CPU."""
+    some = texts.texts[part]
+    if texts.templates is not None and texts.kind == "classes":
+        return embed_classes(model, some, texts.templates, batch_size=batch_size)[:, 0]
+    return model.encode_texts(some, batch_size=batch_size).cpu()
+
+
+def embed_classes(
+    model: Model,
+    class_names: Sequence[str],
+    templates: Sequence[str],
+    *,
+    ensemble: bool = True,
+    batch_size: int = 1024,
+) -> Tensor:
+    """Class embeddings (classes, k, d) of norm 1, on the CPU.
+
+    With `ensemble` k is 1: the mean of the class's unit-norm prompts, normalised. Without, k is
+    the number of templates. Prompts of many classes share a batch.
+    """
+    group = max(1, _PROMPTS_AT_ONCE // len(templates))
+    parts = []
+    for start in range(0, len(class_names), group):
+        names = class_names[start : start + group]
+        prompts = [fill(template, name) for name in names for template in templates]
+        rows = model.encode_texts(prompts, batch_size=batch_size)
+        rows = rows.view(len(names), len(templates), -1)
+        if ensemble:
+            rows = F.normalize(rows.mean(1, keepdim=True), dim=-1)
+        parts.append(rows.cpu())
+    return torch.cat(parts)
+
+
+def embed_images(
+    model: Model,
+    images: Images,
+    *,
+    batch_size: int = 256,
+    workers: int = 0,
+    progress: bool | None = None,
+) -> Tensor:
+    """Image embeddings (n, d) of norm 1 in float32, in order, on the CPU."""
+    from tqdm.auto import tqdm
+
+    batches = image_batches(model, images, batch_size=batch_size, workers=workers)
+    shown = _wants_progress() if progress is None else progress
+    bar = tqdm(batches, total=-(-len(images) // batch_size), disable=not shown, unit="batch")
+    return torch.cat([model.encode_images(batch).cpu() for batch in bar])
+
+
+def image_batches(
+    model: Model, images: Images, *, batch_size: int = 256, workers: int = 0, start: int = 0
+) -> Iterator[Tensor]:
+    """What `model.encode_images` takes, `batch_size` images at a time, from image `start` on.
+
+    Pixels that lie in memory at the model's own size are handed over as they are; any other
+    images are read and preprocessed by `workers` processes ahead of the model, into pinned memory
+    if the model is on a GPU.
+    """
+    pixels = getattr(images, "pixels", None)
+    if pixels is not None and tuple(pixels.shape[2:]) == model.image_size:
+        yield from pixels[start:].split(batch_size)
+        return
+    yield from DataLoader(
+        _Preprocessed(images, model.preprocess, start),
+        batch_size=batch_size,
+        num_workers=workers,
+        pin_memory=model.device.type == "cuda",
+        persistent_workers=False,
+        prefetch_factor=4 if workers else None,
+    )
+
+
+class _Preprocessed(torch.utils.data.Dataset[Tensor]):
+    def __init__(self, images: Images, preprocess: Any, start: int) -> None:
+        self.images = images
+        self.preprocess = preprocess
+        self.start = start
+
+    def __len__(self) -> int:
+        return len(self.images) - self.start
+
+    def __getitem__(self, index: int) -> Tensor:
+        result: Tensor = self.preprocess(self.images[self.start + index])
+        return result
+
+
+def _wants_progress() -> bool:
+    setting = os.environ.get("GAPUTILS_PROGRESS", "")
+    return sys.stderr.isatty() if setting == "" else setting not in ("0", "false", "no")

@@ -1,0 +1,1 @@
+"""What closing is worth: closings compared, curves, the report."""

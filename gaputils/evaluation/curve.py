@@ -1,0 +1,223 @@
+"""Robustness and accuracy as a closing method goes from nothing to all of its effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from gaputils._checks import Seed, as_pair, as_targets, choice, number, work
+from gaputils.closing.base import Closing
+from gaputils.noise._wins import ExactWins
+from gaputils.noise.perturbations import GaussianNoise, Noise
+from gaputils.noise.robustness import METHODS, check_exact, estimate
+from gaputils.scoring import check_scoring, nearest
+
+_CHUNK = 2**21
+
+
+def robustness_curve(
+    queries: Any,
+    gallery: Any,
+    closing: Closing,
+    alphas: Sequence[float],
+    noises: Noise | Sequence[Noise],
+    *,
+    targets: Any = None,
+    method: str = "exact",
+    scoring: str = "euclidean",
+    draws: int = 1000,
+    seed: Seed = 0,
+    tolerance: float = 1e-5,
+) -> pd.DataFrame:
+    """Mean robustness and accuracy against `alpha`, a row per alpha and noise.
+
+    `closing` is fitted on `queries` (n, d) and `gallery` (m, d); `alpha` goes along the straight
+    line from the original sides (0) to its result (1) and on, which for `MeanShift` is its own
+    ``alpha``. `targets` (n,) adds the accuracies.
+
+    Columns: `alpha`, `noise`, `variance` (total; missing for other noises), `robustness`,
+    `unchanged` (share of queries whose noise-free nearest item is the original one), and with
+    targets `accuracy` (noise-free) and `noisy_accuracy`; Monte Carlo adds `standard_error` of the
+    robustness. Exact curves share one set of matrix products over all alphas and noises; Monte
+    Carlo draws the same noise for every alpha.
+
+    Raises as `robustness` does.
+    """
+    queries, gallery = as_pair(queries, gallery)
+    choice("method", method, METHODS)
+    check_scoring(gallery, scoring, queries)
+    if not isinstance(closing, Closing):
+        raise TypeError(f"closing: expected a closing method such as MeanShift, got {closing!r}")
+    alphas = [number("alphas", alpha) for alpha in alphas]
+    listed = list(noises) if isinstance(noises, Sequence) else [noises]
+    for noise in listed:
+        if not isinstance(noise, Noise):
+            raise TypeError(f"noises: expected noises such as GaussianNoise, got {noise!r}")
+    number("tolerance", tolerance, low=0, high=1, strict=True)
+    wanted = None
+    if targets is not None:
+        wanted = as_targets("targets", targets, len(queries), len(gallery), queries.device)
+    moved = closing.fit(queries, gallery).transform(queries, gallery)
+    line = _Line(queries, gallery, *moved)
+    if method == "monte-carlo":
+        rows = _monte_carlo(line, alphas, listed, wanted, scoring, draws, seed)
+    else:
+        between = all(0 <= alpha <= 1 for alpha in alphas) or torch.equal(queries, moved[0])
+        same_order = closing.preserves_ranking and scoring == "euclidean" and between
+        rows = _exact(line, alphas, listed, wanted, scoring, tolerance, same_order)
+    return pd.DataFrame(rows)
+
+
+@dataclass
+class _Line:
+    """Straight line from one pair of sides to another, both in the same space."""
+
+    queries: Tensor
+    gallery: Tensor
+    moved_queries: Tensor
+    moved_gallery: Tensor
+
+    def at(self, alpha: float) -> tuple[Tensor, Tensor]:
+        return (
+            torch.lerp(self.queries, self.moved_queries, alpha),
+            torch.lerp(self.gallery, self.moved_gallery, alpha),
+        )
+
+    def chunks(self) -> Iterable[tuple[slice, _Products]]:
+        """Slices of the queries, each with the products from which every alpha's costs follow."""
+        base = work(self.gallery)
+        still = torch.equal(self.gallery, self.moved_gallery)
+        end = base if still else work(self.moved_gallery)
+        step = max(1, _CHUNK // len(base))
+        for start in range(0, len(self.queries), step):
+            rows = slice(start, start + step)
+            own, moved = work(self.queries[rows]), work(self.moved_queries[rows])
+            yield rows, _Products(own, moved, base, end)
+
+
+class _Products:
+    """Inner products of a chunk of queries with the gallery, at both ends and across."""
+
+    def __init__(self, own: Tensor, moved: Tensor, base: Tensor, end: Tensor) -> None:
+        self.own, self.moved, self.base, self.end = own, moved, base, end
+        same_queries, same_gallery = torch.equal(own, moved), end is base
+        self.first = own @ base.mT
+        to_end = self.first if same_gallery else own @ end.mT
+        from_moved = self.first if same_queries else moved @ base.mT
+        if same_queries or same_gallery:
+            self.last = to_end if same_queries else from_moved
+        else:
+            self.last = moved @ end.mT
+        self.cross = to_end + from_moved
+
+    def cost(self, alpha: float, scoring: str) -> tuple[Tensor, Tensor]:
+        """Costs (rows, m) at `alpha`, as `scoring.cost`, and the queries' norms (rows,)."""
+        rest, sign = 1 - alpha, -2 if scoring == "euclidean" else -1
+        costs = self.first * (sign * rest * rest)
+        costs.add_(self.last, alpha=sign * alpha * alpha)
+        costs.add_(self.cross, alpha=sign * rest * alpha)
+        query = torch.lerp(self.own, self.moved, alpha).square().sum(dim=1)
+        if scoring == "inner-product":
+            return costs, query.sqrt()
+        item = torch.lerp(self.base, self.end, alpha).square().sum(dim=1)
+        if scoring == "cosine":
+            return costs.div_(item.sqrt()), query.sqrt()
+        return costs.add_(item).add_(query[:, None]), query.sqrt()
+
+
+def _exact(
+    line: _Line,
+    alphas: list[float],
+    noises: list[Noise],
+    targets: Tensor | None,
+    scoring: str,
+    tolerance: float,
+    same_order: bool,
+) -> list[dict[str, Any]]:
+    dim, count = line.queries.shape[1], len(line.queries)
+    gaussian = [check_exact(noise, scoring) for noise in noises]
+    variances = [noise.coordinate_variance(dim) for noise in gaussian]
+    sums = torch.zeros(len(alphas), len(noises), 2, dtype=torch.float64)
+    clean = torch.zeros(len(alphas), 2, dtype=torch.float64)
+    for rows, products in line.chunks():
+        wins = ExactWins(dim, variances, scoring, tolerance, same_order)
+        original = products.cost(0.0, scoring)[0].argmin(dim=1)
+        for a, alpha in enumerate(alphas):
+            costs, norms = products.cost(alpha, scoring)
+            winner = costs.argmin(dim=1)
+            clean[a, 0] += float((winner == original).sum())
+            winners = [winner]
+            if targets is not None:
+                winners.append(targets[rows])
+                clean[a, 1] += float((winner == targets[rows]).sum())
+            found = wins(costs, winners, norms)
+            for n, probabilities in enumerate(found):
+                for k, probability in enumerate(probabilities):
+                    sums[a, n, k] += float(probability.sum())
+    return [
+        _row(
+            alpha,
+            noise,
+            float(sums[a, n, 0]) / count,
+            float(clean[a, 0]) / count,
+            None if targets is None else (clean[a, 1].item() / count, sums[a, n, 1].item() / count),
+        )
+        for a, alpha in enumerate(alphas)
+        for n, noise in enumerate(noises)
+    ]
+
+
+def _monte_carlo(
+    line: _Line,
+    alphas: list[float],
+    noises: list[Noise],
+    targets: Tensor | None,
+    scoring: str,
+    draws: int,
+    seed: Seed,
+) -> list[dict[str, Any]]:
+    seed = torch.seed() % 2**31 if seed is None else seed
+    state = seed.get_state() if isinstance(seed, torch.Generator) else None
+    original = nearest(line.queries, line.gallery, scoring)
+    rows = []
+    for alpha in alphas:
+        queries, gallery = line.at(alpha)
+        found = nearest(queries, gallery, scoring)
+        for noise in noises:
+            if isinstance(seed, torch.Generator) and state is not None:
+                seed.set_state(state)
+            kept, right = estimate(
+                queries, gallery, noise, targets=targets, scoring=scoring, draws=draws, seed=seed
+            )
+            accuracies = None
+            if targets is not None and right is not None:
+                accuracies = (float((found == targets).double().mean()), right.mean)
+            unchanged = float((found == original).double().mean())
+            row = _row(alpha, noise, kept.mean, unchanged, accuracies)
+            rows.append({**row, "standard_error": kept.standard_error})
+    return rows
+
+
+def _row(
+    alpha: float,
+    noise: Noise,
+    robustness: float,
+    unchanged: float,
+    accuracies: tuple[float, float] | None,
+) -> dict[str, Any]:
+    gaussian = isinstance(noise, GaussianNoise) and noise.per == "vector"
+    row: dict[str, Any] = {
+        "alpha": alpha,
+        "noise": repr(noise),
+        "variance": noise.variance if isinstance(noise, GaussianNoise) and gaussian else None,
+        "robustness": robustness,
+        "unchanged": unchanged,
+    }
+    if accuracies is not None:
+        row["accuracy"], row["noisy_accuracy"] = accuracies
+    return row

@@ -1,0 +1,164 @@
+"""open_clip's loading, with its silent mismatches made errors."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from torch import nn
+
+from gaputils.datasets.base import DataUnavailable
+
+_UNREADABLE = (SafetensorError, pickle.UnpicklingError, EOFError, KeyError, UnicodeDecodeError)
+_COMPARED = ("mean", "std", "interpolation", "resize_mode")
+
+
+def load(
+    name: str, pretrained: str | Path | None, preprocess: dict[str, Any] | None
+) -> tuple[nn.Module, Any, Any, dict[str, Any]]:
+    """Model, image transform, tokenizer and a description of where the weights are from."""
+    import open_clip
+
+    name = _resolved(name, pretrained)
+    options = {f"image_{key}": value for key, value in (preprocess or {}).items()}
+    if ":" not in name:
+        options["force_quick_gelu"] = _check_weights(name, pretrained)
+        if not preprocess:
+            _check_preprocess(name, pretrained)
+    weights = None if pretrained is None else str(pretrained)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="QuickGELU mismatch")
+        warnings.filterwarnings("ignore", message="Detected pickle protocol")
+        try:
+            module, _, transform = open_clip.create_model_and_transforms(
+                name, pretrained=weights, require_pretrained=True, **options
+            )
+        except UserWarning as error:
+            raise ValueError(f"pretrained: {error}") from error
+        except _UNREADABLE as error:
+            raise ValueError(
+                f"pretrained: {weights or name} is not a whole file of weights "
+                f"({type(error).__name__}). Nothing but tensors is ever read from one"
+            ) from error
+        except (OSError, RuntimeError) as error:
+            if "state_dict" in str(error):
+                raise ValueError(
+                    f"pretrained: the weights {weights} do not fit the model {name!r}: {error}"
+                ) from error
+            raise DataUnavailable(_unavailable(name, weights, error)) from error
+    try:
+        tokenizer = open_clip.get_tokenizer(name)
+    except OSError as error:
+        raise DataUnavailable(
+            f"the tokenizer of {name!r} is not on this machine and could not be fetched; put its "
+            f"files in the Hugging Face cache (HF_HOME). ({error})"
+        ) from error
+    return module, transform, tokenizer, {} if weights is None else {"pretrained": weights}
+
+
+def _resolved(name: str, pretrained: str | Path | None) -> str:
+    """`name` in open_clip's spelling: a folder becomes ``local-dir:FOLDER``."""
+    if Path(name).is_dir():
+        if not (Path(name) / "open_clip_config.json").is_file():
+            raise ValueError(f"name: the folder {name} has no open_clip_config.json")
+        name = f"local-dir:{Path(name).resolve()}"
+    if name.startswith(("local-dir:", "hf-hub:")) and pretrained is not None:
+        raise ValueError(f"pretrained: {name!r} brings its own weights, got {str(pretrained)!r}")
+    return name
+
+
+def _check_weights(name: str, pretrained: str | Path | None) -> bool:
+    """Raise `ValueError` for an unknown name, tag or file; True if QuickGELU is to be forced.
+
+    OpenAI's weights were all trained with QuickGELU, so for them the activation follows the
+    weights; for any other tag a mismatch is an error that names the right model.
+    """
+    import open_clip
+    from open_clip.pretrained import get_pretrained_cfg
+
+    config = open_clip.get_model_config(name)
+    if config is None:
+        close = [known for known in open_clip.list_models() if name.lower() in known.lower()]
+        hint = f"; did you mean one of {close[:5]}?" if close else ""
+        raise ValueError(
+            f"name: open_clip knows no model {name!r}, and it is no folder with an "
+            f"open_clip_config.json{hint} (see open_clip.list_models())"
+        )
+    tags = open_clip.list_pretrained_tags_by_model(name)
+    if pretrained is None:
+        raise ValueError(
+            f"pretrained: expected a tag of {name!r} or a local file, got none; tags: {tags}"
+        )
+    if Path(pretrained).is_file():
+        return False
+    weights = get_pretrained_cfg(name, str(pretrained))
+    if not weights:
+        raise ValueError(
+            f"pretrained: expected a tag of {name!r} or an existing file, got "
+            f"{str(pretrained)!r}; tags: {tags}"
+        )
+    needs, has = bool(weights.get("quick_gelu")), bool(config.get("quick_gelu"))
+    if needs and not has and pretrained == "openai":
+        return True
+    if needs != has:
+        right = f"{name}-quickgelu" if needs else name.removesuffix("-quickgelu")
+        hint = f"load {right!r}" if right in open_clip.list_models() else "load other weights"
+        raise ValueError(
+            f"pretrained: QuickGELU mismatch: the weights {pretrained!r} were trained "
+            f"{'with' if needs else 'without'} QuickGELU, the model {name!r} computes "
+            f"{'with' if has else 'without'} it; {hint} instead"
+        )
+    return False
+
+
+def _check_preprocess(name: str, pretrained: str | Path | None) -> None:
+    """Raise `ValueError` for a local file that open_clip would feed with the wrong images.
+
+    A tag brings its preprocessing; a file brings none, and open_clip then takes OpenAI's. That is
+    an error where no published weights of the model were trained so.
+    """
+    import open_clip
+    from open_clip.pretrained import get_pretrained_cfg
+    from open_clip.transform import PreprocessCfg
+
+    if pretrained is None or not Path(pretrained).is_file():
+        return
+    default = asdict(PreprocessCfg())
+    differences = []
+    for tag in open_clip.list_pretrained_tags_by_model(name):
+        weights = get_pretrained_cfg(name, tag)
+        wanted = {key: weights.get(key, default[key]) for key in _COMPARED}
+        wrong = {key: value for key, value in wanted.items() if value != default[key]}
+        if not wrong:
+            return
+        differences.append(wrong)
+    if differences:
+        raise ValueError(
+            f"preprocess: the published weights of {name!r} expect {differences[0]}, the file "
+            f"{pretrained} does not say, and open_clip would take "
+            f"{ ({key: default[key] for key in differences[0]}) }; "
+            f"pass what the file was trained with, as preprocess={differences[0]}"
+        )
+
+
+def _unavailable(name: str, pretrained: str | None, error: BaseException) -> str:
+    from open_clip.pretrained import get_pretrained_cfg
+
+    if name.startswith("local-dir:"):
+        return f"the model {name!r} could not be read: {error}"
+    if name.startswith("hf-hub:"):
+        wanted = f"the repository {name.removeprefix('hf-hub:')} of the Hugging Face hub"
+        local = "download its files into a folder and pass the folder as the name"
+    else:
+        weights = get_pretrained_cfg(name, str(pretrained)) or {}
+        hub, url = weights.get("hf_hub", "").rstrip("/"), weights.get("url", "")
+        wanted = f"{hub} of the Hugging Face hub" if hub else str(url or pretrained)
+        local = f'pass a local file with them: load_model("{name}", pretrained="/path/to/file")'
+    return (
+        f"the model {name!r} with the weights {pretrained!r} is not on this machine and could not "
+        f"be fetched: wanted {wanted}. Without a network, {local}. ({error})"
+    )

@@ -1,0 +1,190 @@
+"""Loading vision-language models: any that open_clip knows, and the small one shipped here.
+
+What fails silently elsewhere fails loudly: weights trained with QuickGELU in a model without it,
+images normalised otherwise than the weights expect, a network that is not there.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from gaputils._checks import choice
+from gaputils.models import _open_clip
+from gaputils.models.model import Model, pick_device
+from gaputils.tiny_openmoji import checkpoints
+
+if TYPE_CHECKING:
+    pass
+
+TINY = "tiny-openmoji"
+
+PAPER_MODELS: dict[str, tuple[str, str]] = {
+    "OpenAI ViT-B/16": ("ViT-B-16-quickgelu", "openai"),
+    "OpenAI ViT-L/14": ("ViT-L-14-quickgelu", "openai"),
+    "SigLIP ViT-B/16": ("ViT-B-16-SigLIP", "webli"),
+    "MetaCLIP ViT-B/16": ("ViT-B-16-quickgelu", "metaclip_fullcc"),
+    "LAION ViT-B/32": ("ViT-B-32", "laion2b_s34b_b79k"),
+    "LAION ViT-H/14": ("ViT-H-14", "laion2b_s32b_b79k"),
+}
+"""The paper's models: readable name to open_clip's name and pretrained tag."""
+
+_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def load_model(
+    name: str,
+    pretrained: str | Path | None = None,
+    *,
+    step: int | None = None,
+    device: str | torch.device = "auto",
+    precision: str = "auto",
+    preprocess: dict[str, Any] | None = None,
+) -> Model:
+    """The model `name` with the weights `pretrained`.
+
+    `name` is "tiny-openmoji" (shipped; `step` chooses a checkpoint of its training history, the
+    last if left out), a name of open_clip with a tag or a local file as `pretrained`,
+    "hf-hub:owner/model", or a local folder with an `open_clip_config.json`: one that
+    `gaputils train` wrote (`step` as above) or any that open_clip reads. `device` "auto" takes
+    CUDA, then MPS, then the CPU; `precision` "auto" bf16 on CUDA and fp32 elsewhere.
+    `preprocess` overrides single values of the image preprocessing ("mean", "std", …).
+
+    Raises `ValueError` if a name, tag or step is unknown, or if activation or preprocessing do
+    not fit the weights, and `datasets.DataUnavailable`, saying what was wanted and how to pass a
+    local file, if weights are neither here nor to be fetched.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"name: expected a string, got {type(name).__name__}")
+    target = pick_device(device)
+    dtype = pick_dtype(precision, target)
+    folder = _history_folder(name, pretrained)
+    if folder is not None:
+        parts = _load_history(folder, step)
+    elif step is None:
+        register()
+        parts = _open_clip.load(name, pretrained, preprocess)
+    else:
+        raise ValueError(f"step: {name!r} has no training history here, got {step}")
+    return _wrap(name, parts, target, dtype)
+
+
+def export_checkpoint(folder: str | Path, step: int | None = None) -> Path:
+    """Write `tiny-openmoji` as a folder that open_clip reads: ``local-dir:FOLDER``.
+
+    `step` as in `load_model`. Returns the file with the weights, which is also what
+    ``open_clip.create_model_and_transforms("tiny-openmoji", pretrained=file)`` takes after
+    `register`.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoints.write_config(folder)
+    file = folder / "open_clip_model.safetensors"
+    save_file(
+        checkpoints.read_checkpoint(checkpoints.SHIPPED, _pick_step(checkpoints.SHIPPED, step)),
+        file,
+    )
+    return file
+
+
+def register() -> None:
+    """Make open_clip know the architecture "tiny-openmoji"."""
+    import open_clip
+
+    if TINY not in open_clip.list_models():
+        open_clip.add_model_config(checkpoints.MODEL_FILE)
+
+
+def training_steps(folder: str | Path = checkpoints.SHIPPED) -> list[int]:
+    """The steps of a training history that `load_model` can be asked for."""
+    return checkpoints.kept_steps(Path(folder))
+
+
+def pick_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """The type the encoders compute in; "auto" is bf16 on CUDA and fp32 elsewhere."""
+    choice("precision", precision, ("auto", *_PRECISIONS))
+    if precision == "auto":
+        precision = "bf16" if device.type == "cuda" else "fp32"
+    return _PRECISIONS[precision]
+
+
+def _history_folder(name: str, pretrained: str | Path | None) -> Path | None:
+    """The folder of a training history, if that is what is asked for."""
+    if name == TINY and pretrained is None:
+        return checkpoints.SHIPPED
+    candidate = Path(pretrained) if name == TINY and pretrained is not None else Path(name)
+    if candidate.is_dir() and checkpoints.kept_steps(candidate):
+        return candidate
+    return None
+
+
+def _pick_step(folder: Path, step: int | None) -> int:
+    steps = checkpoints.kept_steps(folder)
+    if step is None:
+        return steps[-1]
+    if step not in steps:
+        raise ValueError(f"step: expected one of {steps}, got {step!r}")
+    return step
+
+
+def _load_history(folder: Path, step: int | None) -> tuple[nn.Module, Any, Any, dict[str, Any]]:
+    import open_clip
+
+    register()
+    step = _pick_step(folder, step)
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "open_clip_model.safetensors"
+        save_file(checkpoints.read_checkpoint(folder, step), file)
+        module, _, transform = open_clip.create_model_and_transforms(TINY, pretrained=str(file))
+    info: dict[str, Any] = {"step": step}
+    if folder != checkpoints.SHIPPED:
+        info["source"] = str(folder)
+    return module, transform, open_clip.get_tokenizer(TINY), info
+
+
+def _wrap(
+    name: str,
+    parts: tuple[Any, Any, Any, dict[str, Any]],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Model:
+    module, transform, tokenizer, info = parts
+    module = module.to(device).eval().requires_grad_(False)
+    used = module.visual.preprocess_cfg
+    size = used["size"]
+    height, width = (size, size) if isinstance(size, int) else size
+    return Model(
+        name=name,
+        module=module,
+        preprocess=transform,
+        tokenizer=tokenizer,
+        device=device,
+        dtype=dtype,
+        dim=_dimension(module, tokenizer, device),
+        image_size=(height, width),
+        mean=tuple(used["mean"]),
+        std=tuple(used["std"]),
+        info={"model": name, "precision": str(dtype).removeprefix("torch."), **info},
+    )
+
+
+@torch.inference_mode()
+def _dimension(module: Any, tokenizer: Any, device: torch.device) -> int:
+    return int(module.encode_text(tokenizer(["a"]).to(device)).shape[1])
+
+
+def load_history(name: str = TINY, *, device: str | torch.device = "auto") -> dict[int, Model]:
+    """Every kept checkpoint of a training history, by step.
+
+    `name` is "tiny-openmoji" or the folder of a run of `gaputils train`. Any other model that
+    `load_model` takes by its name alone counts as one checkpoint, at step 0.
+    """
+    folder = _history_folder(name, None)
+    if folder is None:
+        return {0: load_model(name, device=device)}
+    return {step: load_model(name, step=step, device=device) for step in training_steps(folder)}

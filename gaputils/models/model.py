@@ -1,0 +1,126 @@
+"""A loaded pair of encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from gaputils._checks import integer
+from gaputils.models._text_tower import plan_texts
+from gaputils.models._tokens import tokenize
+
+_TEXTS_AT_ONCE = 2**15
+
+
+@dataclass
+class Model:
+    """A loaded pair of encoders.
+
+    `preprocess` turns a PIL image into a (3, height, width) tensor, `tokenizer` texts into token
+    rows. `dtype` is the precision the encoders compute in; embeddings are always float32 of
+    norm 1. `info` describes where the weights are from.
+    """
+
+    name: str
+    module: nn.Module
+    preprocess: Callable[[Image.Image], Tensor]
+    tokenizer: Callable[[list[str]], Tensor]
+    device: torch.device
+    dtype: torch.dtype
+    dim: int
+    image_size: tuple[int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def to(self, device: str | torch.device) -> Model:
+        """Move the encoders to `device`, in place."""
+        self.device = pick_device(device)
+        self.module.to(self.device)
+        return self
+
+    def normalize(self, pixels: Tensor) -> Tensor:
+        """The uint8 `pixels` (n, 3, height, width) scaled and normalised, where they lie."""
+        mean, std = (
+            torch.tensor(value, device=pixels.device)[:, None, None]
+            for value in (self.mean, self.std)
+        )
+        return pixels.float().div_(255).sub_(mean).div_(std)
+
+    @torch.inference_mode()
+    def encode_images(self, images: Tensor | Sequence[Image.Image]) -> Tensor:
+        """Unit-norm embeddings (n, d) in float32 of `images`.
+
+        `images` is a sequence of PIL images, a float tensor (n, 3, height, width) that
+        `preprocess` made, or a uint8 tensor of that shape at the model's own image size, which is
+        scaled and normalised here.
+        """
+        if not isinstance(images, Tensor):
+            images = torch.stack([self.preprocess(image) for image in images])
+        if images.ndim != 4 or tuple(images.shape[1:]) != (3, *self.image_size):
+            expected = f"(n, 3, {self.image_size[0]}, {self.image_size[1]})"
+            raise ValueError(f"images: expected shape {expected}, got {tuple(images.shape)}")
+        images = images.to(self.device, non_blocking=True)
+        if images.dtype == torch.uint8:
+            images = self.normalize(images)
+        with self._autocast():
+            features = cast(Any, self.module).encode_image(images)
+        return F.normalize(features.float(), dim=-1)
+
+    @torch.inference_mode()
+    def encode_texts(self, texts: Sequence[str], batch_size: int = 1024) -> Tensor:
+        """Unit-norm embeddings (n, d) in float32 of `texts`, at most `batch_size` at a time.
+
+        Where the text tower is causal and read out at the end-of-text token, texts of one length
+        share a batch and nothing is computed that cannot reach that token: the same up to rounding.
+        """
+        integer("batch_size", batch_size, low=1)
+        if isinstance(texts, str):
+            raise TypeError("texts: expected a sequence of strings, got one string")
+        result = torch.empty(len(texts), self.dim, device=self.device)
+        window = max(batch_size, _TEXTS_AT_ONCE)
+        for start in range(0, len(texts), window):
+            tokens = tokenize(self.tokenizer, texts[start : start + window])
+            encode, batches = plan_texts(self.module, tokens, batch_size)
+            for places, batch in batches:
+                with self._autocast():
+                    features = encode(batch.to(self.device))
+                rows = (places + start).to(self.device)
+                result[rows] = F.normalize(features.float(), dim=-1)
+        return result
+
+    @property
+    def logit_scale(self) -> float:
+        """The factor on the cosines in the model's own softmax: 2 / tau of the paper's Eq. 2."""
+        return float(cast(Any, self.module).logit_scale.detach().exp())
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.dtype == torch.float32:
+            return nullcontext()
+        return torch.autocast(self.device.type, self.dtype)
+
+    def __repr__(self) -> str:
+        return f"Model({self.name!r}, dim={self.dim}, device={self.device}, dtype={self.dtype})"
+
+
+def pick_device(device: str | torch.device = "auto") -> torch.device:
+    """`device`, or for "auto" the best there is: CUDA, MPS, CPU."""
+    if isinstance(device, torch.device):
+        return device
+    if device != "auto":
+        try:
+            return torch.device(device)
+        except RuntimeError as error:
+            raise ValueError(
+                f"device: expected 'auto' or a torch device, got {device!r}"
+            ) from error
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

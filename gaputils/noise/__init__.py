@@ -1,0 +1,31 @@
+"""What answers survive: perturbations of a gallery, and the probability that a ranking keeps."""
+
+from gaputils.noise.perturbations import (
+    AlternativeGallery,
+    BinaryQuantization,
+    GaussianNoise,
+    Noise,
+    ScalarQuantization,
+    UniformQuantization,
+    equivalent_gaussian,
+)
+from gaputils.noise.robustness import (
+    accuracy_under_noise,
+    certified_radius,
+    estimate,
+    robustness,
+)
+
+__all__ = [
+    "AlternativeGallery",
+    "BinaryQuantization",
+    "GaussianNoise",
+    "Noise",
+    "ScalarQuantization",
+    "UniformQuantization",
+    "accuracy_under_noise",
+    "certified_radius",
+    "equivalent_gaussian",
+    "estimate",
+    "robustness",
+]

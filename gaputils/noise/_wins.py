@@ -1,0 +1,142 @@
+"""Exact win probabilities of a chunk of queries, for several variances at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from gaputils.noise import _exact
+
+_ELEMENTS = 2**20
+
+
+class ExactWins:
+    """Exact win probabilities of one chunk of queries, for several variances at once.
+
+    `dim` of the space, `variances` per coordinate, `scoring` "euclidean" or "inner-product".
+    Items that beat the nearest one with probability at most `tolerance` in all are left out; the
+    rest are sorted once for all variances. With `same_order` the caller promises that the costs
+    of later calls rank the items as the first call's do, and they are not sorted again.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        variances: Sequence[float],
+        scoring: str,
+        tolerance: float = 1e-5,
+        same_order: bool = False,
+    ) -> None:
+        self.dim, self.variances, self.scoring = dim, variances, scoring
+        self.tolerance, self.same_order = tolerance, same_order
+        self._order: Tensor | None = None
+
+    def __call__(self, costs: Tensor, winners: list[Tensor], norms: Tensor) -> list[list[Tensor]]:
+        """Probability that `winners[k]` (n,) comes first, for each variance and each k.
+
+        `costs` (n, m) of `scoring.cost`, `norms` (n,) of the queries (for inner products alone).
+        """
+        best, first = costs.min(dim=1)
+        limits = [
+            _reach(best, self.dim, v, norms, costs.shape[1], self.scoring, self.tolerance)
+            for v in self.variances
+        ]
+        counts = [(costs <= limit[:, None]).sum(dim=1) for limit in limits]
+        values, columns = self._nearest(costs, max(int(count.max()) for count in counts))
+        places = [_place(columns, winner) for winner in winners]
+        results = []
+        for variance, count, limit in zip(self.variances, counts, limits, strict=True):
+            if variance == 0:
+                results.append([(winner == first).to(costs.dtype) for winner in winners])
+            else:
+                # A batch keeps as many items as its widest row needs: the others' further items
+                # count as if they stood at the limit, so that none widens the range to be fitted.
+                near = torch.minimum(values, limit[:, None])
+                found = self._one(near, places, count, variance, norms)
+                if self.scoring == "inner-product":
+                    found = [
+                        torch.where(norms == 0, (winner == first).to(share), share)
+                        for winner, share in zip(winners, found, strict=True)
+                    ]
+                results.append(found)
+        return results
+
+    def _nearest(self, costs: Tensor, kept: int) -> tuple[Tensor, Tensor]:
+        """The `kept` least costs of each row, ascending, and their columns."""
+        order = self._order
+        if order is None or order.shape[1] < kept or order.shape[0] != costs.shape[0]:
+            found = costs.topk(kept, dim=1, largest=False)
+            self._order = found.indices if self.same_order else None
+            return found.values, found.indices
+        columns = order[:, :kept]
+        return costs.gather(1, columns), columns
+
+    def _one(
+        self, values: Tensor, places: list[Tensor], count: Tensor, variance: float, norms: Tensor
+    ) -> list[Tensor]:
+        """Win probabilities at one variance, in batches of rows that keep about as many items."""
+        found = [torch.zeros_like(values[:, 0]) for _ in places]
+        ascending, order = count.sort()
+        start = 0
+        while start < len(order):
+            stop = _batch_end(ascending, start)
+            rows = order[start:stop]
+            near = values[rows, : int(ascending[stop - 1])]
+            for k, place in enumerate(places):
+                own = place[rows]
+                again = own == places[0][rows] if k else torch.zeros_like(own, dtype=torch.bool)
+                result = torch.where(again, found[0][rows], 0.0)
+                todo = ~again & (own >= 0) & (own < near.shape[1])
+                if bool(todo.any()):
+                    args = near[todo], own[todo], self.dim, variance, norms[rows][todo]
+                    result[todo] = _win(*args, self.scoring)
+                found[k][rows] = result
+            start = stop
+        return found
+
+
+def _reach(
+    best: Tensor,
+    dim: int,
+    variance: float,
+    norms: Tensor,
+    items: int,
+    scoring: str,
+    tolerance: float,
+) -> Tensor:
+    """(n,) cost above which items may be left out."""
+    if variance == 0:
+        return best
+    if scoring == "euclidean":
+        limit = _exact.euclidean_reach(best.clamp_min(0), dim, variance, items, tolerance)
+    else:
+        deviation = norms * math.sqrt(variance)
+        limit = -_exact.inner_product_reach(-best, deviation, items, tolerance)
+    return torch.maximum(limit, best)
+
+
+def _place(columns: Tensor, winner: Tensor) -> Tensor:
+    """Where `winner` (n,) stands in each row of `columns`; -1 if it was left out."""
+    match = columns == winner[:, None]
+    return torch.where(match.any(dim=1), match.to(torch.uint8).argmax(dim=1), -1)
+
+
+def _win(
+    near: Tensor, place: Tensor, dim: int, variance: float, norms: Tensor, scoring: str
+) -> Tensor:
+    """Win probability of the item at `place` (n,) among `near` (n, k)."""
+    if near.shape[1] == 1:
+        return torch.ones_like(near[:, 0])
+    if scoring == "euclidean":
+        return _exact.euclidean_win(near, place, dim, variance).to(near.dtype)
+    return _exact.inner_product_win(-near, place, norms * math.sqrt(variance))
+
+
+def _batch_end(count: Tensor, start: int) -> int:
+    """End of the longest batch from `start` that fits the budget; `count` ascends."""
+    widths = count[start:] * torch.arange(1, len(count) - start + 1, device=count.device)
+    fitting = int((widths * len(_exact.NODES) <= _ELEMENTS).sum())
+    return start + max(1, fitting)

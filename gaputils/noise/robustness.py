@@ -1,0 +1,162 @@
+"""How often a nearest neighbour survives noise on the embeddings (Chowers et al. 2026, Eq. 10)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gaputils._checks import Seed, as_pair, as_targets, choice, number, work
+from gaputils.noise._monte_carlo import Estimate, simulate
+from gaputils.noise._wins import ExactWins
+from gaputils.noise.perturbations import GaussianNoise, Noise
+from gaputils.scoring import check_scoring, cost, nearest
+
+METHODS = ("exact", "monte-carlo")
+
+
+def robustness(
+    queries: Any,
+    gallery: Any,
+    noise: Noise,
+    method: str = "exact",
+    *,
+    scoring: str = "euclidean",
+    draws: int = 1000,
+    seed: Seed = 0,
+    tolerance: float = 1e-5,
+) -> Tensor:
+    """Probability that each query keeps its nearest gallery item under noise.
+
+    Chowers et al. 2026, Eq. 10, per query. `queries` (n, d), `gallery` (m, d); returns (n,)
+    probabilities in [0, 1].
+
+    `method="exact"` needs no sampling (`gaputils._exact`): Gaussian noise on the gallery, scoring
+    "euclidean" or "inner-product"; its absolute error is below 1e-4 for any d, of which
+    `tolerance` is the share allowed for items too far away to matter. `method="monte-carlo"`
+    takes any noise and also "cosine", where the noisy gallery is renormalised; `draws` and `seed`
+    say how often and from where; `estimate` gives its standard error.
+
+    Raises `ValueError` if the dimensions differ, a value is not finite, or `method` cannot answer
+    for this noise or scoring.
+    """
+    queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
+    if method == "monte-carlo":
+        winner = nearest(queries, gallery, scoring)
+        return simulate(queries, gallery, noise, [winner], scoring, draws, seed)[0].per_query
+    assert isinstance(noise, GaussianNoise)
+    return _exact_wins(queries, gallery, noise, None, scoring, tolerance)
+
+
+def accuracy_under_noise(
+    queries: Any,
+    gallery: Any,
+    targets: Any,
+    noise: Noise,
+    method: str = "exact",
+    *,
+    scoring: str = "euclidean",
+    draws: int = 1000,
+    seed: Seed = 0,
+    tolerance: float = 1e-5,
+) -> Tensor:
+    """Probability that each query's nearest item under noise is its target.
+
+    As `robustness`, with `targets` (n,) in the place of the noise-free nearest items.
+    """
+    queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
+    wanted = as_targets("targets", targets, len(queries), len(gallery), queries.device)
+    if method == "monte-carlo":
+        return simulate(queries, gallery, noise, [wanted], scoring, draws, seed)[0].per_query
+    assert isinstance(noise, GaussianNoise)
+    return _exact_wins(queries, gallery, noise, wanted, scoring, tolerance)
+
+
+def estimate(
+    queries: Any,
+    gallery: Any,
+    noise: Noise,
+    *,
+    targets: Any = None,
+    scoring: str = "euclidean",
+    draws: int = 1000,
+    seed: Seed = 0,
+) -> tuple[Estimate, Estimate | None]:
+    """Monte-Carlo robustness and, with `targets` (n,), accuracy, each with its standard error."""
+    queries, gallery, wanted = _checked(queries, gallery, noise, "monte-carlo", scoring, targets)
+    winners = [nearest(queries, gallery, scoring), *([] if wanted is None else [wanted])]
+    found = simulate(queries, gallery, noise, winners, scoring, draws, seed)
+    return found[0], (found[1] if wanted is not None else None)
+
+
+def certified_radius(queries: Any, gallery: Any) -> Tensor:
+    """Norm of the smallest joint change of the gallery that changes each query's nearest item.
+
+    With `a` the distance to the nearest item and `b` to another, the least change of the two that
+    exchanges them has norm ``(b - a) / sqrt(2)``; the smallest over the others is returned, (n,),
+    infinite for a gallery of one item. Euclidean ranking. (Our derivation.)
+    """
+    queries, gallery = as_pair(queries, gallery)
+    if len(gallery) == 1:
+        return torch.full((len(queries),), math.inf, dtype=queries.dtype, device=queries.device)
+    step = max(1, 2**23 // len(gallery))
+    radii = []
+    for rows in queries.split(step):
+        squared = cost(work(rows), work(gallery), "euclidean").clamp_min(0)
+        near = squared.topk(2, dim=1, largest=False, sorted=True).values.sqrt()
+        radii.append((near[:, 1] - near[:, 0]) / math.sqrt(2))
+    return torch.cat(radii).to(queries.dtype)
+
+
+def check_exact(noise: Noise, scoring: str) -> GaussianNoise:
+    """`noise` if the exact engine can answer for it under `scoring`, else a `ValueError`."""
+    if not isinstance(noise, GaussianNoise) or noise.on != "gallery":
+        raise ValueError(
+            f"method: 'exact' is for GaussianNoise on the gallery, got {noise!r}; "
+            "use method='monte-carlo'"
+        )
+    if scoring == "cosine":
+        raise ValueError("method: 'exact' has no 'cosine' scoring; use method='monte-carlo'")
+    return noise
+
+
+def _exact_wins(
+    queries: Tensor,
+    gallery: Tensor,
+    noise: GaussianNoise,
+    winner: Tensor | None,
+    scoring: str,
+    tolerance: float,
+) -> Tensor:
+    """(n,) win probabilities of `winner` (n,), or of each query's own nearest item."""
+    dim = queries.shape[1]
+    variance = noise.coordinate_variance(dim)
+    number("tolerance", tolerance, low=0, high=1, strict=True)
+    step = max(1, 2**22 // len(gallery))
+    parts = []
+    wide = work(gallery)
+    for start in range(0, len(queries), step):
+        rows = work(queries[start : start + step])
+        costs = cost(rows, wide, scoring)
+        part = costs.argmin(dim=1) if winner is None else winner[start : start + step]
+        norms = torch.linalg.vector_norm(rows, dim=1)
+        wins = ExactWins(dim, [variance], scoring, tolerance)
+        parts.append(wins(costs, [part], norms)[0][0])
+    return torch.cat(parts).clamp(0, 1).to(queries.dtype)
+
+
+def _checked(
+    queries: Any, gallery: Any, noise: Any, method: str, scoring: str, targets: Any
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    queries, gallery = as_pair(queries, gallery)
+    choice("method", method, METHODS)
+    check_scoring(gallery, scoring, queries)
+    if not isinstance(noise, Noise):
+        raise TypeError(f"noise: expected a noise such as GaussianNoise, got {noise!r}")
+    if method == "exact":
+        check_exact(noise, scoring)
+    if targets is not None:
+        targets = as_targets("targets", targets, len(queries), len(gallery), queries.device)
+    return queries, gallery, targets

@@ -1,0 +1,90 @@
+"""One data set through every checkpoint of a training: cosines, gap and robustness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from gaputils._checks import Seed, as_generator, integer, unit_rows
+from gaputils.closing import HullProjection, MeanShift
+from gaputils.embeddings import Embeddings
+from gaputils.geometry import gap_vector
+from gaputils.noise.perturbations import GaussianNoise
+from gaputils.noise.robustness import robustness
+from gaputils.scoring import nearest
+from gaputils.tiny_openmoji.checkpoints import DATA
+
+PAIRS = {
+    "two images": ("image", "image"),
+    "two texts": ("text", "text"),
+    "image and text": ("image", "text"),
+}
+
+
+def cosine_sample(e: Embeddings, pairs: int = 4000, seed: Seed = 0) -> pd.DataFrame:
+    """Cosines of `pairs` random pairs of each kind, two different items each.
+
+    Columns: "pairs" (the keys of `PAIRS`), "cosine". A cone is a side whose own cosines are high;
+    a gap is a third kind that is lower than both. Raises `ValueError` for a side of one row or
+    with a row of norm zero.
+    """
+    integer("pairs", pairs, low=1)
+    generator = as_generator(seed, e.queries.device)
+    unit = {"image": unit_rows("queries", e.queries), "text": unit_rows("gallery", e.gallery)}
+    for name, rows in (("queries", e.queries), ("gallery", e.gallery)):
+        if len(rows) < 2:
+            raise ValueError(f"{name}: expected at least 2 rows to make pairs, got 1")
+    frames = []
+    for meaning, (one, other) in PAIRS.items():
+        first = torch.randint(len(unit[one]), (pairs,), generator=generator)
+        away = torch.randint(1, len(unit[other]), (pairs,), generator=generator)
+        second = (first + away) % len(unit[other])
+        cosine = (unit[one][first] * unit[other][second]).sum(1)
+        frames.append(pd.DataFrame({"pairs": meaning, "cosine": cosine.cpu().numpy()}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def gap_and_robustness(history: Mapping[int, Embeddings], noise: GaussianNoise) -> pd.DataFrame:
+    """Gap, clean accuracy and exact robustness at each step, before and after closing.
+
+    One row a step and closing ("original", "shift": the paper's, "projection": onto the gallery's
+    hull). Raises `ValueError` if a step's embeddings have no targets.
+    """
+    rows = []
+    for step, e in history.items():
+        if e.targets is None:
+            raise ValueError(f"history: expected targets at every step, got none at step {step}")
+        gap = float(gap_vector(e.queries, e.gallery).norm())
+        for closing, (queries, gallery) in _closed(e).items():
+            right = nearest(queries, gallery) == e.targets
+            rows.append(
+                {
+                    "step": step,
+                    "closing": closing,
+                    "gap_norm": gap,
+                    "accuracy": float(right.double().mean()),
+                    "robustness": float(robustness(queries, gallery, noise).mean()),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _closed(e: Embeddings) -> dict[str, tuple[Tensor, Tensor]]:
+    result = {"original": (e.queries, e.gallery)}
+    for name, closing in (("shift", MeanShift()), ("projection", HullProjection())):
+        result[name] = closing.fit(e.queries, e.gallery).transform(e.queries, e.gallery)
+    return result
+
+
+def recorded() -> pd.DataFrame:
+    """The shipped recordings: one row a recorded step, seed and setting of the logit scale.
+
+    `setting` is "fixed at 100" (the recipe of `tiny-openmoji`; seed 0 is the shipped model),
+    "fixed at 14" or "learned from 14" (both on the recipe's schedule, ended at step 400) or
+    "annealed" (at 100, twice as long, until the learning rate is 0); the other columns are those
+    of `measure` with the step and the losses.
+    """
+    return pd.read_csv(DATA / "trajectories.csv")

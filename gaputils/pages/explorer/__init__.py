@@ -1,0 +1,19 @@
+"""Explorers: figures with controls, over pre-rendered pictures on a page and live with a kernel."""
+
+from gaputils.pages.explorer.boundary import decision_boundary
+from gaputils.pages.explorer.closing import published_closing
+from gaputils.pages.explorer.dynamics import training_dynamics
+from gaputils.pages.explorer.explorer import Explorer, explorer
+from gaputils.pages.explorer.frames import Frames, frames
+from gaputils.pages.explorer.retrieval import emoji_retrieval
+
+__all__ = [
+    "Explorer",
+    "Frames",
+    "decision_boundary",
+    "emoji_retrieval",
+    "explorer",
+    "frames",
+    "published_closing",
+    "training_dynamics",
+]

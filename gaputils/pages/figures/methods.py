@@ -1,0 +1,230 @@
+"""Closing methods in figures: dots a method, lines along a sweep, and an image that flips."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+
+from gaputils.plots.theme import COLOR
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SCORING_COLOR: dict[str, str] = {
+    "euclidean": COLOR["image"],
+    "inner-product": COLOR["centered"],
+    "cosine": COLOR["projection"],
+}
+SCORING_MARKER: dict[str, str] = {"euclidean": "o", "inner-product": "s", "cosine": "D"}
+METHOD_COLOR: dict[str, str] = {
+    "original": COLOR["original"],
+    "naive shift": COLOR["gap"],
+    "naive shift, renormalised": COLOR["text"],
+    "mean shift": COLOR["shift"],
+    "mean shift, renormalised": COLOR["image"],
+    "hull projection": COLOR["projection"],
+    "hull projection, scaled": COLOR["scaled"],
+    "hull projection, scaled and centred": COLOR["centered"],
+}
+
+
+def broken(name: str, longest: int = 21) -> str:
+    """A long method's name on two lines."""
+    return name if len(name) <= longest else name.replace(", ", ",\n", 1)
+
+
+def method_dots(
+    frame: pd.DataFrame, value: str, ax: Axes, label: str = "", legend: bool = True
+) -> Axes:
+    """A row a method, a dot a scoring; the original's values go down as thin lines.
+
+    `frame` has the columns "method", "scoring" and `value`.
+    """
+    order = list(dict.fromkeys(frame["method"]))
+    place = {name: row for row, name in enumerate(order)}
+    offsets = dict(zip(SCORING_COLOR, (-0.22, 0.0, 0.22), strict=True))
+    for scoring, part in frame.groupby("scoring", sort=False):
+        name = str(scoring)
+        style: dict[str, Any] = {"color": SCORING_COLOR[name], "label": name if legend else None}
+        rows = part["method"].map(place) + offsets[name]
+        ax.plot(part[value], rows, SCORING_MARKER[name], markersize=5, **style)
+        original = part.loc[part["method"] == "original", value]
+        if len(original):
+            ax.axvline(float(original.iloc[0]), color=SCORING_COLOR[name], linewidth=0.8, alpha=0.6)
+    ax.set(yticks=range(len(order)), ylim=(len(order) - 0.5, -0.5), xlabel=label or value)
+    ax.set_yticklabels([broken(name) for name in order], fontsize="small")
+    if legend:
+        ax.legend(fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    return ax
+
+
+def method_lines(
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    ax: Axes,
+    *,
+    dashed: str | None = None,
+    log: bool = False,
+    legend: bool = True,
+    palette: Mapping[str, str] = METHOD_COLOR,
+) -> Axes:
+    """`y` against `x`, a line a method; the column `dashed`, say a prediction, as dashed lines.
+
+    With `log` the ticks of `x` are its own values on a logarithmic axis.
+    """
+    for method, part in frame.groupby("method", sort=False):
+        style: dict[str, Any] = {"color": palette.get(str(method), COLOR["baseline"])}
+        marker = "o" if log else ""
+        ax.plot(part[x], part[y], f"{marker}-", markersize=4, label=str(method), **style)
+        if dashed is not None:
+            ax.plot(part[x], part[dashed], "--", linewidth=1, **style)
+    if log:
+        ticks = sorted(frame[x].unique())
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.minorticks_off()
+    ax.set(xlabel=x, ylabel=y)
+    if legend:
+        ax.legend(fontsize="small")
+    return ax
+
+
+def template_dots(frame: pd.DataFrame, value: str, ax: Axes, legend: bool = True) -> Axes:
+    """A row a method, a dot a caption template, seen and unseen in training by colour.
+
+    `frame` has the columns "method", "template", "kind" and `value`; a bar marks each mean.
+    """
+    palette = {"seen": COLOR["image"], "unseen": COLOR["text"]}
+    sns.stripplot(
+        frame,
+        x=value,
+        y="method",
+        hue="kind",
+        palette=palette,
+        dodge=True,
+        jitter=False,
+        size=4,
+        alpha=0.5,
+        legend=legend,
+        ax=ax,
+    )
+    for row, (_, part) in enumerate(frame.groupby("method", sort=False)):
+        mean = float(part[value].mean())
+        ax.plot([mean, mean], [row - 0.38, row + 0.38], color="black", linewidth=1.6)
+    names = list(dict.fromkeys(frame["method"]))
+    ax.set_yticks(range(len(names)), [broken(name) for name in names], fontsize="small")
+    ax.set(ylabel="", xlabel=value)
+    if legend:
+        sns.move_legend(ax, "lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, title=None)
+    return ax
+
+
+def answers(pixels: Any, captions: Sequence[str], ax: Axes) -> Axes:
+    """An image (3, height, width) of bytes with lines of text beneath."""
+    ax.imshow(np.moveaxis(np.asarray(pixels), 0, -1), interpolation="nearest")
+    ax.set_axis_off()
+    text = "\n".join(captions)
+    ax.text(0.5, -0.06, text, transform=ax.transAxes, ha="center", va="top", fontsize="small")
+    return ax
+
+
+LINE_COLOR: dict[str, str] = {
+    "original": COLOR["original"],
+    "mean shift": COLOR["shift"],
+    "hull projection": COLOR["projection"],
+    "scaled": COLOR["scaled"],
+    "hull coordinates": COLOR["centered"],
+}
+PART_COLOR: dict[str, str] = {
+    "within the hull": COLOR["image"],
+    "mean offset (the gap)": COLOR["gap"],
+    "own offset": COLOR["baseline"],
+}
+
+
+def errors_by_dimension(frame: pd.DataFrame, bound: float, ax: Axes) -> Axes:
+    """Each query's absolute "error" (log axis) over "dim", and the promised `bound` as a line."""
+    drawn = frame.assign(error=frame["error"].clip(lower=1e-9))
+    sns.stripplot(
+        drawn,
+        x="dim",
+        y="error",
+        color=COLOR["projection"],
+        size=3.5,
+        alpha=0.6,
+        ax=ax,
+        jitter=0.25,
+    )
+    ax.axhline(bound, color=COLOR["text"], linewidth=1, linestyle="--", label="promised bound")
+    ax.set(yscale="log", xlabel="dimension", ylabel="absolute error")
+    ax.legend(fontsize="small", loc="lower right")
+    return ax
+
+
+def shrinking_error(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """The sampling "error" and its "standard_error" over "draws", on log axes."""
+    ax.plot(frame["draws"], frame["error"].clip(lower=1e-7), "o", color=COLOR["projection"])
+    ax.plot(
+        frame["draws"], frame["standard_error"], color=COLOR["original"], label="standard error"
+    )
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="Monte-Carlo draws",
+        ylabel="|Monte Carlo − exact|",
+    )
+    ax.legend(fontsize="small")
+    return ax
+
+
+def method_lines_over(
+    frame: pd.DataFrame, x: str, y: str, ax: Axes, *, log: bool = False, label: str = ""
+) -> Axes:
+    """`y` over `x`, a line a "method" in its colour; with `log` a logarithmic horizontal axis."""
+    for name, part in frame.groupby("method", sort=False):
+        color = LINE_COLOR.get(str(name))
+        ax.plot(part[x], part[y], "o-", markersize=3.5, color=color, label=name)
+    ax.set(xlabel=label or x, ylabel=y, xscale="log" if log else "linear")
+    ax.legend(fontsize="small")
+    return ax
+
+
+def robustness_over_radius(frame: pd.DataFrame, levels: dict[str, float], ax: Axes) -> Axes:
+    """ "robustness" over "radius", and each of the named `levels` as a horizontal line."""
+    ax.plot(frame["radius"], frame["robustness"], color=COLOR["scaled"], label="at this radius")
+    styles = ("-", "--", ":", "-.")
+    for (name, value), style in zip(levels.items(), styles, strict=False):
+        color = LINE_COLOR.get(name, COLOR["gap"])
+        ax.axhline(value, color=color, linestyle=style, linewidth=1.3, label=name)
+    ax.set(xscale="log", xlabel="radius (circumradii)", ylabel="robustness")
+    return ax
+
+
+def stacked_parts(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """A bar a row of `frame`, its columns' values stacked."""
+    bottom = np.zeros(len(frame))
+    for name in frame.columns:
+        values = frame[name].to_numpy()
+        color = PART_COLOR.get(str(name))
+        ax.bar(frame.index.astype(str), values, bottom=bottom, color=color, label=name, width=0.6)
+        bottom += values
+    ax.set(xlabel=frame.index.name or "", ylabel="mean squared distance")
+    ax.legend(fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+    return ax
+
+
+def index_recall(frame: pd.DataFrame, value: str, axes: Sequence[Axes]) -> Sequence[Axes]:
+    """`value` of each "index", a line for each kind of "vectors", an axis for each "metric"."""
+    for ax, (metric, part) in zip(axes, frame.groupby("metric", sort=False), strict=True):
+        for name, line in part.groupby("vectors", sort=False):
+            color = LINE_COLOR.get(str(name))
+            ax.plot(line["index"], line[value], "o-", color=color, markersize=4, label=name)
+        ax.set(title=str(metric), xlabel="index", ylabel=value)
+        ax.label_outer()
+    axes[-1].legend(fontsize="small", loc="lower left")
+    return axes

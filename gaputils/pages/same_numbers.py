@@ -1,0 +1,149 @@
+"""The same accuracies and recalls from the `clip-benchmark` package, to compare with."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from gaputils.datasets.base import ClassificationDataset
+from gaputils.encoding.embed import embed, embed_classes, image_batches
+from gaputils.models.model import Model
+from gaputils.tasks import retrieval, zero_shot
+
+_NAMES = {"top1": "acc1", "top5": "acc5", "mean_per_class": "mean_per_class_recall"}
+
+
+def compare_zero_shot(
+    model: Model, dataset: ClassificationDataset, templates: Sequence[str]
+) -> pd.DataFrame:
+    """Zero-shot accuracy by both packages: rows top1, top5, mean_per_class; columns "gaputils",
+    "clip-benchmark".
+
+    Both encode the same preprocessed pixels in single precision. Raises `ModuleNotFoundError` if
+    `clip-benchmark` is not installed.
+    """
+    from clip_benchmark.metrics import (
+        zeroshot_classification as theirs,
+    )
+
+    ours = zero_shot(embed(model, dataset, templates=templates))
+    batches = _Batches(model, dataset)
+    with _quiet(), _numbers_of_arrays(theirs):
+        other = theirs.evaluate(
+            model.module,
+            batches,
+            model.tokenizer,
+            list(dataset.class_names),
+            [template.replace("{}", "{c}") for template in templates],
+            str(model.device),
+            amp=False,
+        )
+    return pd.DataFrame(
+        {
+            "gaputils": ours,
+            "clip-benchmark": pd.Series({k: float(other[v]) for k, v in _NAMES.items()}),
+        }
+    )
+
+
+def compare_retrieval(
+    model: Model, images: Tensor, captions: Sequence[Sequence[str]], ks: Sequence[int] = (1, 5)
+) -> pd.DataFrame:
+    """Recall@k both ways by both packages, for preprocessed `images` (n, 3, height, width) and the
+    captions of each. Columns "gaputils", "clip-benchmark".
+    """
+    from clip_benchmark.metrics import (
+        zeroshot_retrieval as theirs,
+    )
+
+    from gaputils.embeddings import Embeddings
+
+    flat = [caption for own in captions for caption in own]
+    owners = torch.tensor([i for i, own in enumerate(captions) for _ in own])
+    first = torch.tensor([len(own) for own in captions]).cumsum(0) - len(captions[0])
+    e = Embeddings(model.encode_images(images).cpu(), model.encode_texts(flat).cpu(), first)
+    ours = retrieval(e, ks, owners=owners)
+    batches = [(images[i : i + 64], captions[i : i + 64]) for i in range(0, len(images), 64)]
+    with _quiet():
+        other = theirs.evaluate(
+            model.module, batches, model.tokenizer, str(model.device), False, list(ks)
+        )
+    renamed = {f"queries_recall@{k}": other[f"text_retrieval_recall@{k}"] for k in ks}
+    renamed |= {f"gallery_recall@{k}": other[f"image_retrieval_recall@{k}"] for k in ks}
+    return pd.DataFrame({"gaputils": ours, "clip-benchmark": pd.Series(renamed)})
+
+
+def their_classifier(model: Model, class_names: Sequence[str], templates: Sequence[str]) -> Tensor:
+    """The class embeddings (classes, dim) of `clip-benchmark`'s own function, on the CPU."""
+    from clip_benchmark.metrics import (
+        zeroshot_classification as theirs,
+    )
+
+    listed = [template.replace("{}", "{c}") for template in templates]
+    with _quiet():
+        found: Tensor = theirs.zero_shot_classifier(
+            model.module, model.tokenizer, list(class_names), listed, str(model.device), amp=False
+        )
+    return found.T.cpu()
+
+
+def time_classifiers(
+    model: Model, class_names: Sequence[str], templates: Sequence[str]
+) -> dict[str, float]:
+    """Seconds that each package takes for the class embeddings, and their largest difference."""
+    started = time.perf_counter()
+    ours = embed_classes(model, class_names, templates)[:, 0]
+    middle = time.perf_counter()
+    other = their_classifier(model, class_names, templates)
+    end = time.perf_counter()
+    return {
+        "gaputils": middle - started,
+        "clip-benchmark": end - middle,
+        "difference": float((ours - other).abs().max()),
+    }
+
+
+class _Batches:
+    """The loader that `clip-benchmark` expects: batches of pixels and targets, and the classes."""
+
+    def __init__(self, model: Model, dataset: ClassificationDataset, size: int = 200) -> None:
+        self.model, self.data, self.size = model, dataset, size
+        self.dataset = self
+        self.classes = list(dataset.class_names)
+
+    def __len__(self) -> int:
+        return -(-len(self.data) // self.size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        start = 0
+        for batch in image_batches(self.model, self.data.images, batch_size=self.size):
+            pixels = self.model.normalize(batch) if batch.dtype == torch.uint8 else batch
+            yield pixels, self.data.targets[start : start + len(batch)]
+            start += len(batch)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+@contextlib.contextmanager
+def _numbers_of_arrays(module: Any) -> Iterator[None]:
+    """Let `module` call float() on arrays of one number, which NumPy no longer does."""
+
+    def number(value: Any) -> float:
+        return float(value.item()) if hasattr(value, "item") else float(value)
+
+    module.float = number
+    try:
+        yield
+    finally:
+        del module.float

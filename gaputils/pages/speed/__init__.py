@@ -1,0 +1,1 @@
+"""The page on speed: rivals, timing and peaks of memory."""

@@ -1,0 +1,160 @@
+"""Notebooks over a grid of parameters: checked before, resumed after, one tidy table at the end.
+
+A grid is a YAML file with a list `sweeps`. Each entry names a `page` (a notebook, relative to the
+grid file) and the values of its parameters: `grid` (a list of values for each: every combination),
+`each` (a list of mappings whose values belong together, such as a model and its weights) and
+`fixed` (one value for each).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gaputils._files import only_writer, replacing, write_text
+from gaputils.sweep.grid import Run, _notebook
+from gaputils.sweep.results import PACKAGE, glued, tidy
+
+
+def run_sweep(
+    runs: Sequence[Run],
+    out: str | Path,
+    *,
+    jobs: int = 1,
+    dask: str | None = None,
+    echo: Callable[[str], None] = print,
+) -> pd.DataFrame:
+    """Execute `runs`, `jobs` at a time or on the Dask cluster at the address `dask`.
+
+    The folder `out` gets each executed notebook, a record beside it, and `results.parquet`: a row
+    for each value that a page glued, with the run's parameters. A run whose page, parameters and
+    package are those of a finished record is skipped; a failing run is recorded and the others go
+    on. Returns one row a run: `run`, `page`, `status` ("done", "skipped", "failed"), `seconds`,
+    `error`. Raises `BlockingIOError` while another sweep writes `out`.
+    """
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with only_writer(folder):
+        return _run_all(runs, folder, jobs, dask, echo)
+
+
+def _run_all(
+    runs: Sequence[Run], folder: Path, jobs: int, dask: str | None, echo: Callable[[str], None]
+) -> pd.DataFrame:
+    package = package_digest()
+    tasks = [(run, folder, _fingerprint(run, package)) for run in runs]
+    records = [_finished(*task) for task in tasks]
+    todo = [task for task, record in zip(tasks, records, strict=True) if record is None]
+    echo(f"{len(runs)} runs, {len(runs) - len(todo)} of them done and unchanged")
+    fresh = iter(_execute_all(todo, jobs, dask))
+    table = []
+    for index, record in enumerate(records):
+        status = "skipped"
+        if record is None:
+            record = records[index] = next(fresh)
+            status = record["status"]
+        row = {key: record[key] for key in ("run", "page", "seconds", "error")}
+        table.append({**row, "status": status})
+    results = tidy([record for record in records if record is not None])
+    with replacing(folder / "results.parquet") as part:
+        results.to_parquet(part, index=False)
+    return pd.DataFrame(table, columns=["run", "page", "status", "seconds", "error"])
+
+
+def package_digest() -> str:
+    """A digest of the package's own code, which decides whether a run is unchanged."""
+    digest = hashlib.sha256()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        digest.update(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _fingerprint(run: Run, package: str) -> str:
+    content = json.dumps([run.parameters, package], sort_keys=True)
+    return hashlib.sha256(run.page.read_bytes() + content.encode()).hexdigest()
+
+
+def _finished(run: Run, folder: Path, fingerprint: str) -> dict[str, Any] | None:
+    """The record of this very run, if it is whole and says that it was done."""
+    file = folder / f"{run.name}.json"
+    try:
+        record = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return None
+    same = record.get("fingerprint") == fingerprint and record.get("status") == "done"
+    return record if same and (folder / f"{run.name}.ipynb").is_file() else None
+
+
+def _execute_all(
+    tasks: list[tuple[Run, Path, str]], jobs: int, dask: str | None
+) -> list[dict[str, Any]]:
+    if not tasks:
+        return []
+    from joblib import Parallel, delayed, parallel_config
+
+    if dask is None:
+        return list(Parallel(n_jobs=jobs)(delayed(execute)(*task) for task in tasks))
+    import distributed
+
+    connect: Any = distributed.Client
+    with connect(dask), parallel_config(backend="dask"):
+        return list(Parallel()(delayed(execute)(*task) for task in tasks))
+
+
+def execute(run: Run, folder: Path, fingerprint: str) -> dict[str, Any]:
+    """Execute one run and write its notebook and its record; never raises for a failing page."""
+    from papermill.exceptions import PapermillException
+
+    target, started, error = folder / f"{run.name}.ipynb", time.perf_counter(), ""
+    try:
+        _write_executed(run, target)
+    except (PapermillException, OSError, RuntimeError, ValueError) as reason:
+        error = _last_line(str(reason)) or type(reason).__name__
+    record = {
+        "run": run.name,
+        "page": run.page.stem,
+        "parameters": run.parameters,
+        "status": "failed" if error else "done",
+        "error": error,
+        "seconds": round(time.perf_counter() - started, 3),
+        "fingerprint": fingerprint,
+        "values": {} if error else glued(target),
+    }
+    write_text(folder / f"{run.name}.json", json.dumps(record, indent=1))
+    return record
+
+
+def _write_executed(run: Run, target: Path) -> None:
+    """Write the executed notebook in one step, that of a failing page too."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    with tempfile.TemporaryDirectory() as scratch:
+        executed = Path(scratch) / target.name
+        try:
+            papermill.execute_notebook(
+                str(_notebook(run.page, Path(scratch))),
+                str(executed),
+                run.parameters,
+                cwd=str(run.page.parent),
+                progress_bar=False,
+                log_output=False,
+                extra_arguments=["--IPKernelApp.log_level=50"],
+            )
+        except PapermillExecutionError:
+            write_text(target, executed.read_text(encoding="utf-8"))
+            raise
+        write_text(target, executed.read_text(encoding="utf-8"))
+
+
+def _last_line(text: str) -> str:
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in text.splitlines()]
+    return next((line for line in reversed(lines) if line), "")

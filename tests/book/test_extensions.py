@@ -1,0 +1,150 @@
+"""The site's own extensions: what they make of docstrings, pages and icons."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import gaputils
+
+ROOT = Path(__file__).resolve().parents[2]
+pytest.importorskip("sphinx", reason="the book's own packages are not installed")
+
+
+@pytest.fixture
+def extension(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import one of the extensions by name."""
+    monkeypatch.syspath_prepend(str(ROOT / "book" / "_ext"))
+    yield importlib.import_module
+    for name in [m for m in sys.modules if m.startswith("book_")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("the norm ||g||² of it", r"the norm \|\|g\|\|² of it"),
+        ("learns gap_ and shift_.", r"learns gap\_ and shift\_."),
+        ("`gap_` (d,) is |x| wide", r"`gap_` (d,) is \|x\| wide"),
+        ("where $\\tau > 0$ holds", r"where :math:`\tau > 0` holds"),
+        ("``a | b`` stays", "``a | b`` stays"),
+        ("``{glue:text}`key` ``", "``{glue:text}`key```"),
+        (":param x: |x|", ":param x: |x|"),
+    ],
+)
+def test_docstrings_may_be_written_for_people(extension: Any, written: str, read: str) -> None:
+    assert extension("book_api").gentle(written) == read
+
+
+def test_the_reference_names_everything_public(extension: Any) -> None:
+    listed = [name for names in extension("book_api").public_names().values() for name in names]
+    assert len(listed) == len(set(listed))
+    resolve = extension("book_api").resolve
+    objects = {id(resolve(name)) for name in listed}
+    for name in gaputils.__all__:
+        thing = getattr(gaputils, name)
+        if not name.startswith("__"):
+            inside = [x for x in listed if x.startswith(f"gaputils.{name}.")]
+            made_of = (
+                {id(part) for part in vars(thing).values()} if inspect.ismodule(thing) else set()
+            )
+            known = id(thing) in objects or f"gaputils.{name}" in listed
+            assert known or inside or made_of & objects, name
+
+
+def test_every_module_of_the_reference_has_a_room(extension: Any) -> None:
+    api = extension("book_api")
+    assert list(api.rooms()) == list(api.ROOMS)
+    placed = [module for modules in api.ROOMS.values() for module in modules]
+    assert len(placed) == len(set(placed))
+
+
+def test_a_description_is_one_readable_sentence_or_two(extension: Any) -> None:
+    shorten = extension("book_head").shorten
+    assert shorten("Short  and\nplain.") == "Short and plain."
+    long = shorten("word " * 100)
+    assert len(long) <= 200
+    assert long.endswith("word…")
+
+
+def test_buttons_open_notebooks_and_only_where_there_is_one(extension: Any) -> None:
+    head = extension("book_head")
+    button = {"url": "https://colab/blob/main/notebooks/born.md"}
+    context = {"header_buttons": [{"label": "launch-buttons", "buttons": [button]}]}
+    head.point_launch_buttons_at_notebooks(None, "notebooks/born", "", context, None)
+    assert button["url"].endswith("/born.ipynb")
+    head.point_launch_buttons_at_notebooks(None, "book/api", "", context, None)
+    assert context["header_buttons"] == []
+
+
+def test_only_named_icons_are_kept(extension: Any, tmp_path: Path) -> None:
+    scripts = tmp_path / "_static" / "scripts"
+    scripts.mkdir(parents=True)
+    icons = (
+        'a={sun:[512,512,[9728],"f185","M1 2z"],'
+        '"arrow-up":[384,512,[],"f062",["M3","M4"]],x:[1,2,[],"f00d","M5"]};'
+    )
+    (scripts / "fontawesome.js").write_text(icons)
+    extension("book_landmarks").keep_used_icons(tmp_path, {"arrow-up"})
+    kept = (scripts / "fontawesome.js").read_text()
+    assert kept == 'a={"arrow-up":[384,512,[],"f062",["M3","M4"]],};'
+
+
+def test_figures_are_lightened_once_and_look_the_same(extension: Any, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    flat = image.new("RGB", (600, 400), "white")
+    noisy = image.effect_noise((300, 400), 60).convert("RGB")
+    flat.paste(noisy, (0, 0))
+    flat.save(tmp_path / "figure.png", compress_level=0)
+    before = (tmp_path / "figure.png").stat().st_size
+    lighten = extension("book_cards").lighten
+    lighten(tmp_path)
+    once = (tmp_path / "figure.png").read_bytes()
+    assert len(once) < before / 2
+    with image.open(tmp_path / "figure.png") as seen:
+        assert seen.size == (600, 400)
+        assert seen.convert("RGB").getpixel((500, 200)) == (255, 255, 255)
+    lighten(tmp_path)
+    assert (tmp_path / "figure.png").read_bytes() == once
+
+
+def test_the_print_heading_is_no_second_heading(extension: Any) -> None:
+    html = '<h1>A</h1><div id="jb-print-docs-body" class="onlyprint">\n <h1>A</h1></div>'
+    assert extension("book_landmarks").repair(html).count("<h1>") == 1
+
+
+def test_a_changed_package_drops_the_executed_pages(extension: Any, tmp_path: Path) -> None:
+    freshness = extension("book_freshness")
+    (tmp_path / "gaputils").mkdir()
+    module = tmp_path / "gaputils" / "a.py"
+    module.write_text("x = 1")
+    cache = tmp_path / "_build" / ".jupyter_cache"
+    app = SimpleNamespace(srcdir=str(tmp_path))
+    config = SimpleNamespace(nb_execution_cache_path="")
+
+    def page_survives() -> bool:
+        cache.mkdir(parents=True, exist_ok=True)
+        (cache / "page").touch()
+        freshness.drop_stale_cache(app, config)
+        return (cache / "page").exists()
+
+    assert not page_survives()
+    assert page_survives()
+    module.write_text("x = 2")
+    assert not page_survives()
+
+
+def test_single_file_links_stay_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    target = importlib.import_module("single_file").target
+    pages = {"notebooks/born", "book/api"}
+    assert target("notebooks/born", "../book/api.html#gaputils.x", pages) == "#book-api--gaputils.x"
+    assert target("notebooks/born", "#fig", pages) == "#notebooks-born--fig"
+    assert target("book/api", "https://x.org/a", pages) == "https://x.org/a"
+    assert target("book/api", "../genindex.html", pages).startswith("https://gaputils.github.io/")

@@ -1,0 +1,101 @@
+"""Every page runs under papermill with other parameters: another model, data set, size or seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import papermill
+import pytest
+
+from gaputils.models.loading import export_checkpoint
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+LOCAL = "a folder that open_clip reads"
+
+OTHER: dict[str, dict[str, Any]] = {
+    "all_methods": {"model": LOCAL, "items": 20, "draws": 5, "variances": [0.01, 0.1]},
+    "born": {"variance": 0.1, "copies": 10, "seed": 1},
+    "closing_it": {
+        "model": LOCAL,
+        "dataset": "openmoji",
+        "variances": [0.01, 0.1],
+        "closing": "HullProjection",
+        "draws": 5,
+        "seed": 1,
+    },
+    "double_stochasticity": {"n": 16, "d": 8, "tau": 0.3, "steps": 150, "seeds": 20, "pairs": 64},
+    "exact_robustness": {"model": LOCAL, "items": 20, "variance": 0.1, "seed": 1},
+    "explorer": {"seed": 1},
+    "growth": {
+        "queries": [20, 80],
+        "items": [5, 10],
+        "dim": [16, 64],
+        "alphas": [2, 4],
+        "rows": [1000, 4000],
+        "classes": [1, 2],
+        "images": [8, 32],
+        "seeds": [1, 2],
+        "gallery": [64, 256],
+        "rounds": 2,
+    },
+    "hull_projection": {"model": LOCAL, "variance": 0.1, "sizes": [5, 20, 40], "draws": 5},
+    "intro": {"variance": 0.1, "captions": 20},
+    "many_models": {"recheck": False},
+    "moving_the_gap": {"model": LOCAL, "items": 20, "variance": 0.1, "draws": 5},
+    "multiple_choice": {"model": LOCAL, "questions": 60, "options": 3, "draws": 5},
+    "one_model": {"model": LOCAL, "dataset": "emoji10", "items": 10, "variance": 0.1, "rows": 60},
+    "quantisation": {"model": LOCAL, "items": 20, "bins": [16, 64], "draws": 3},
+    "real_models": {"dataset": "emoji10", "steps": [50, 400], "rows": 60, "seed": 1},
+    "relative_alignment": {"tau": 0.3, "gap": 1.0, "n": 12, "d": 6, "steps": 100, "seeds": 20},
+    "rephrasing": {"model": LOCAL, "items": 20, "copies": 5, "templates_each": 4},
+    "same_numbers": {"model": LOCAL, "captions": 2, "images": 40, "classes": 10},
+    "speed": {
+        "queries": 60,
+        "dim": 64,
+        "rows": 3000,
+        "steps": 10,
+        "classes": 4,
+        "rounds": 2,
+        "gallery": 600,
+    },
+    "trade_off": {"model": LOCAL, "items": 30, "sizes": [10, 40, 80], "draws": 3, "variance": 0.1},
+    "two_clusters": {"n": 12, "d": 20, "tau": 0.3, "steps": 200, "seeds": 20, "sweep_steps": 100},
+    "variance_along_gap": {"n": 16, "d": 8, "tau": 0.2, "steps": 80, "seeds": 20},
+    "vector_index": {"model": LOCAL, "items": 60, "neighbors": 5},
+    "why_distance_hurts": {"n": 30, "m": 5, "d": 16, "seeds": 20, "draws": 200},
+    "your_own_embeddings": {"variance": 0.1, "items": 20, "rows": 60, "seed": 1},
+}
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoint")
+    export_checkpoint(folder, step=400)
+    return folder
+
+
+def test_every_page_has_other_parameters() -> None:
+    assert {page.stem for page in NOTEBOOKS.glob("*.md")} == set(OTHER)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", OTHER)
+def test_page_runs_with_other_parameters(
+    page: str, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONWARNINGS", "ignore")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    notebook = NOTEBOOKS / f"{page}.ipynb"
+    chosen = {k: str(checkpoint) if v == LOCAL else v for k, v in OTHER[page].items()}
+    assert set(chosen) <= set(papermill.inspect_notebook(str(notebook)))
+    papermill.execute_notebook(
+        str(notebook),
+        str(tmp_path / "out.ipynb"),
+        parameters=chosen,
+        cwd=str(NOTEBOOKS),
+        progress_bar=False,
+        log_output=False,
+    )
+    assert (tmp_path / "out.ipynb").stat().st_size > 0

@@ -1,0 +1,249 @@
+"""Every command once, its files read back, and its errors on standard error with code 1."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import gaputils as gu
+from gaputils.cli.commands import app
+
+EMBED = ["embed", "tiny-openmoji", "emoji10", "--shard-size", "300", "--template", "{}"]
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    gallery = rng.normal(size=(7, 12))
+    targets = rng.integers(7, size=60)
+    queries = gallery[targets] + 0.5 * rng.normal(size=(60, 12)) + 2
+    path = tmp_path / "pair.npz"
+    np.savez(path, queries=queries, gallery=gallery, targets=targets)
+    return path
+
+
+def run(*arguments: object, code: int = 0):
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert result.exit_code == code, result.output + result.stderr
+    return result
+
+
+@pytest.mark.parametrize("command", ["embed", "report", "close", "robustness", "sweep", "train"])
+def test_help_has_an_example(command: str) -> None:
+    assert f"gaputils {command}" in run(command, "--help").output
+
+
+def test_report_says_what_the_package_says(pair: Path, tmp_path: Path) -> None:
+    figure, out = tmp_path / "gap.png", tmp_path / "report.json"
+    run("report", pair, "--format", "json", "--out", out, "--figure", figure, "--variance", 0.5)
+    found = json.loads(out.read_text())
+    expected = gu.report(gu.read_pair(pair), 0.5)
+    assert found["measures"]["gap_norm"] == pytest.approx(expected.measures["gap_norm"])
+    assert found["verdict"] == expected.verdict
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_report_as_table_and_csv(pair: Path) -> None:
+    table = run("report", pair, "--rows", 40).output
+    assert "gap_norm" in table
+    assert "mean shift" in table
+    assert run("report", pair, "--format", "csv").output.startswith("measure,value\n")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_close_saves_what_transform_returns(pair: Path, tmp_path: Path, suffix: str) -> None:
+    out, saved = tmp_path / f"closed{suffix}", tmp_path / "shift.safetensors"
+    run("close", pair, "-o", out, "--n-components", 3, "--alpha", 0.5, "--save", saved)
+    e = gu.read_pair(pair)
+    queries, gallery = (
+        gu.MeanShift(3, 0.5).fit(e.queries, e.gallery).transform(e.queries, e.gallery)
+    )
+    closed = gu.read_pair(out)
+    np.testing.assert_allclose(closed.gallery, gallery)
+    np.testing.assert_allclose(closed.queries, queries)
+    np.testing.assert_array_equal(closed.targets, e.targets)
+    again = tmp_path / f"again{suffix}"
+    run("close", pair, "-o", again, "--load", saved)
+    np.testing.assert_allclose(gu.read_pair(again).gallery, gallery)
+
+
+def test_robustness_with_and_without_closing(pair: Path) -> None:
+    e = gu.read_pair(pair)
+    plain = json.loads(
+        run("robustness", pair, "--variance", 0.5, "--variance", 2, "--format", "json").output
+    )
+    for row in plain:
+        kept = gu.robustness(e.queries, e.gallery, gu.GaussianNoise(row["variance"]))
+        assert row["robustness"] == pytest.approx(float(kept.mean()), abs=1e-8)
+        assert row["noisy_accuracy"] <= row["accuracy"]
+    closed = run("robustness", pair, "--method", "HullProjection", "--format", "csv").output
+    assert closed.startswith("variance,robustness,accuracy,noisy_accuracy\n")
+    cosine = run("robustness", pair, "--scoring", "cosine", "--draws", 20, "--format", "csv").output
+    assert 0 < float(cosine.splitlines()[1].split(",")[1]) <= 1
+
+
+def test_embed_writes_embeddings(tmp_path: Path) -> None:
+    out = tmp_path / "e.safetensors"
+    text = run("embed", "tiny-openmoji", "emoji10", "-o", out, "--step", 400).output
+    assert "1000 queries, 10 gallery items" in text
+    assert gu.Embeddings.load(out).info["step"] == 400
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory, with_threads: Callable[[int], Any]) -> Path:
+    """A folder that one process wrote without a stop, on one thread."""
+    folder = tmp_path_factory.mktemp("cli") / "e"
+    with with_threads(1):
+        text = run(*EMBED, "-o", folder).output
+    assert "1000 queries, 10 gallery items, dim 256, 5 shards" in text
+    return folder
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_embed_writes_a_folder_of_what_embed_returns(shards: Path) -> None:
+    e = gu.load_folder(shards)
+    expected = gu.embed(gu.load_model("tiny-openmoji"), gu.datasets.load("emoji10"), templates="{}")
+    np.testing.assert_allclose(e.queries, expected.queries, atol=1e-5)
+    np.testing.assert_allclose(e.gallery, expected.gallery, atol=1e-5)
+    assert e.info == expected.info
+
+
+def test_embed_resumes_and_ends_with_the_same_bytes(
+    shards: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    with_threads: Callable[[int], Any],
+) -> None:
+    from gaputils.encoding import to_folder as module
+
+    write, written = module.write_shard, []
+
+    def stop_at_the_third(folder: Path, manifest: Any, entry: Any, tensors: Any) -> None:
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(entry.file)
+        write(folder, manifest, entry, tensors)
+
+    with with_threads(1):
+        monkeypatch.setattr(module, "write_shard", stop_at_the_third)
+        run(*EMBED, "-o", tmp_path / "e", code=130)
+        stamps = {name: (tmp_path / "e" / name).stat().st_mtime_ns for name in written}
+        assert len(stamps) == 2
+        assert "is not finished, 2 of 5 shards" in run("report", tmp_path / "e", code=1).stderr
+        monkeypatch.setattr(module, "write_shard", write)
+        run(*EMBED, "-o", tmp_path / "e")
+    assert content(tmp_path / "e") == content(shards)
+    assert {name: (tmp_path / "e" / name).stat().st_mtime_ns for name in written} == stamps
+
+
+@pytest.mark.slow
+def test_embed_under_torchrun_writes_the_same_folder(shards: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += ["--nproc-per-node", "2", "--no-python"]
+    command += [str(Path(sys.executable).with_name("gaputils")), *EMBED, "-o", str(tmp_path / "e")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("1000 queries") == 1, "only one process tells"
+    assert content(tmp_path / "e") == content(shards)
+
+
+def test_commands_that_read_pairs_read_folders(shards: Path, tmp_path: Path) -> None:
+    e = gu.load_folder(shards)
+    measured = json.loads(run("report", shards, "--rows", 100, "--format", "json").output)
+    assert measured["measures"]["gap_norm"] == pytest.approx(gu.measure_gap(e)["gap_norm"])
+    kept = json.loads(run("robustness", shards, "--format", "json").output)[0]
+    exact = gu.robustness(e.queries, e.gallery, gu.GaussianNoise(0.04))
+    assert kept["robustness"] == pytest.approx(float(exact.double().mean()), abs=1e-9)
+    run("close", shards, "-o", tmp_path / "closed.safetensors")
+    expected = gu.MeanShift().fit_transform(e.queries, e.gallery)[1]
+    np.testing.assert_array_equal(gu.read_pair(tmp_path / "closed.safetensors").gallery, expected)
+    message = "holds both sides and names them itself"
+    assert message in run("report", shards, shards, code=1).stderr
+    assert message in run("close", shards, "-o", "x.npz", "--queries", "a", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("device", "rank", "gpus", "expected"),
+    [
+        ("auto", "1", True, "cuda:1"),
+        ("auto", "1", False, "auto"),
+        ("auto", None, True, "auto"),
+        ("cpu", "1", True, "cpu"),
+    ],
+)
+def test_each_process_takes_its_own_gpu(
+    monkeypatch: pytest.MonkeyPatch, device: str, rank: str | None, gpus: bool, expected: str
+) -> None:
+    from gaputils.cli.embed import local_device
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    if rank is not None:
+        monkeypatch.setenv("LOCAL_RANK", rank)
+    assert local_device(device) == expected
+
+
+def test_several_processes_need_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = run("embed", "tiny-openmoji", "emoji10", "-o", tmp_path / "e.safetensors", code=1)
+    assert "--out: several processes write a folder of shards" in result.stderr
+
+
+def test_train_writes_a_model_that_loads(tmp_path: Path) -> None:
+    run("train", tmp_path / "model", "--steps", 2, "--batch-size", 8, "--keep", 0)
+    assert gu.load_model(str(tmp_path / "model")).info["step"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["report", "missing.npy"], "there is no file missing.npy"),
+        (["report", "{pair}", "--format", "xml"], "--format: expected table, csv or json"),
+        (
+            ["report", "{pair}", "--out", "no/where.txt"],
+            "the folder of no/where.txt does not exist",
+        ),
+        (["report", "{pair}", "--figure", "gap.xyz"], "--figure"),
+        (["close", "{pair}", "-o", "x.npy"], "--out: expected a .safetensors or .npz file"),
+        (["close", "{pair}", "-o", "x.npz", "--method", "Magic"], "--method: expected one of"),
+        (["close", "{pair}", "-o", "x.npz", "--radius", "2"], "MeanShift has no such parameter"),
+        (["robustness", "{pair}", "--variance", "-1"], "variance"),
+        (["sweep", "missing.yml", "-o", "x"], "grid: there is no file missing.yml"),
+        (["embed", "no-such-model", "emoji10", "-o", "x.safetensors"], "no-such-model"),
+        (["embed", "tiny-openmoji", "emoji10", "-o", "x.npz"], "--out: expected a .safetensors"),
+        (["embed", "tiny-openmoji", "emoji10", "-o", "no/where"], "the folder of no/where"),
+        (
+            ["embed", "tiny-openmoji", "emoji10", "-o", "x.safetensors", "--shard-size", "9"],
+            "--shard-size: x.safetensors is one file",
+        ),
+        (["report", "."], "no manifest.json"),
+    ],
+)
+def test_errors_are_one_line_on_standard_error(
+    pair: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*(a.replace("{pair}", str(pair)) for a in arguments), code=1)
+    assert message in result.stderr
+    assert result.stderr.startswith("gaputils: ")
+    assert "Traceback" not in result.output + result.stderr
+    assert not list(tmp_path.glob("x*"))
+
+
+def test_a_wrong_command_line_has_code_2() -> None:
+    run("report", code=2)
+    run("nonsense", code=2)

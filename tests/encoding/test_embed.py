@@ -1,0 +1,209 @@
+"""Embedding: order, batches, templates, captions, and what it says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+import gaputils as gu
+from gaputils.datasets.base import (
+    CaptionDataset,
+    ChoiceDataset,
+    ClassificationDataset,
+    TensorImages,
+)
+from gaputils.datasets.templates import SEEN, UNSEEN
+from gaputils.encoding.embed import embed_classes, embed_images
+
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+
+
+@pytest.fixture(scope="module")
+def model():
+    return gu.load_model("tiny-openmoji", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return gu.datasets.load("emoji10", copies=3)
+
+
+@pytest.fixture(scope="module")
+def captions(data):
+    texts = [f"a {data.class_names[i // 3]} {i}" for i in range(30)]
+    return CaptionDataset("pairs", data.images, texts, torch.arange(30))
+
+
+def test_rows_are_in_the_order_of_the_data(model, data):
+    e = gu.embed(model, data)
+    torch.testing.assert_close(e.queries[7], model.encode_images([data.images[7]])[0], **CLOSE)
+    assert torch.equal(e.targets, data.targets)
+    assert e.queries.shape == (30, 256)
+    assert e.gallery.shape == (10, 256)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 30, 1000])
+def test_batches_change_nothing(model, data, batch_size):
+    expected, e = gu.embed(model, data), gu.embed(model, data, batch_size=batch_size)
+    torch.testing.assert_close(e.queries, expected.queries, **CLOSE)
+    torch.testing.assert_close(e.gallery, expected.gallery, **CLOSE)
+
+
+def test_twice_gives_the_same_bytes(model, data):
+    first, again = gu.embed(model, data), gu.embed(model, data)
+    assert torch.equal(first.queries, again.queries)
+    assert torch.equal(first.gallery, again.gallery)
+
+
+def test_an_ensemble_is_the_normalised_mean_of_its_templates(model, data):
+    gallery = gu.embed(model, data, templates=UNSEEN[:3]).gallery
+    each = [
+        model.encode_texts([t.replace("{}", name) for name in data.class_names]) for t in UNSEEN[:3]
+    ]
+    torch.testing.assert_close(gallery, F.normalize(torch.stack(each).mean(0), dim=1), **CLOSE)
+
+
+def test_one_template_is_its_own_ensemble(model, data):
+    as_string = gu.embed(model, data, templates=SEEN[1])
+    as_tuple = gu.embed(model, data, templates=(SEEN[1],))
+    assert torch.equal(as_string.gallery, as_tuple.gallery)
+    assert as_string.info["templates"] == [SEEN[1]]
+
+
+def test_the_data_sets_own_templates_are_the_default(model, data):
+    default, named = gu.embed(model, data), gu.embed(model, data, templates=SEEN)
+    assert torch.equal(default.gallery, named.gallery)
+
+
+def test_prompts_that_are_not_ensembled_stay_apart(model, data):
+    rows = embed_classes(model, data.class_names, SEEN[:4], ensemble=False, batch_size=8)
+    assert rows.shape == (10, 4, 256)
+    text = SEEN[2].replace("{}", data.class_names[6])
+    torch.testing.assert_close(rows[6, 2], model.encode_texts([text])[0], **CLOSE)
+
+
+def test_images_in_memory_and_images_read_by_workers_are_embedded_alike(model, data):
+    class Elsewhere:
+        def __len__(self):
+            return len(data.images)
+
+        def __getitem__(self, index):
+            return data.images[index]
+
+    expected = embed_images(model, data.images)
+    torch.testing.assert_close(embed_images(model, Elsewhere(), batch_size=8), expected, **CLOSE)
+
+
+def test_images_of_another_size_are_resized(model):
+    large = gu.datasets.load("emoji10", size=96, copies=2)
+    e = gu.embed(model, large)
+    assert e.queries.shape == (20, 256)
+    assert float(((e.queries @ e.gallery.T).argmax(1) == e.targets).float().mean()) > 0.5
+
+
+def test_paired_captions(model, captions):
+    e = gu.embed(model, captions)
+    assert e.paired
+    torch.testing.assert_close(e.gallery[4], model.encode_texts([captions.captions[4]])[0], **CLOSE)
+
+
+def test_several_captions_an_image(model, data):
+    owner = torch.tensor([1, 0, 1, 2, 0, 2])
+    images = TensorImages(data.images.pixels[:3])
+    texts = [f"caption {i}" for i in range(6)]
+    e = gu.embed(model, CaptionDataset("several", images, texts, owner))
+    assert e.targets.tolist() == [1, 0, 3]
+    assert e.info["caption_image"] == owner.tolist()
+
+
+@pytest.fixture(scope="module")
+def quiz(data):
+    """Which of four of the ten is it? The right one is at the place `i % 4`."""
+    names, right = data.class_names, torch.arange(30) % 4
+    options = [[names[(i // 3 + j - right[i]) % 10] for j in range(4)] for i in range(30)]
+    return ChoiceDataset("quiz", data.images, ["a photo of a"] * 30, options, right)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_choices_are_folded_and_answered(model, quiz, known):
+    e = gu.embed(model, quiz if known else replace(quiz, answers=None))
+    assert e.info["options"] == 4
+    assert e.info["templates"] == ["{question} {choice}"]
+    queries, options, answers = gu.as_choices(e)
+    text = f"a photo of a {quiz.options[7][2]}"
+    torch.testing.assert_close(options[7, 2], model.encode_texts([text])[0], **CLOSE)
+    chosen = gu.multiple_choice(queries, options)
+    assert float((chosen == quiz.answers).double().mean()) > 0.9
+    if known:
+        assert torch.equal(answers, quiz.answers)
+        assert torch.equal(e.targets, torch.arange(30) * 4 + quiz.answers)
+    else:
+        assert e.targets is answers is None
+
+
+def test_choices_take_one_prompt(model, quiz):
+    e = gu.embed(model, quiz, templates="{choice}!")
+    torch.testing.assert_close(
+        e.gallery[5], model.encode_texts([f"{quiz.options[1][1]}!"])[0], **CLOSE
+    )
+    with pytest.raises(ValueError, match=r"templates: expected one prompt"):
+        gu.embed(model, quiz, templates=["{choice}", "a {choice}"])
+    ragged = replace(quiz, options=[*quiz.options[:-1], ["cat"]])
+    with pytest.raises(ValueError, match=r"question 29 of 'quiz' has 1 options"):
+        gu.embed(model, ragged)
+
+
+def test_only_choices_are_folded(model, data):
+    with pytest.raises(ValueError, match=r"embeddings: .*multiple-choice"):
+        gu.as_choices(gu.embed(model, data))
+
+
+def test_info_says_what_was_embedded_and_survives_saving(model, data, tmp_path):
+    e = gu.embed(model, data, templates=SEEN[0])
+    for key, value in {"model": "tiny-openmoji", "dataset": "emoji10", "split": "test"}.items():
+        assert e.info[key] == value
+    assert e.info["class_names"] == data.class_names
+    assert gu.Embeddings.load(e.save(tmp_path / "e.safetensors")).info == e.info
+
+
+def test_the_tiny_model_names_the_ten_emoji(model):
+    e = gu.embed(model, gu.datasets.load("emoji10"))
+    assert float(((e.queries @ e.gallery.T).argmax(1) == e.targets).float().mean()) > 0.97
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "name"),
+    [
+        ({"batch_size": 0}, ValueError, "batch_size"),
+        ({"workers": -1}, ValueError, "workers"),
+        ({"templates": []}, ValueError, "templates"),
+        ({"templates": ["a photo"]}, ValueError, "template"),
+        ({"device": "abacus"}, ValueError, "device"),
+    ],
+)
+def test_bad_options_are_named(model, data, options, error, name):
+    with pytest.raises(error, match=name):
+        gu.embed(model, data, **options)
+
+
+def test_other_things_than_models_and_data_sets_are_refused(model, data):
+    with pytest.raises(TypeError, match="model"):
+        gu.embed("tiny-openmoji", data)
+    with pytest.raises(TypeError, match="dataset"):
+        gu.embed(model, "emoji10")
+
+
+def test_empty_and_incomplete_data_sets_are_refused(model, data):
+    none = TensorImages(data.images.pixels[:0])
+    with pytest.raises(ValueError, match="no images"):
+        gu.embed(model, ClassificationDataset("none", none, ["a"], torch.zeros(0).long()))
+    with pytest.raises(ValueError, match=r"image 1 .* no caption"):
+        gu.embed(model, CaptionDataset("two", data.images, ["a"], torch.tensor([0])))
+
+
+def test_captions_take_no_templates(model, captions):
+    with pytest.raises(ValueError, match="templates"):
+        gu.embed(model, captions, templates=SEEN[0])

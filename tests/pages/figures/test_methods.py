@@ -1,0 +1,74 @@
+"""Figures of robustness: what is drawn is what was given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from gaputils.pages.figures import methods as draw
+
+
+@pytest.fixture
+def ax() -> Iterator[plt.Axes]:
+    fig, made = plt.subplots()
+    yield made
+    plt.close(fig)
+
+
+def test_errors_by_dimension(ax: plt.Axes) -> None:
+    frame = pd.DataFrame({"dim": [2, 2, 64], "error": [0.0, 1e-7, 1e-5]})
+    assert draw.errors_by_dimension(frame, 1e-4, ax) is ax
+    dots = np.concatenate([np.asarray(c.get_offsets())[:, 1] for c in ax.collections])
+    assert sorted(dots) == [1e-9, 1e-7, 1e-5]
+    assert ax.get_yscale() == "log"
+    assert [1e-4, 1e-4] in [list(line.get_ydata()) for line in ax.lines]
+
+
+def test_shrinking_error(ax: plt.Axes) -> None:
+    frame = pd.DataFrame({"draws": [10, 100], "error": [0.1, 0.0], "standard_error": [0.2, 0.05]})
+    draw.shrinking_error(frame, ax)
+    assert list(ax.lines[0].get_ydata()) == [0.1, 1e-7]
+    assert list(ax.lines[1].get_ydata()) == [0.2, 0.05]
+
+
+def test_method_lines_over(ax: plt.Axes) -> None:
+    frame = pd.DataFrame({"method": ["original", "new"] * 2, "x": [1, 1, 2, 2], "y": [1, 2, 3, 4]})
+    draw.method_lines_over(frame, "x", "y", ax, log=True, label="size")
+    assert [list(line.get_ydata()) for line in ax.lines] == [[1, 3], [2, 4]]
+    assert ax.lines[0].get_color() == draw.LINE_COLOR["original"]
+    assert (ax.get_xscale(), ax.get_xlabel(), ax.get_ylabel()) == ("log", "size", "y")
+
+
+def test_robustness_over_radius(ax: plt.Axes) -> None:
+    frame = pd.DataFrame({"radius": [1.0, 2.0], "robustness": [0.5, 0.6]})
+    draw.robustness_over_radius(frame, {"original": 0.4, "mean shift": 0.45}, ax)
+    assert [line.get_ydata()[0] for line in ax.lines] == [0.5, 0.4, 0.45]
+
+
+def test_stacked_parts(ax: plt.Axes) -> None:
+    frame = pd.DataFrame({"within the hull": [1.0, 2.0], "own offset": [0.5, 0.25]}, index=[10, 20])
+    frame.index.name = "items"
+    draw.stacked_parts(frame, ax)
+    tops = [patch.get_y() + patch.get_height() for patch in ax.patches]
+    assert tops == [1.0, 2.0, 1.5, 2.25]
+    assert ax.get_xlabel() == "items"
+
+
+def test_index_recall() -> None:
+    frame = pd.DataFrame(
+        {
+            "metric": ["l2", "l2", "inner-product", "inner-product"],
+            "vectors": ["original"] * 4,
+            "index": ["flat", "SQ8"] * 2,
+            "recall@1": [1.0, 0.9, 1.0, 0.95],
+        }
+    )
+    fig, axes = plt.subplots(1, 2)
+    assert draw.index_recall(frame, "recall@1", axes) is axes
+    assert [ax.get_title() for ax in axes] == ["l2", "inner-product"]
+    assert list(axes[1].lines[0].get_ydata()) == [1.0, 0.95]
+    plt.close(fig)

@@ -1,0 +1,77 @@
+"""The theory figures draw what they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+
+from gaputils.pages.figures import theory as figures
+
+
+@pytest.fixture
+def ax() -> Iterator[Axes]:
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
+
+
+def test_band_is_the_median_and_the_middle_nine_tenths(ax: Axes) -> None:
+    values = np.random.default_rng(0).normal(size=(2, 400))
+    frame = pd.DataFrame({"x": np.repeat([1.0, 2.0], 400), "y": values.ravel()})
+    assert figures.bands(frame, "x", "y", ax) is ax
+    assert ax.lines[0].get_ydata() == pytest.approx(np.median(values, axis=1))
+    edges = ax.collections[0].get_paths()[0].vertices[:, 1]
+    low, high = np.percentile(values, [5, 95], axis=1)
+    for expected in (*low, *high):
+        assert np.abs(edges - expected).min() < 1e-9
+
+
+def test_step_zero_has_a_place_on_the_log_axis(ax: Axes) -> None:
+    frame = pd.DataFrame({"step": [0, 1, 10], "loss": [3.0, 2.0, 1.0]})
+    figures.over_steps(frame, "loss", "loss", ax, log=True)
+    assert list(ax.lines[0].get_xdata()) == [0.5, 1, 10]
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+
+
+def test_pairs_are_joined(ax: Axes) -> None:
+    frame = pd.DataFrame(
+        {
+            "modality": ["x", "x", "y", "y"],
+            "pair": [0, 1, 1, 0],
+            "horizontal": [0.0, 1.0, 2.0, 3.0],
+            "vertical": [5.0, 6.0, 7.0, 8.0],
+        }
+    )
+    figures.configuration(frame, ax)
+    segments = [segment.tolist() for segment in ax.collections[0].get_segments()]
+    assert segments == [[[0, 5], [3, 8]], [[1, 6], [2, 7]]]
+
+
+def test_map_has_a_number_in_every_cell(ax: Axes) -> None:
+    frame = pd.DataFrame({"gap": [0, 1, 0, 1], "noise": [0, 0, 2, 2], "loss": [1.0, 2, 3, 4]})
+    figures.heat(frame, "gap", "noise", "loss", ax)
+    assert [text.get_text() for text in ax.texts] == ["3.00", "4.00", "1.00", "2.00"]
+
+
+def test_mass_colours_the_points(ax: Axes) -> None:
+    frame = pd.DataFrame(
+        {"along": [0.0, 1], "across": [0.0, 1], "mass": [0.5, 1.5], "modality": ["x", "y"]}
+    )
+    figures.mass(frame, ax)
+    assert [c.get_array().tolist() for c in ax.collections] == [[0.5], [1.5]]
+
+
+def test_boundary_draws_every_line_and_names_the_queries(ax: Axes) -> None:
+    lines = pd.DataFrame({"x0": [0.0, 1], "y0": [0.0, 1], "x1": [2.0, 3], "y1": [2.0, 3]})
+    place = pd.DataFrame({"horizontal": [0.0], "vertical": [1.0]})
+    figures.turning_boundary(lines, place, place.assign(label="near"), ax)
+    assert len(ax.collections[0].get_segments()) == 2
+    assert [text.get_text() for text in ax.texts] == ["near"]

@@ -1,0 +1,148 @@
+"""What the pages need: values for the prose, tables, the opening figure, curves, an explorer."""
+
+from __future__ import annotations
+
+import builtins
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import gaputils as gu
+from gaputils.pages import glue, table
+from gaputils.pages.explorer import emoji_retrieval, training_dynamics
+from gaputils.pages.figures.intro import survival_bars, two_clouds
+from gaputils.plots import COLOR, robustness_curves
+
+
+@pytest.fixture
+def ax():
+    yield plt.figure().add_subplot()
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"),
+    [
+        (0.123456, "x = 0.1235"),
+        (np.float32(2), "x = 2"),
+        (torch.tensor(3), "x = 3"),
+        ("a", "x = a"),
+    ],
+)
+def test_without_the_book_a_value_is_printed(value, printed, monkeypatch, capsys) -> None:
+    before = builtins.__import__
+
+    def without_myst(name, *args, **kwargs):
+        if name.startswith("myst_nb"):
+            raise ModuleNotFoundError(name)
+        return before(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without_myst)
+    glue("x", value)
+    assert capsys.readouterr().out == printed + "\n"
+
+
+def test_in_the_book_a_value_is_registered(monkeypatch) -> None:
+    import myst_nb
+
+    kept = {}
+    monkeypatch.setattr(myst_nb, "glue", lambda key, value, **_: kept.update({key: value}))
+    glue("x", np.float64(0.5))
+    assert kept == {"x": 0.5}
+
+
+def test_values_that_no_sentence_can_show_are_refused() -> None:
+    with pytest.raises(TypeError, match="value: expected a number or a string, got list"):
+        glue("x", [1])
+    with pytest.raises(ValueError, match="value: expected a finite number for 'x', got nan"):
+        glue("x", float("nan"))
+
+
+def test_a_table_formats_numbers_and_leaves_words() -> None:
+    frame = pd.DataFrame({"word": ["a", "b"], "number": [0.12345, np.nan], "count": [1, 2]})
+    html = table(frame).to_html()
+    assert "0.123" in html
+    assert "–" in html
+    assert "text-align: left" in html
+    assert "12.3%" in table(frame, {"number": "{:.1%}"}).to_html()
+
+
+def test_a_table_has_no_plain_row_numbers_and_breaks_long_names() -> None:
+    frame = pd.DataFrame({"certified_radius": [0.5]})
+    assert "certified_<wbr>radius</th>" in table(frame).to_html()
+    assert "row_heading" not in table(frame).to_html()
+    assert "row_heading" in table(frame.rename_axis("run")).to_html()
+    assert "row_heading" in table(frame.set_index(pd.Index(["shift"]))).to_html()
+
+
+def test_the_opening_clouds_are_named_where_they_lie(ax) -> None:
+    frame = pd.DataFrame(
+        {
+            "pc1": [0.0, 0.2, 1.0, 1.2],
+            "pc2": [0.0, 0.1, 0.0, 0.3],
+            "side": ["queries"] * 2 + ["gallery"] * 2,
+        }
+    )
+    two_clouds(frame, ax)
+    names = {text.get_text(): text.xy for text in ax.texts}
+    assert names["images"] == (pytest.approx(0.1), 0.1)
+    assert names["texts"] == (pytest.approx(1.1), 0.3)
+
+
+def test_bars_have_their_methods_colours_and_values(ax) -> None:
+    survival_bars(pd.Series({"original": 0.5, "shift": 0.75}), ax)
+    assert [bar.get_width() for bar in ax.patches] == [0.5, 0.75]
+    assert [plt.matplotlib.colors.to_hex(b.get_facecolor()) for b in ax.patches] == [
+        COLOR["original"].lower(),
+        COLOR["shift"].lower(),
+    ]
+    assert {"0.50", "0.75"} <= {text.get_text() for text in ax.texts}
+
+
+def test_curves_have_a_line_a_variance_points_and_accuracy(ax) -> None:
+    generator = torch.Generator().manual_seed(0)
+    queries, gallery = (
+        torch.randn(20, 8, generator=generator),
+        torch.randn(4, 8, generator=generator),
+    )
+    arguments = (queries, gallery, gu.MeanShift(), [0.0, 1.0])
+    noises = [gu.GaussianNoise(v) for v in (0.1, 0.2)]
+    exact = gu.robustness_curve(*arguments, noises, targets=torch.zeros(20, dtype=torch.long))
+    sampled = gu.robustness_curve(*arguments, noises, method="monte-carlo", draws=20)
+    robustness_curves(exact, ax, points=sampled)
+    drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
+    for variance in (0.1, 0.2):
+        rows = exact[exact["variance"] == variance]
+        np.testing.assert_array_equal(drawn[f"σ² = {variance:g}"], rows["robustness"])
+    assert len(ax.containers) == 2
+    assert drawn["clean accuracy"].tolist() == exact.drop_duplicates("alpha")["accuracy"].tolist()
+    bare = robustness_curves(exact, plt.figure().add_subplot(), legend=False)
+    assert bare.get_legend() is None
+
+
+def test_the_emoji_browser_finds_what_is_named_and_noise_moves_it() -> None:
+    model = gu.load_model("tiny-openmoji", device="cpu")
+    made = emoji_retrieval(
+        model,
+        captions=("a photo of a rainbow", "a photo of an airplane"),
+        variances=(0.05, 0.5),
+        items=12,
+    )
+    told = [picture.alt for picture in made.static().pictures]
+    for text in told:
+        named = "rainbow" if "rainbow”" in text else "airplane"
+        assert f"Nearest without noise: {named}" in text
+    kept = [[float(x) for x in re.findall(r"(?:original|shift|scaled) (\d\.\d+)", t)] for t in told]
+    for little, much in (kept[:2], kept[2:]):
+        assert all(b <= a for a, b in zip(little[-3:], much[-3:], strict=True))
+    _, words = made.function("a photo of a guitar", 0.05)
+    assert "“a photo of a guitar”" in words
+
+
+def test_dynamics_in_the_plane_tell_the_start() -> None:
+    made = training_dynamics(sphere=False, gaps=(0.5, 1.0), temperatures=(0.1, 0.2))
+    assert made.function(1.0, 0.1, 0)[1].startswith("Start 1 apart, temperature 0.1, step 0: loss")

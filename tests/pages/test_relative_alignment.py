@@ -1,0 +1,75 @@
+"""Configurations of the pages: each differs from its plain copy in the one thing it is made for."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gaputils.pages.relative_alignment import paired_lines, shifted_pairs
+
+
+@pytest.mark.parametrize("aligned", [True, False])
+@pytest.mark.parametrize("along", [True, False])
+def test_lines(aligned: bool, along: bool) -> None:
+    x, y = paired_lines(4, gap=0.25, aligned=aligned, along=along)
+    heights = torch.arange(4.0, dtype=torch.float64)
+    pairs = heights if aligned else torch.tensor([3.0, 0.0, 1.0, 2.0], dtype=torch.float64)
+    zero = torch.zeros_like(heights)
+    assert torch.equal(x, torch.stack([zero, heights], 1))
+    moved = (zero, pairs + 0.25) if along else (zero + 0.25, pairs)
+    assert torch.equal(y, torch.stack(moved, 1))
+
+
+def test_lines_are_aligned_and_apart_across_unless_asked_otherwise() -> None:
+    plain = paired_lines(3, gap=1.0)
+    told = paired_lines(3, gap=1.0, aligned=True, along=False)
+    assert all(torch.equal(*sides) for sides in zip(plain, told, strict=True))
+
+
+@pytest.mark.parametrize("gap", [1, 0.1])
+def test_lines_are_in_double_precision(gap: float) -> None:
+    x, y = paired_lines(3, gap=gap)
+    assert x.dtype == y.dtype == torch.float64
+    assert y[0, 0].item() == gap
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**31), st.integers(2, 6), st.floats(-3, 3), st.booleans())
+def test_copies_without_misalignment_are_the_points_shifted(
+    seed: int, d: int, gap: float, across: bool
+) -> None:
+    how = {"gap": gap, "misalignment": 0, "across": across, "seed": seed}
+    x, y = shifted_pairs(2, 5, d, **how)
+    step = torch.zeros(d, dtype=torch.float64)
+    step[d - 1 if across else 0] = gap
+    torch.testing.assert_close(y, x + step)
+    assert x.dtype == y.dtype == torch.float64
+    assert (x[..., -1] == 0).all()
+
+
+def test_misalignment_is_the_disturbance_of_each_coordinate_but_the_last() -> None:
+    x, y = shifted_pairs(3, 4000, 4, gap=2.0, misalignment=0.3, seed=3)
+    assert x.shape == y.shape == (3, 4000, 4)
+    off = y - x
+    assert (off[..., -1] == 2.0).all()
+    assert x[..., :-1].std().item() == pytest.approx(1, abs=0.03)
+    for run in off[..., :-1]:
+        assert run.std(0).tolist() == pytest.approx([0.3] * 3, abs=0.02)
+        assert torch.corrcoef(run.T).fill_diagonal_(0).abs().max() < 0.08
+    assert not torch.equal(x[0], x[1])
+
+
+def test_copies_are_shifted_across_unless_asked_otherwise() -> None:
+    plain = shifted_pairs(1, 3, 4, gap=1.0, misalignment=0.2)
+    told = shifted_pairs(1, 3, 4, gap=1.0, misalignment=0.2, across=True)
+    assert all(torch.equal(*sides) for sides in zip(plain, told, strict=True))
+
+
+def test_disturbances_of_one_seed_are_scaled_alike() -> None:
+    """So that cells of a scan differ only in what is scanned."""
+    x, small = shifted_pairs(2, 6, 3, gap=0.0, misalignment=0.1)
+    again, large = shifted_pairs(2, 6, 3, gap=0.0, misalignment=0.4)
+    assert torch.equal(x, again)
+    torch.testing.assert_close(large - x, 4 * (small - x))

@@ -1,0 +1,89 @@
+"""The geometry figures show what the tidy data say."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import PCA
+
+import gaputils as gu
+from gaputils import plots
+from gaputils.geometry import principal_coordinates
+from gaputils.pages.figures.real_models import (
+    clouds_grid,
+    measure_heatmap,
+    relative_gaps,
+    variance_shares,
+)
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    plots.set_theme()
+    yield
+    plt.close("all")
+
+
+def example(n: int = 40) -> gu.Embeddings:
+    rng = np.random.default_rng(0)
+    return gu.Embeddings(rng.normal(size=(n, 6)) + 3, rng.normal(size=(n, 6)))
+
+
+def test_principal_coordinates_against_scikit_learn() -> None:
+    e = example()
+    points = np.concatenate([e.queries.numpy(), e.gallery.numpy()])
+    pca = PCA(3).fit(points)
+    frame = principal_coordinates(e)
+    np.testing.assert_allclose(frame.attrs["shares"], pca.explained_variance_ratio_)
+    np.testing.assert_allclose(
+        frame[["pc1", "pc2", "pc3"]].abs(), np.abs(pca.transform(points)), atol=1e-8
+    )
+    assert (frame["side"] == ["queries"] * 40 + ["gallery"] * 40).all()
+    assert len(principal_coordinates(e, rows=10)) == 20
+
+
+def test_clouds_draw_every_point_on_labelled_axes() -> None:
+    ax = plots.clouds(principal_coordinates(example()))
+    assert [len(c.get_offsets()) for c in ax.collections] == [40, 40]
+    assert ax.get_xlabel().startswith("PC 1 (")
+    ax.figure.canvas.draw()
+
+
+def test_grid_has_a_panel_for_each_model() -> None:
+    frame = pd.concat(principal_coordinates(example(), 2).assign(model=m) for m in "abc")
+    figure = clouds_grid(frame)
+    assert [ax.get_title() for ax in figure.axes if ax.axison] == list("abc")
+    figure.canvas.draw()
+
+
+def test_variance_shares_place_each_share() -> None:
+    frame = pd.DataFrame(
+        {
+            "model": ["a"] * 3,
+            "side": ["queries"] * 3,
+            "direction": ["gap", "random", "leading"],
+            "share": [0.01, 0.002, 0.3],
+        }
+    )
+    ax = variance_shares(frame)
+    assert [c.get_offsets()[0][0] for c in ax.collections] == [0.01, 0.002, 0.3]
+    assert ax.get_xscale() == "log"
+    ax.figure.canvas.draw()
+
+
+def test_heatmap_and_relative_gaps() -> None:
+    measured = pd.DataFrame({"a": gu.measure_gap(example()), "b": gu.measure_gap(example(30))})
+    rows = ["rmg_schrodi", "rmg_few_dims", "rmg_centroid"]
+    ax = measure_heatmap(measured.loc[rows])
+    assert [t.get_text() for t in ax.get_yticklabels()] == rows
+    assert ax.texts[0].get_text() == f"{measured.loc['rmg_schrodi', 'a']:.2g}"
+    tidy = measured.loc[rows].rename_axis("definition").reset_index()
+    ax = relative_gaps(tidy.melt("definition", var_name="model"))
+    assert len(ax.get_legend().get_texts()) == 3
+    ax.figure.canvas.draw()

@@ -1,0 +1,89 @@
+"""The rooms of the package: few, each importing only what lies below it, every name at its place."""
+
+from __future__ import annotations
+
+import ast
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import gaputils
+
+PACKAGE = Path(__file__).resolve().parents[1] / "gaputils"
+
+# From the top of the house to its cellar: a room imports from those after it alone.
+ORDER = (
+    "pages",
+    "cli",
+    "evaluation",
+    "encoding",
+    "closing",
+    "serving",
+    "models",
+    "tiny_openmoji",
+    "sweep",
+    "geometry",
+    "noise",
+    "tasks",
+    "plots",
+    "theory",
+    "datasets",
+    "storage",
+    "scoring",
+    "embeddings",
+    "_steps",
+    "_files",
+    "_checks",
+)
+
+
+def rooms() -> set[str]:
+    found = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
+    return found - {"__init__", "__pycache__", "data"}
+
+
+def imports() -> Iterator[tuple[str, str, Path]]:
+    """Every import of one room in another, wherever in the file it stands."""
+    for path in PACKAGE.rglob("*.py"):
+        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not node.module:
+                continue
+            head, _, rest = node.module.partition(".")
+            if head == "gaputils":
+                names = [rest.partition(".")[0]] if rest else [name.name for name in node.names]
+                yield from ((room, name, path) for name in names if name != room)
+
+
+def test_the_rooms_are_those_of_the_order_and_few() -> None:
+    assert rooms() == set(ORDER)
+    assert len(rooms()) <= 24
+
+
+def test_no_import_runs_upward() -> None:
+    place = {room: i for i, room in enumerate(ORDER)}
+    upward = [(a, b, str(path)) for a, b, path in imports() if place[a] > place[b]]
+    assert upward == []
+
+
+def test_every_function_is_defined_once() -> None:
+    """A name that is public at the top lives in one module, which is the one it names."""
+    for name in gaputils.__all__:
+        thing = getattr(gaputils, name)
+        home = getattr(thing, "__module__", None)
+        if home is not None and not isinstance(thing, (str, dict)):
+            assert getattr(sys.modules[home], name) is thing, name
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_name_is_there_in_a_fresh_interpreter_in_any_order(seed: int) -> None:
+    names = sorted(gaputils.__all__)
+    random.Random(seed).shuffle(names)
+    code = "import gaputils as gu, types\n" + "\n".join(f"gu.{name}" for name in names)
+    code += "\nfor name in ('robustness', 'embed', 'report'):\n"
+    code += "    assert isinstance(getattr(gu, name), types.FunctionType), name"
+    subprocess.run([sys.executable, "-c", code], check=True)
