@@ -7,7 +7,9 @@ from gaputils.closing.base import registered as registered
 from gaputils.closing.centering import GRCLIP as GRCLIP
 from gaputils.closing.centering import Centering as Centering
 from gaputils.closing.hull_projection import HullProjection as HullProjection
+from gaputils.closing.hull_projection import fit_hull_projection as fit_hull_projection
 from gaputils.closing.mean_shift import MeanShift as MeanShift
+from gaputils.closing.mean_shift import fit_mean_shift as fit_mean_shift
 from gaputils.closing.mean_shift import predicted_excess as predicted_excess
 from gaputils.closing.naive_shift import NaiveShift as NaiveShift
 from gaputils.closing.nnn import NearestNeighborNormalization as NearestNeighborNormalization
@@ -25,6 +27,8 @@ __all__ = [
     "ClosingDoesNothing",
     "QueriesTransformer",
     "RowsOffHull",
+    "fit_hull_projection",
+    "fit_mean_shift",
     "load",
     "predicted_excess",
     "registered",

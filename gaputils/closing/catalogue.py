@@ -14,6 +14,7 @@ from gaputils.geometry.hull import principal_components, project
 
 Methods = Mapping[str, Closing | None]
 
+
 def standard_methods() -> dict[str, Closing | None]:
     """Every closing method by its name on the pages, the untouched original first."""
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -18,8 +18,12 @@ from gaputils.geometry.hull import (
     circumsphere,
     count_components,
     fewest_components,
+    project,
 )
 from gaputils.scoring import cost
+
+if TYPE_CHECKING:
+    from gaputils.geometry.streaming import GapStatistics
 
 _FROM_CENTER = ("shift", "center_", -1.0)
 _LARGEST_AUTO_RADIUS = 10.0
@@ -124,8 +128,12 @@ class HullProjection(OnHull):
         if self.radius is not None and kept == len(hull.components):
             _require_sphere(sphere)
         self._learn(hull, sphere, kept)
-        if self.radius is None and not self.center:
-            self._warn_if_idle()
+        self._warn_if_idle()
+
+    def _warn_if_idle(self) -> None:
+        centred = self.center and float(torch.linalg.vector_norm(self.center_)) > self.rounding_
+        if self.radius is None and not centred:
+            super()._warn_if_idle()
 
     def _learn(self, hull: Hull, sphere: Sphere, kept: int) -> None:
         self._learn_hull(hull, kept)
@@ -212,6 +220,40 @@ class HullProjection(OnHull):
         center = self.center_.to(ray)
         offset = ray * (self.circumradius_ * best_radius(ray, gallery - center))
         return offset if self.center else offset + center
+
+
+def fit_hull_projection(
+    statistics: GapStatistics,
+    n_components: int | float | None = None,
+    radius: float | str | None = None,
+    center: bool = False,
+    covariance: Any = None,
+) -> HullProjection:
+    """The `HullProjection` that fitting on all rows at once would give, from their statistics.
+
+    The parameters as there; the states of all processes are merged first. The circumcentre is the
+    projection of the origin, so that `radius` and `center` ask for rows of one norm, to half
+    precision. Raises `ValueError` if the gallery has no rows, if its norms differ by more and one
+    of those is asked for, and for ``n_components="auto"``, which needs the rows.
+    """
+    if isinstance(n_components, str):
+        raise ValueError(f"n_components: {n_components!r} needs the rows, not their statistics")
+    with statistics.sync_context():
+        gallery, norms = statistics.moments("gallery"), statistics.norms("gallery")
+    closing = HullProjection(n_components, radius, center, covariance)
+    check_n_components(n_components)
+    closing._check_radius()
+    closing.dim_ = statistics.dim
+    hull = Hull.of_moments(gallery)
+    kept = count_components(n_components, hull.variances)
+    nearest = hull.mean - project(hull.mean, hull.components[:kept])
+    squared = gallery.total + float((hull.mean - nearest).square().sum())
+    sphere = Sphere(nearest, squared**0.5, norms[1] ** 2 - norms[0] ** 2)
+    if radius is not None or center:
+        _require_sphere(sphere)
+    closing._learn(hull, sphere, kept)
+    closing._warn_if_idle()
+    return closing
 
 
 def best_radius(rays: Tensor, gallery: Tensor) -> Tensor:

@@ -156,5 +156,5 @@ class OnHull(Closing, registered=False):
         else:
             eps = torch.finfo(given.dtype if floating else rows.dtype).eps
         largest = float(torch.linalg.vector_norm(rows, dim=1).max())
-        own = 64 * self.dim_**0.5 * torch.finfo(self.mean_.dtype).eps
+        own: float = 64 * self.n_features_in_**0.5 * torch.finfo(self.mean_.dtype).eps
         return max(self.rounding_, max(4 * eps, own) * largest)
