@@ -243,7 +243,7 @@ def fit_hull_projection(
     closing = HullProjection(n_components, radius, center, covariance)
     check_n_components(n_components)
     closing._check_radius()
-    closing.dim_ = statistics.dim
+    closing.dim_, closing.precision_ = statistics.dim, gallery.epsilon
     hull = Hull.of_moments(gallery)
     kept = count_components(n_components, hull.variances)
     nearest = hull.mean - project(hull.mean, hull.components[:kept])

@@ -111,7 +111,7 @@ def fit_mean_shift(
         queries, gallery = statistics.moments("queries"), statistics.moments("gallery")
     shift = MeanShift(n_components=n_components, alpha=alpha)
     check_n_components(n_components)
-    shift.dim_ = statistics.dim
+    shift.dim_, shift.precision_ = statistics.dim, gallery.epsilon
     hull = Hull.of_moments(gallery)
     shift._learn(hull, queries.mean, count_components(n_components, hull.variances))
     shift._warn_if_idle()

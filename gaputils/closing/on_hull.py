@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ class OnHull(Closing, registered=False):
     rank_: int
     count_: int
     rounding_: float
+    precision_: float
 
     @property
     def preserves_ranking(self) -> bool:
@@ -46,6 +47,17 @@ class OnHull(Closing, registered=False):
         if hasattr(self, "rank_"):
             return len(self.components_) == self.rank_
         return self.n_components is None
+
+    def fit(self, queries: Any, gallery: Any) -> Self:
+        """Learn from `queries` (n, d) and `gallery` (m, d); returns itself.
+
+        Warns (`ClosingDoesNothing`) if nothing will move. Raises `TypeError` or `ValueError`
+        naming the argument if a side is not a finite matrix, the dimensions differ, or a
+        parameter is out of its range.
+        """
+        super().fit(queries, gallery)
+        self.precision_ = _precision(gallery)
+        return self
 
     def off_hull(self, gallery: Any) -> Any:
         """(m,) distance of each row of `gallery` (m, d) from the hull of the fitted rows.
@@ -150,11 +162,14 @@ class OnHull(Closing, registered=False):
     def _tolerance(self, given: Any) -> float:
         """The distance from the hull that rounding alone can give rows in the dtype `given` has."""
         rows = as_matrix("gallery", given)
-        floating = isinstance(given, Tensor) and given.is_floating_point()
-        if isinstance(given, np.ndarray) and given.dtype.kind == "f":
-            eps = float(np.finfo(given.dtype).eps)
-        else:
-            eps = torch.finfo(given.dtype if floating else rows.dtype).eps
         largest = float(torch.linalg.vector_norm(rows, dim=1).max())
+        given_so = 4 * max(self.precision_, _precision(given))
         own: float = 64 * self.n_features_in_**0.5 * torch.finfo(self.mean_.dtype).eps
-        return max(self.rounding_, max(4 * eps, own) * largest)
+        return max(self.rounding_, max(given_so, own) * largest)
+
+
+def _precision(given: Any) -> float:
+    """The relative rounding error of the numbers of an array or a tensor as it was given."""
+    if isinstance(given, Tensor):
+        return torch.finfo(given.dtype).eps if given.is_floating_point() else 0.0
+    return float(np.finfo(given.dtype).eps) if given.dtype.kind == "f" else 0.0
