@@ -53,8 +53,7 @@ class Closing(BaseEstimator):  # type: ignore[misc]
     Parameters are set in `__init__` alone; what `fit` learns has names that end with an
     underscore. A closing of one's own defines `_fit` and how it moves each side, either as steps
     (`_query_steps`, `_gallery_steps`; see `gaputils._steps`), which can be served without PyTorch,
-    or as code (`_move_queries`, `_move_gallery`, on rows in double precision). Left out, a side
-    stays. Its class is known to `load` as soon as it is defined.
+    or as code (`_move_queries`, `_move_gallery`, on tensors). Left out, a side stays. Its class is known to `load` as soon as it is defined.
 
     `preserves_ranking` tells whether every query is guaranteed to keep its Euclidean ranking of
     the gallery that was fitted.
@@ -161,10 +160,10 @@ class Closing(BaseEstimator):  # type: ignore[misc]
     def _run(self, name: str, steps: Steps, rows: Tensor) -> Tensor:
         def learned(tensor: str) -> Tensor:
             value: Tensor = getattr(self, tensor)
-            return value.to(rows) if value.is_floating_point() else value.to(rows.device)
+            return value.to(work(rows[:0])) if value.is_floating_point() else value.to(rows.device)
 
         try:
-            moved: Tensor = run(steps, rows, learned)
+            moved: Tensor = run(steps, work(rows), learned) if steps else rows
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         return moved
@@ -184,7 +183,7 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         plain = isinstance(value, (np.ndarray, Tensor)) and value.ndim == 2
         if at_once or not plain or len(value) <= _ROWS:
             rows = self._checked(name, value)
-            return as_given(move(work(rows)), rows, value)
+            return as_given(move(rows), rows, value)
         parts = (
             self._moved(name, value[start : start + _ROWS], move)
             for start in range(0, len(value), _ROWS)

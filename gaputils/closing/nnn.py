@@ -57,7 +57,7 @@ class NearestNeighborNormalization(Closing):
 
     def _move_gallery(self, gallery: Tensor) -> Tensor:
         bias = -number("weight", self.weight) * self.bias(gallery)[:, None]
-        items = torch.cat([gallery, bias], dim=1)
+        items = torch.cat([work(gallery), bias], dim=1)
         squares = items.square().sum(dim=1, keepdim=True)
         height = (squares.max() - squares).clamp_min(0).sqrt()
         return torch.cat([items, height], dim=1)
