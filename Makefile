@@ -17,6 +17,7 @@ export TOKENIZERS_PARALLELISM := false
 .PHONY: mutation singlehtml clean
 
 book: $(READY) vendor check-notebooks
+	$(BIN)/python tools/execute_pages.py
 	$(BIN)/jupyter-book build . --all -n -W --keep-going
 	test -s _build/html/index.html
 

@@ -99,14 +99,6 @@ def as_targets(name: str, value: Any, rows: int, items: int, device: torch.devic
     return targets
 
 
-def require_unit_norm(name: str, value: Tensor, tolerance: float = 1e-3) -> None:
-    """Raise `ValueError` unless every row has norm 1 to `tolerance`."""
-    norms = torch.linalg.vector_norm(value, dim=1)
-    worst = float((norms - 1).abs().max())
-    if worst > tolerance:
-        raise ValueError(f"{name}: expected rows of norm 1, one is off by {worst:.3g}")
-
-
 def require_nonzero_rows(name: str, value: Tensor, purpose: str) -> None:
     """Raise `ValueError` if a row of `value` is zero: `purpose` needs a direction."""
     if not bool(value.any(dim=1).all()):

@@ -174,13 +174,6 @@ def test_as_matrix_widens(dtype: torch.dtype) -> None:
     assert _checks.as_matrix("x", torch.ones(2, 2, dtype=dtype)).dtype == torch.float32
 
 
-def test_unit_norm_is_required_to_a_tolerance() -> None:
-    rows = torch.eye(3) * 1.01
-    _checks.require_unit_norm("gallery", rows, tolerance=0.02)
-    with pytest.raises(ValueError, match=r"gallery: expected rows of norm 1, one is off by 0.01"):
-        _checks.require_unit_norm("gallery", rows)
-
-
 def test_numbers() -> None:
     assert _checks.number("x", np.float32(2)) == 2.0
     assert _checks.integer("x", np.int8(2), low=0) == 2

@@ -1,9 +1,10 @@
-"""The rooms of the package: few, each importing only what lies below it, every name at its place."""
+"""The rooms of the package: few, each using only those below it, every name at its place."""
 
 from __future__ import annotations
 
 import ast
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -87,3 +88,20 @@ def test_every_name_is_there_in_a_fresh_interpreter_in_any_order(seed: int) -> N
     code += "\nfor name in ('robustness', 'embed', 'report'):\n"
     code += "    assert isinstance(getattr(gu, name), types.FunctionType), name"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_map_for_contributors_is_that_of_the_house() -> None:
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert tuple(re.findall(r"^\| `(\w+)` \|.*\|.*\|$", text, re.MULTILINE)) == ORDER
+
+
+def test_the_files_that_contributors_are_sent_to_exist() -> None:
+    root = PACKAGE.parent
+    text = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:notebooks|tests|tools|book|grids|gaputils)/[\w./]*|_toc.yml)`", text)
+    paths = [name for name in named if "/a/" not in name]
+    assert len(paths) > 8
+    assert [name for name in paths if not (root / name).exists()] == []
+    targets = re.findall(r"`make (\w+)`", text)
+    makefile = (root / "Makefile").read_text(encoding="utf-8")
+    assert [name for name in targets if f"\n{name}:" not in makefile] == []

@@ -31,10 +31,8 @@ def fingerprint(root: Path) -> str:
     return digest.hexdigest()
 
 
-def drop_stale_cache(app: Sphinx, config: Any) -> None:
-    """Remove the execution cache if it belongs to another state of the package."""
-    root = Path(app.srcdir)
-    cache = Path(config.nb_execution_cache_path or root / "_build" / ".jupyter_cache")
+def drop_stale(root: Path, cache: Path) -> None:
+    """Remove the execution `cache` if it belongs to another state of the package."""
     stamp = cache.parent / ".gaputils-fingerprint"
     now = fingerprint(root)
     if not stamp.is_file() or stamp.read_text(encoding="utf-8") != now:
@@ -43,9 +41,20 @@ def drop_stale_cache(app: Sphinx, config: Any) -> None:
         stamp.write_text(now, encoding="utf-8")
 
 
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register with Sphinx, and tell the pages that they run inside a build of the book."""
+def drop_stale_cache(app: Sphinx, config: Any) -> None:
+    """Look after the cache before anything is read."""
+    root = Path(app.srcdir)
+    drop_stale(root, Path(config.nb_execution_cache_path or root / "_build" / ".jupyter_cache"))
+
+
+def in_the_book() -> None:
+    """Tell the pages that they run inside a build of the book."""
     os.environ["GAPUTILS_BOOK"] = "1"
     os.environ.setdefault("TQDM_DISABLE", "1")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    in_the_book()
     app.connect("config-inited", drop_stale_cache, priority=1)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -87,13 +87,8 @@ def linear_separability(queries: Any, gallery: Any, folds: int = 5, seed: int = 
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    points, labels, splits = _folds(queries, gallery, folds, seed)
-    scores = []
-    for train, test in splits:
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000))
-        model.fit(points[train], labels[train])
-        scores.append(_balanced(model.predict(points[test]) == labels[test], labels[test]))
-    return float(np.mean(scores))
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000))
+    return _separability(model, queries, gallery, folds, seed)
 
 
 def gap_separability(queries: Any, gallery: Any, folds: int = 5, seed: int = 0) -> float:
@@ -102,32 +97,18 @@ def gap_separability(queries: Any, gallery: Any, folds: int = 5, seed: int = 0) 
     A point belongs to the side whose mean is nearer, which is a threshold on its projection on the
     gap vector. Liang et al. (2022) show the two clouds apart in this projection.
     """
-    points, labels, splits = _folds(queries, gallery, folds, seed)
-    scores = []
-    for train, test in splits:
-        ones, zeros = points[train][labels[train] == 1], points[train][labels[train] == 0]
-        gap = ones.mean(0) - zeros.mean(0)
-        middle = (ones.mean(0) + zeros.mean(0)) / 2
-        guess = (points[test] - middle) @ gap > 0
-        scores.append(_balanced(guess == (labels[test] == 1), labels[test]))
-    return float(np.mean(scores))
+    from sklearn.neighbors import NearestCentroid
+
+    return _separability(NearestCentroid(), queries, gallery, folds, seed)
 
 
-Split = tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]
-
-
-def _folds(
-    queries: Any, gallery: Any, folds: int, seed: int
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], list[Split]]:
-    from sklearn.model_selection import StratifiedKFold
+def _separability(model: Any, queries: Any, gallery: Any, folds: int, seed: int) -> float:
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
 
     x, y = _checks.as_pair(queries, gallery, min_rows=2)
     folds = min(_checks.integer("folds", folds, low=2), len(x), len(y))
     points = torch.cat([x, y]).double().cpu().numpy()
     labels = np.repeat([1, 0], [len(x), len(y)])
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    return points, labels, list(splitter.split(points, labels))
-
-
-def _balanced(right: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> float:
-    return float((right[labels == 1].mean() + right[labels == 0].mean()) / 2)
+    splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    scores = cross_val_score(model, points, labels, cv=splits, scoring="balanced_accuracy")
+    return float(scores.mean())

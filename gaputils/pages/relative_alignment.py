@@ -12,20 +12,18 @@ from gaputils._checks import Seed, as_generator, integer, number
 from gaputils.theory.objective import contrastive_loss
 
 
-def paired_lines(
-    n: int, *, gap: float, aligned: bool = True, along: bool = False
-) -> tuple[Tensor, Tensor]:
+def paired_lines(n: int, *, gap: float, aligned: bool = True) -> tuple[Tensor, Tensor]:
     """Two columns of `n` points in the plane at unit spacing, (n, 2) each in float64.
 
-    `gap` separates them across the columns, or with `along` in the columns' own direction.
-    Unless `aligned`, each pair is moved one place on, so that no point's pair is its nearest
-    neighbour. Raises `ValueError` for n below 2 or a negative gap.
+    `gap` separates them across the columns. Unless `aligned`, each pair is moved one place on, so
+    that no point's pair is its nearest neighbour. Raises `ValueError` for n below 2 or a negative
+    gap.
     """
     n, gap = integer("n", n, low=2), number("gap", gap, low=0)
     heights = torch.arange(n, dtype=torch.float64)
     x = torch.stack([torch.zeros_like(heights), heights], 1)
     y = x if aligned else x.roll(1, 0)
-    return x, y + gap * torch.tensor([0.0, 1.0] if along else [1.0, 0.0], dtype=torch.float64)
+    return x, y + gap * torch.tensor([1.0, 0.0], dtype=torch.float64)
 
 
 def shifted_pairs(

@@ -65,10 +65,6 @@ def write_checkpoint(
     write_safetensors(path, tensors, {"training": json.dumps(training)})
 
 
-def is_compact(tensors: dict[str, Tensor]) -> bool:
-    return TOKEN_ROWS in tensors
-
-
 def expand(tensors: dict[str, Tensor], vocabulary: int) -> dict[str, Tensor]:
     """A state dict in float32 with the full token table of `vocabulary` rows."""
     state = {name: value.float() for name, value in tensors.items() if name != TOKEN_ROWS}

@@ -11,20 +11,18 @@ from gaputils.pages.relative_alignment import paired_lines, shifted_pairs
 
 
 @pytest.mark.parametrize("aligned", [True, False])
-@pytest.mark.parametrize("along", [True, False])
-def test_lines(aligned: bool, along: bool) -> None:
-    x, y = paired_lines(4, gap=0.25, aligned=aligned, along=along)
+def test_lines(aligned: bool) -> None:
+    x, y = paired_lines(4, gap=0.25, aligned=aligned)
     heights = torch.arange(4.0, dtype=torch.float64)
     pairs = heights if aligned else torch.tensor([3.0, 0.0, 1.0, 2.0], dtype=torch.float64)
     zero = torch.zeros_like(heights)
     assert torch.equal(x, torch.stack([zero, heights], 1))
-    moved = (zero, pairs + 0.25) if along else (zero + 0.25, pairs)
-    assert torch.equal(y, torch.stack(moved, 1))
+    assert torch.equal(y, torch.stack([zero + 0.25, pairs], 1))
 
 
 def test_lines_are_aligned_and_apart_across_unless_asked_otherwise() -> None:
     plain = paired_lines(3, gap=1.0)
-    told = paired_lines(3, gap=1.0, aligned=True, along=False)
+    told = paired_lines(3, gap=1.0, aligned=True)
     assert all(torch.equal(*sides) for sides in zip(plain, told, strict=True))
 
 

@@ -1,0 +1,110 @@
+"""Execute the book's pages two at a time into the cache that the build reads.
+
+    python tools/execute_pages.py [--workers 2]
+
+Sphinx executes one page after the other. Here every page of the table of contents whose outputs
+are not in the cache is executed first, the longest ones before the others, each worker with one
+thread. Pages that measure time run alone, after all others. A page that fails is named with its
+traceback, and the others still run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from jupyter_cache.executors.utils import single_nb_execution
+from myst_nb.core.read import myst_nb_reader_plugin
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / "_build" / ".jupyter_cache"
+# Nothing may run beside what these measure.
+TIMED = ("notebooks/exact_robustness", "notebooks/growth", "notebooks/speed")
+LONGEST_FIRST = ("closing_it", "two_clusters", "born", "all_methods", "explorer", "quantisation")
+
+
+def pages() -> list[Path]:
+    """Every file of the table of contents that has cells to execute."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    chapters = (chapter for part in toc["parts"] for chapter in part["chapters"])
+    names = [toc["root"], *(chapter["file"] for chapter in chapters)]
+    files = [ROOT / f"{name}.md" for name in names]
+    return [file for file in files if "{code-cell}" in file.read_text(encoding="utf-8")]
+
+
+def rank(page: Path) -> int:
+    """Where `page` stands in the queue."""
+    return LONGEST_FIRST.index(page.stem) if page.stem in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
+def execute(page: Path, timeout: int) -> tuple[Any, float, str]:
+    """The executed notebook of `page`, the seconds it took, and the traceback if it failed."""
+    notebook = myst_nb_reader_plugin(str(page))
+    result = single_nb_execution(
+        notebook, cwd=str(page.parent), timeout=timeout, allow_errors=False, meta_override=True
+    )
+    return notebook, result.time or 0.0, result.exc_string or ""
+
+
+def main() -> int:
+    """Fill the cache; the number of pages that failed, at most 1, is the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    workers = parser.parse_args().workers
+
+    sys.path.insert(0, str(ROOT / "book" / "_ext"))
+    from book_freshness import drop_stale, in_the_book
+
+    in_the_book()
+    drop_stale(ROOT, CACHE)
+    timeout = int(
+        yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["execute"]["timeout"]
+    )
+    cache = get_cache(CACHE)
+
+    def missing(page: Path) -> bool:
+        try:
+            cache.match_cache_notebook(myst_nb_reader_plugin(str(page)))
+        except KeyError:
+            return True
+        return False
+
+    wanted = [page for page in pages() if missing(page)]
+    alone = [page for page in wanted if page.relative_to(ROOT).with_suffix("").as_posix() in TIMED]
+    beside = sorted((page for page in wanted if page not in alone), key=rank)
+    failed = 0
+
+    def keep(page: Path, notebook: Any, seconds: float, error: str) -> int:
+        if error:
+            print(f"{page.relative_to(ROOT)} failed\n{error}", file=sys.stderr, flush=True)
+            return 1
+        print(f"{page.relative_to(ROOT)}: {seconds:.0f} s", flush=True)
+        bundle = CacheBundleIn(notebook, str(page), data={"execution_seconds": seconds})
+        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+        return 0
+
+    start = time.perf_counter()
+    threads = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = threads or "1"
+    with ProcessPoolExecutor(workers) as pool:
+        runs = {pool.submit(execute, page, timeout): page for page in beside}
+        for run in as_completed(runs):
+            failed += keep(runs[run], *run.result())
+    if threads is None:
+        del os.environ["OMP_NUM_THREADS"]
+    for page in alone:
+        failed += keep(page, *execute(page, timeout))
+    print(f"{len(wanted)} pages executed in {time.perf_counter() - start:.0f} s")
+    return min(failed, 1)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
