@@ -53,7 +53,8 @@ class Closing(BaseEstimator):  # type: ignore[misc]
     Parameters are set in `__init__` alone; what `fit` learns has names that end with an
     underscore. A closing of one's own defines `_fit` and how it moves each side, either as steps
     (`_query_steps`, `_gallery_steps`; see `gaputils._steps`), which can be served without PyTorch,
-    or as code (`_move_queries`, `_move_gallery`, on tensors). Left out, a side stays. Its class is known to `load` as soon as it is defined.
+    or as code (`_move_queries`, `_move_gallery`, on tensors). Left out, a side stays. Its class
+    is known to `load` as soon as it is defined.
 
     `preserves_ranking` tells whether every query is guaranteed to keep its Euclidean ranking of
     the gallery that was fitted.
@@ -84,11 +85,7 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         the dimensions differ, or a parameter is out of its range.
         """
         if gallery is None or getattr(gallery, "ndim", 2) == 1:
-            raise TypeError(
-                "gallery: a closing is fitted on two sides, expected a gallery (m, d), got "
-                f"{'None' if gallery is None else 'one dimension'}; in a scikit-learn pipeline use "
-                "closing.queries_transformer()"
-            )
+            _refuse_one_side(gallery)
         queries, gallery = as_pair(queries, gallery)
         self.dim_ = queries.shape[1]
         self._fit(queries, gallery)
@@ -233,6 +230,16 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         write_safetensors(Path(path), tensors, metadata)
         return Path(path)
+
+
+def _refuse_one_side(gallery: Any) -> None:
+    try:
+        as_matrix("gallery", gallery)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"{error}; a closing is fitted on two sides, in a scikit-learn pipeline use "
+            "closing.queries_transformer()"
+        ) from error
 
 
 def as_given(moved: Tensor, rows: Tensor, given: Any) -> Any:

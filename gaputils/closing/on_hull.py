@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +24,15 @@ class ClosingDoesNothing(UserWarning):
 
 class RowsOffHull(UserWarning):
     """Rows of a gallery lie off the hull that was fitted, and their ranking is not kept."""
+
+
+@contextmanager
+def comparing() -> Iterator[None]:
+    """No `ClosingDoesNothing` and `RowsOffHull` where closings are compared: the numbers tell."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ClosingDoesNothing)
+        warnings.simplefilter("ignore", RowsOffHull)
+        yield
 
 
 class OnHull(Closing, registered=False):

@@ -13,7 +13,7 @@ from gaputils._checks import integer, number, work
 from gaputils.geometry.moments import Moments
 from gaputils.scoring import agreement
 
-_ROWS = 2**14
+_ROWS = 2**13
 
 
 @dataclass(frozen=True)
@@ -96,21 +96,31 @@ def circumsphere(gallery: Tensor, hull: Hull, kept: int | None = None) -> Sphere
     double_squares = 2 * hull.count * hull.variances[:kept]
     center = hull.mean
     for _ in range(3):
-        distances = _squares(gallery, center)
-        away = distances - distances.mean()
-        right = torch.zeros_like(center)
-        for rows, own in zip(torch.split(gallery, _ROWS), torch.split(away, _ROWS), strict=True):
-            right += own @ (work(rows) - hull.mean)
-        center = center + (components @ right / double_squares) @ components
-    distances = _squares(gallery, center)
+        distances, right = _squares(gallery, center, hull.mean)
+        step = (components @ right / double_squares) @ components
+        if float(step.abs().max()) <= 1e-14 * float(distances.max().sqrt()):
+            break
+        center = center + step
+    else:
+        distances, _ = _squares(gallery, center, hull.mean)
     radius = float(distances.mean().sqrt())
     return Sphere(center, radius, float(distances.max() - distances.min()))
 
 
-def _squares(gallery: Tensor, center: Tensor) -> Tensor:
-    """(m,) squared distances of the rows of `gallery` (m, d) from `center` (d,)."""
-    parts = [(work(rows) - center).square().sum(dim=1) for rows in torch.split(gallery, _ROWS)]
-    return torch.cat(parts)
+def _squares(gallery: Tensor, center: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared distances (m,) of the rows of `gallery` (m, d) from `center`, and their moment (d,).
+
+    The moment is the sum over the rows of the distance, less that of the first row, times the
+    row's offset from `mean`.
+    """
+    level, moment, parts = None, torch.zeros_like(center), []
+    for rows in torch.split(gallery, _ROWS // 8):
+        wide = work(rows)
+        own = (wide - center).square().sum(dim=1)
+        level = own[0] if level is None else level
+        moment += (own - level) @ (wide - mean)
+        parts.append(own)
+    return torch.cat(parts), moment
 
 
 def principal_components(gallery: Tensor) -> tuple[Tensor, Tensor]:

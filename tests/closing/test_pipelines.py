@@ -74,10 +74,10 @@ def test_the_transformer_of_an_unfitted_closing_asks_for_a_fit_or_a_gallery() ->
 def test_a_closing_itself_is_no_transformer_of_one_side_and_says_what_is() -> None:
     queries, gallery, labels = sides()
     knn = KNeighborsClassifier(1)
-    for target in (labels, None):
-        with pytest.raises(TypeError, match=r"^gallery: .* two sides.*queries_transformer\(\)"):
+    for target, error in ((labels, ValueError), (None, TypeError)):
+        with pytest.raises(error, match=r"^gallery: .* two sides, .*queries_transformer\(\)"):
             make_pipeline(gu.MeanShift(), knn).fit(queries, target)
-    with pytest.raises(TypeError, match=r"two sides, .* queries_transformer\(\)"):
+    with pytest.raises(TypeError, match=r"two sides, .*queries_transformer\(\)"):
         make_pipeline(gu.MeanShift(), knn).fit(queries[:6], gallery)
     moved = gu.MeanShift().fit_transform(queries, gallery)
     assert moved.queries is moved[0]
