@@ -227,7 +227,9 @@ class Closing(BaseEstimator):  # type: ignore[misc]
             "queries": json.dumps(queries),
             "gallery": json.dumps(gallery),
         }
-        tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        tensors = {
+            name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()
+        }
         write_safetensors(Path(path), tensors, metadata)
         return Path(path)
 

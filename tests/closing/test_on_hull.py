@@ -20,7 +20,6 @@ from sklearn.exceptions import NotFittedError
 
 import gaputils as gu
 from gaputils import closing as closings
-from gaputils.geometry.hull import count_components, principal_components
 
 SEEDS = st.integers(0, 2**32 - 1)
 SIZES = {"n": st.integers(1, 6), "m": st.integers(1, 9), "d": st.integers(1, 12)}
@@ -119,24 +118,6 @@ def test_centred_rankings_agree_under_all_scorings(seed: int, m: int) -> None:
     for scores in (x @ y.T, torch.nn.functional.normalize(x) @ torch.nn.functional.normalize(y).T):
         order = scores.argsort(1, descending=True)
         assert bool((euclidean.gather(1, order).diff(dim=1) >= -1e-7).all())
-
-
-def test_components_are_counted_by_shares_to_their_edge() -> None:
-    variances = torch.tensor([2.0, 1.0, 1.0], dtype=torch.float64)
-    counted = [count_components(share, variances) for share in (0.5, 0.500001, 0.75, 1.0)]
-    assert counted == [1, 2, 2, 3]
-    assert count_components(3, variances) == 3
-    assert count_components(0, variances[:1]) == 0
-    with pytest.raises(ValueError, match="rank 1, got 2"):
-        count_components(2, variances[:1])
-
-
-def test_a_narrow_direction_of_many_single_precision_rows_is_kept() -> None:
-    rows = np.random.default_rng(0).standard_normal((2000, 8)).astype(np.float32)
-    rows[:, 7] *= 1e-4
-    components, variances = principal_components(torch.from_numpy(rows))
-    assert len(components) == 8
-    assert float(variances[7]) == pytest.approx(1e-8, rel=0.1)
 
 
 def test_the_fewest_components_keep_99_of_100_neighbours_unless_told_otherwise() -> None:
@@ -252,20 +233,6 @@ def test_a_gallery_of_one_item_draws_every_query_onto_it() -> None:
     np.testing.assert_allclose(moved, np.repeat(gallery, 8, axis=0), atol=1e-12)
     _, shifted = gu.MeanShift().fit_transform(queries, gallery)
     np.testing.assert_allclose(shifted[0], queries.mean(0), atol=1e-12)
-
-
-@pytest.mark.parametrize("shape", [(4, 30), (30, 4), (12, 12), (1, 5), (200, 16)])
-def test_principal_components_span_the_hull(shape: tuple[int, int]) -> None:
-    rng = np.random.default_rng(0)
-    gallery = torch.tensor(rng.normal(size=shape) + 3)
-    components, variances = principal_components(gallery)
-    assert len(components) == min(shape[0] - 1, shape[1])
-    torch.testing.assert_close(components @ components.T, torch.eye(len(components)).double())
-    centred = gallery - gallery.mean(0)
-    torch.testing.assert_close(centred @ components.T @ components, centred)
-    covariance = np.cov(gallery.numpy().T, bias=True) if shape[0] > 1 else np.zeros((5, 5))
-    expected = np.sort(np.linalg.eigvalsh(np.atleast_2d(covariance)))[::-1][: len(variances)]
-    np.testing.assert_allclose(variances.numpy(), expected, atol=1e-10)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
