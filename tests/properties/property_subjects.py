@@ -189,6 +189,9 @@ CLOSINGS: dict[str, tuple[Callable[[], closing.Closing], str, float, dict[str, s
 """Each closing, how its sides turn and move, the power of a factor, and what does not hold."""
 
 
+_HALF = 4e-3  # what comes in half precision goes back in it
+
+
 def _closings() -> list[Subject]:
     def scores(c: Case) -> Any:
         method = closing.NearestNeighborNormalization(3)
@@ -196,7 +199,7 @@ def _closings() -> list[Subject]:
         return queries @ gallery.mT
 
     return [
-        Subject("NearestNeighborNormalization", scores, ("qg",), 2, {MOVE: ANGLES}),
+        Subject("NearestNeighborNormalization", scores, ("qg",), 2, {MOVE: ANGLES}, single=_HALF),
         *(Subject(
             name,
             lambda c, make=make: make().fit(c.queries, c.gallery).transform(c.queries, c.gallery),
@@ -204,6 +207,7 @@ def _closings() -> list[Subject]:
             degree,
             fails,
             paired=name == "Procrustes",
+            single=_HALF,
         ) for name, (make, axis, degree, fails) in CLOSINGS.items()),
     ]  # fmt: skip
 
