@@ -17,6 +17,7 @@ from .closing import Coral as Coral
 from .closing import DimensionAblation as DimensionAblation
 from .closing import HullProjection as HullProjection
 from .closing import MeanShift as MeanShift
+from .closing import MixedGallery as MixedGallery
 from .closing import NaiveShift as NaiveShift
 from .closing import NearestNeighborNormalization as NearestNeighborNormalization
 from .closing import Procrustes as Procrustes

@@ -99,6 +99,28 @@ def as_targets(name: str, value: Any, rows: int, items: int, device: torch.devic
     return targets
 
 
+def as_answers(name: str, value: Any, rows: int, items: int, device: torch.device) -> Tensor:
+    """`value` as (rows, k) gallery indices that are right for each row, filled up with -1.
+
+    (rows,) is one for each; of k in a row all but those of -1 differ.
+    """
+    if getattr(value, "ndim", 1) != 2:
+        return as_targets(name, value, rows, items, device)[:, None]
+    answers = torch.as_tensor(value, device=device)
+    if len(answers) != rows or answers.shape[1] == 0:
+        raise ValueError(f"{name}: expected shape ({rows}, k), got {tuple(answers.shape)}")
+    least = int(answers.min()) if answers.numel() and not answers.is_floating_point() else 0
+    if least < -1:
+        raise ValueError(f"{name}: expected indices in [0, {items}) and -1 to fill up, got {least}")
+    flat = answers.flatten()
+    given = as_targets(name, torch.where(flat == -1, 0, flat), len(flat), items, device)
+    answers = torch.where(flat == -1, -1, given).view(answers.shape)
+    ordered = answers.sort(dim=1).values
+    if bool(((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any()):
+        raise ValueError(f"{name}: expected each index once in a row")
+    return answers
+
+
 def require_nonzero_rows(name: str, value: Tensor, purpose: str) -> None:
     """Raise `ValueError` if a row of `value` is zero: `purpose` needs a direction."""
     if not bool(value.any(dim=1).all()):
@@ -108,7 +130,10 @@ def require_nonzero_rows(name: str, value: Tensor, purpose: str) -> None:
 def unit_rows(name: str, value: Tensor) -> Tensor:
     """`value` (rows, d) with every row at norm 1; raises `ValueError` if one is zero."""
     require_nonzero_rows(name, value, "unit norm")
-    return torch.nn.functional.normalize(value, dim=1)
+    largest = value.abs().amax(dim=1, keepdim=True)
+    # The squares of such rows would leave the numbers' range.
+    extreme = (largest < 1e-9) | (largest > 1e9)
+    return torch.nn.functional.normalize(torch.where(extreme, value / largest, value), dim=1)
 
 
 def number(
@@ -157,3 +182,30 @@ def as_generator(seed: Seed, device: torch.device | str = "cpu") -> torch.Genera
 def work(value: Tensor) -> Tensor:
     """`value` in double precision where the device has it."""
     return value if value.device.type == "mps" else value.double()
+
+
+def device_here(name: str, value: torch.device | str) -> torch.device:
+    """`value` as a device that this machine has; raises `ValueError` that says which it has."""
+    if not isinstance(value, (str, torch.device)):
+        raise TypeError(f"{name}: expected a torch device, got {type(value).__name__}")
+    try:
+        device = torch.device(value)
+    except RuntimeError as error:
+        raise ValueError(f"{name}: expected 'auto' or a torch device, got {value!r}") from error
+    try:
+        if device.type == "meta":
+            raise RuntimeError("it holds no values")
+        torch.empty(1, device=device)
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0].partition(". ")[0] or type(error).__name__
+        raise ValueError(
+            f"{name}: expected a device of this machine ({', '.join(devices())}), got "
+            f"{str(device)!r}: {reason[:120]}"
+        ) from error
+    return device
+
+
+def devices() -> list[str]:
+    """The names of this machine's devices."""
+    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]

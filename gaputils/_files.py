@@ -11,9 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from gaputils._checks import device_here
+from gaputils._reading import reading
 
 try:
     import fcntl
@@ -34,7 +37,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield part
         part.chmod(0o666 & ~_umask())
-        with part.open("rb") as file:
+        with part.open("r+b") as file:  # Windows flushes only what is open for writing
             os.fsync(file.fileno())
         part.replace(path)
     finally:
@@ -62,6 +65,9 @@ def only_writer(folder: Path) -> Iterator[None]:
             ) from error
         yield
     finally:
+        # Processes started within the block have the handle too: closing ours alone lets go of
+        # nothing while they live, as they do for as long as someone holds an error's traceback.
+        fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 
@@ -83,13 +89,29 @@ _KEY = "gaputils"
 def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write `tensors` to `path` in one step: a reader sees the old file or the new one.
 
+    Tensors may lie on any device, in any order in memory, and share it.
     The metadata go under one key, since the format's own order of keys is random and the same
     content shall give the same bytes.
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path: the folder {path.parent} does not exist")
     with replacing(path) as part:
-        save_file(tensors, part, {_KEY: json.dumps(metadata, sort_keys=True)})
+        save_file(_apart(tensors), part, {_KEY: json.dumps(metadata, sort_keys=True)})
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same on the CPU, dense, each with memory of its own: the format knows no sharing."""
+    result, taken = {}, list[tuple[int, int]]()
+    for name, value in tensors.items():
+        dense = value.detach().cpu().contiguous()
+        start = dense.data_ptr()
+        end = start + dense.numel() * dense.element_size()
+        if any(start < other_end and other < end for other, other_end in taken):
+            dense = dense.clone()
+        else:
+            taken.append((start, end))
+        result[name] = dense
+    return result
 
 
 def read_safetensors(
@@ -99,17 +121,20 @@ def read_safetensors(
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"path: there is no file {path}")
-    try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    place = str(device_here("device", device))
+    with reading(path, "a whole safetensors file", argument="path") as at:
+        with safe_open(path, framework="pt", device=place) as file:
+            tensors = {}
+            for name in file.keys():  # noqa: SIM118
+                at.place = f"tensor {name!r}"
+                tensors[name] = file.get_tensor(name)
+            at.place = "metadata"
             metadata = dict(file.metadata() or {})
-    except SafetensorError as error:
-        raise ValueError(f"path: {path} is not a whole safetensors file ({error})") from error
-    if _KEY in metadata:
-        try:
-            metadata |= json.loads(metadata.pop(_KEY))
-        except (json.JSONDecodeError, TypeError) as error:
-            raise ValueError(f"path: the metadata of {path} are not JSON: {error}") from error
+        if _KEY in metadata:
+            own = json.loads(metadata.pop(_KEY))
+            if not all(isinstance(value, str) for value in own.values()):
+                raise at.fault("expected texts")
+            metadata |= own
     return tensors, metadata
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gaputils._checks import as_pair, as_targets
+from gaputils._checks import as_pair, as_targets, device_here
 from gaputils._checks import unit_rows as at_norm_one
 from gaputils._files import read_safetensors, write_safetensors
+from gaputils._reading import reading
 
 _FORMAT = "gaputils-embeddings/1"
+OWNERS = "caption_image"
 
 
 @dataclass
@@ -26,30 +28,82 @@ class Embeddings:
     `queries` (n, d) search (usually images) and `gallery` (m, d) is searched (usually texts).
     `targets` (n,) holds the gallery row that answers each query; left out, row i answers query i
     if there are as many of one as of the other, and nothing is known otherwise. `info` is any
-    JSON-serialisable description (model, data set, templates, …).
+    JSON-serialisable description (model, data set, templates, …); ``info["paired"] = False`` says
+    that rows do not belong together although there are as many, and its ``caption_image`` lists
+    the query that each gallery row belongs to, where a query may have several; targets that are
+    left out are then the first of each. With `normalize` every row is scaled to norm 1.
 
     Raises `TypeError` or `ValueError` that names the argument if a side is not a finite matrix,
-    the dimensions differ, or a target is no row of the gallery.
+    the dimensions differ, a target is no row of the gallery, an owner no query, or a row to be
+    normalised is zero.
+
+    >>> import numpy as np
+    >>> e = Embeddings(np.eye(2), np.diag([2.0, 3.0]), [1, 0], normalize=True)
+    >>> e.gallery.norm(dim=1), e.right(torch.tensor([0, 0]))
+    (tensor([1., 1.], dtype=torch.float64), tensor([False,  True]))
     """
 
     queries: Tensor
     gallery: Tensor
     targets: Tensor | None = None
     info: dict[str, Any] = field(default_factory=dict)
+    normalize: InitVar[bool] = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, normalize: bool) -> None:
         self.queries, self.gallery = as_pair(self.queries, self.gallery)
+        if normalize:
+            self.queries = at_norm_one("queries", self.queries)
+            self.gallery = at_norm_one("gallery", self.gallery)
         n, m = len(self.queries), len(self.gallery)
-        if self.targets is None and n == m:
-            self.targets = torch.arange(n, device=self.queries.device)
-        elif self.targets is not None:
-            self.targets = as_targets("targets", self.targets, n, m, self.queries.device)
         if not isinstance(self.info, dict):
             raise TypeError(f"info: expected a dict, got {type(self.info).__name__}")
+        owners = self.owners
+        if self.targets is not None:
+            self.targets = as_targets("targets", self.targets, n, m, self.queries.device)
+        elif owners is not None:
+            first = items_of(owners, n)[:, 0]
+            self.targets = first if bool((first >= 0).all()) else None
+        elif n == m and self.info.get("paired", True):
+            self.targets = torch.arange(n, device=self.queries.device)
 
     @property
     def dim(self) -> int:
         return self.queries.shape[1]
+
+    @property
+    def owners(self) -> Tensor | None:
+        """(m,) the query that each gallery row belongs to, where ``info["caption_image"]`` says it.
+
+        Raises `ValueError` if that does not fit the sides.
+        """
+        listed = self.info.get(OWNERS)
+        if listed is None:
+            return None
+        n, m = len(self.queries), len(self.gallery)
+        return as_targets(f"info[{OWNERS!r}]", listed, m, n, self.queries.device)
+
+    @property
+    def answers(self) -> Tensor | None:
+        """(n, k) the gallery rows that answer each query, filled up with -1; None if unknown.
+
+        Those of its own where the owners of the gallery's rows are known, else its target alone.
+        """
+        owners = self.owners
+        if owners is not None:
+            return items_of(owners, len(self.queries))
+        return None if self.targets is None else self.targets[:, None]
+
+    def right(self, items: Tensor) -> Tensor:
+        """Whether gallery rows `items` (n,) or (n, k) are among the `answers` of their row's query.
+
+        Raises `ValueError` if nothing says what answers a query.
+        """
+        owners = self.owners
+        if owners is None:
+            wanted, found = known_targets(self), items
+        else:
+            wanted, found = torch.arange(len(self.queries), device=items.device), owners[items]
+        return found == (wanted if items.ndim == 1 else wanted[:, None])
 
     @property
     def paired(self) -> bool:
@@ -62,6 +116,7 @@ class Embeddings:
 
     def to(self, device: torch.device | str) -> Embeddings:
         """The same embeddings on `device`."""
+        device = device_here("device", device)
         targets = None if self.targets is None else self.targets.to(device)
         return Embeddings(
             self.queries.to(device), self.gallery.to(device), targets, dict(self.info)
@@ -73,7 +128,6 @@ class Embeddings:
         tensors = {"queries": self.queries, "gallery": self.gallery}
         if self.targets is not None:
             tensors["targets"] = self.targets
-        tensors = {name: value.cpu().contiguous() for name, value in tensors.items()}
         write_safetensors(path, tensors, {"format": _FORMAT, "info": json.dumps(self.info)})
         return path
 
@@ -90,15 +144,31 @@ class Embeddings:
             raise ValueError(
                 f"path: expected tensors 'queries' and 'gallery' in {path}, got {sorted(tensors)}"
             )
-        try:
+        with reading(f"the info of {path}", "JSON", argument="path") as at:
             info = json.loads(metadata.get("info", "{}"))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"path: the info of {path} is not JSON: {error}") from error
+            if not isinstance(info, dict):
+                raise at.fault(f"expected a mapping, got {info!r}")
         return cls(tensors["queries"], tensors["gallery"], tensors.get("targets"), info)
 
     def __repr__(self) -> str:
         n, m = len(self.queries), len(self.gallery)
         return f"Embeddings(queries={n}, gallery={m}, dim={self.dim}, info={self.info})"
+
+
+def items_of(owners: Tensor, queries: int) -> Tensor:
+    """(queries, k) the gallery rows of each query in order, filled up with -1; k is at least 1.
+
+    >>> items_of(torch.tensor([1, 0, 1]), 2)
+    tensor([[ 1, -1],
+            [ 0,  2]])
+    """
+    order = owners.argsort(stable=True)
+    counts = torch.bincount(owners, minlength=queries)
+    starts = counts.cumsum(0) - counts
+    place = torch.arange(len(owners), device=owners.device) - starts[owners[order]]
+    items = torch.full((queries, max(1, int(counts.max()))), -1, device=owners.device)
+    items[owners[order], place] = order
+    return items
 
 
 def require_embeddings(value: Any) -> None:
@@ -117,21 +187,27 @@ def known_targets(embeddings: Embeddings) -> Tensor:
 def choose_items(embeddings: Embeddings, items: Sequence[int] | Tensor) -> Embeddings:
     """The task with these rows of the gallery alone, in this order, and the queries they answer.
 
-    Raises `ValueError` if there are no targets, an item is listed twice or is not one of the
-    gallery's, or none has a query.
+    Where owners are known, those are the queries with a row of their own among them. Raises
+    `ValueError` if there are no targets, an item is listed twice or is not one of the gallery's, or
+    none has a query.
     """
     targets = known_targets(embeddings)
     gallery = embeddings.gallery
     chosen = as_targets("items", items, len(items), len(gallery), gallery.device)
     if len(torch.unique(chosen)) != len(chosen):
         raise ValueError("items: expected each item once")
-    place = torch.full((len(embeddings.gallery),), -1, device=chosen.device)
-    place[chosen] = torch.arange(len(chosen), device=chosen.device)
-    targets = place[targets]
+    info, owners = dict(embeddings.info), embeddings.owners
+    if owners is None:
+        place = torch.full((len(embeddings.gallery),), -1, device=chosen.device)
+        place[chosen] = torch.arange(len(chosen), device=chosen.device)
+        targets = place[targets]
+    else:
+        targets = items_of(owners[chosen], len(embeddings.queries))[:, 0]
     kept = targets >= 0
     if not bool(kept.any()):
         raise ValueError("items: none of them answers a query")
-    info = dict(embeddings.info)
+    if owners is not None:
+        info[OWNERS] = (kept.cumsum(0) - 1)[owners[chosen]].tolist()
     if "class_names" in info:
         info["class_names"] = [info["class_names"][i] for i in chosen.tolist()]
     return Embeddings(embeddings.queries[kept], embeddings.gallery[chosen], targets[kept], info)

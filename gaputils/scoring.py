@@ -1,7 +1,9 @@
-"""The three ways of ranking a gallery, as costs: the least cost is the nearest item."""
+"""The three ways of ranking a gallery, as costs: the least is the nearest; of equals, the first."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -36,10 +38,75 @@ def nearest(queries: Tensor, gallery: Tensor, scoring: str = "euclidean") -> Ten
     """
     queries, gallery = as_pair(queries, gallery)
     check_scoring(gallery, scoring, queries)
-    step = max(1, 2**24 // len(gallery))
-    return torch.cat(
-        [cost(rows, gallery, scoring).argmin(dim=1) for rows in torch.split(queries, step)]
-    )
+    return torch.cat([costs.argmin(dim=1) for costs in all_costs(queries, gallery, scoring)])
+
+
+def all_costs(queries: Tensor, gallery: Tensor, scoring: str) -> Iterator[Tensor]:
+    """`cost` of one block of queries after another; equal items have equal costs, to the bit."""
+    twins = first_equals(gallery)
+    for rows in torch.split(queries, max(1, 2**24 // len(gallery))):
+        yield settle(cost(rows, gallery, scoring), twins)
+
+
+def choice_costs(queries: Tensor, options: Tensor, scoring: str) -> Tensor:
+    """(n, k) costs of each query's own `options` (n, k, d); equal ones cost the same."""
+    costs = cost(queries[:, None], options, scoring)[:, 0]
+    twins = first_equals(options.flatten(0, 1))
+    if twins is None:
+        return costs
+    # Equal to an option of another question is equal to the first of its own question that is.
+    count = options.shape[1]
+    question = torch.arange(len(twins), device=twins.device) // count
+    own = first_equals(torch.stack([question, twins], dim=1))
+    return costs if own is None else costs.gather(1, own.view(-1, count) % count)
+
+
+def least(costs: Tensor, k: int) -> Tensor:
+    """(n, k) columns of the `k` least of `costs` (n, m), ascending; of equals, the first."""
+    if k == 1:
+        return costs.argmin(dim=1, keepdim=True)
+    if k == costs.shape[1]:
+        return costs.argsort(dim=1, stable=True)
+    # topk takes any of those that equal the last it takes, and puts equals in any order.
+    values, columns = costs.topk(k + 1, dim=1, largest=False)
+    crowded = values[:, k] == values[:, k - 1]
+    columns, order = columns[:, :k].sort(dim=1)
+    order = values.gather(1, order).argsort(dim=1, stable=True)
+    columns = columns.gather(1, order)
+    if bool(crowded.any()):
+        columns[crowded] = costs[crowded].argsort(dim=1, stable=True)[:, :k]
+    return columns
+
+
+def first_equals(rows: Tensor) -> Tensor | None:
+    """(m,) the first of `rows` (m, d) that equals each; None where all differ.
+
+    A matrix product may round equal rows differently by their place in it, so that which of them
+    is nearest would hang on the size of the gallery and of a block: see `settle`.
+    """
+    # Equal rows agree in their first entries, however these are mixed: few others are compared.
+    mixed = torch.zeros_like(rows[:, 0])
+    for place in range(min(4, rows.shape[1])):
+        mixed = mixed * math.pi + rows[:, place]
+    _, group, count = torch.unique(mixed, return_inverse=True, return_counts=True)
+    alike = (count[group] > 1).nonzero()[:, 0]
+    if not len(alike):
+        return None
+    _, group = torch.unique(rows[alike], dim=0, return_inverse=True)
+    first = torch.full_like(alike, len(rows)).scatter_reduce(0, group, alike, "amin")[group]
+    if torch.equal(first, alike):
+        return None
+    twins = torch.arange(len(rows), device=rows.device)
+    twins[alike] = first
+    return twins
+
+
+def settle(costs: Tensor, twins: Tensor | None) -> Tensor:
+    """`costs` (n, m), changed in place so that each item costs what its first equal costs."""
+    if twins is not None:
+        later = (twins != torch.arange(len(twins), device=twins.device)).nonzero()[:, 0]
+        costs[:, later] = costs[:, twins[later]]
+    return costs
 
 
 def check_scoring(gallery: Tensor, scoring: str, queries: Tensor | None = None) -> None:
@@ -60,7 +127,7 @@ def agreement(
 
 
 def top_k(queries: Any, gallery: Any, k: int = 1, scoring: str = "cosine") -> Tensor:
-    """(n, k) indices of the k best gallery items of each query, best first.
+    """(n, k) indices of the k best gallery items of each query, best first; of equals, the first.
 
     `queries` (n, d), `gallery` (m, d); `scoring` is "cosine", "euclidean" or "inner-product".
     Raises `ValueError` if the gallery has fewer than k items, or for an unknown scoring.
@@ -69,6 +136,4 @@ def top_k(queries: Any, gallery: Any, k: int = 1, scoring: str = "cosine") -> Te
     check_scoring(y, scoring, x)
     if _checks.integer("k", k, low=1) > len(y):
         raise ValueError(f"k: expected at most the {len(y)} gallery items, got {k}")
-    step = max(1, 2**24 // len(y))
-    parts = (x[start : start + step] for start in range(0, len(x), step))
-    return torch.cat([cost(part, y, scoring).topk(k, largest=False).indices for part in parts])
+    return torch.cat([least(costs, k) for costs in all_costs(x, y, scoring)])

@@ -1,30 +1,34 @@
-"""What embeddings are for: zero-shot classification, retrieval, multiple choice."""
+"""What embeddings are for: zero-shot classification, retrieval, multiple choice, mixed search."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
 from gaputils import _checks
 from gaputils.embeddings import Embeddings, require_embeddings
-from gaputils.scoring import check_scoring, cost, top_k
+from gaputils.scoring import check_scoring, choice_costs, cost, top_k
+
+_SCORES_AT_ONCE = 2**24
 
 
 def zero_shot(embeddings: Embeddings, scoring: str = "cosine") -> pd.Series[float]:
     """Zero-shot classification: `top1`, `top5` and `mean_per_class` accuracy, in [0, 1].
 
     Queries are images, the gallery holds one text embedding a class, targets are the classes.
+    Where `embeddings.owners` are known, each query's own rows are right, not its target alone.
     `mean_per_class` is top-1 accuracy averaged over the classes that occur; `top5` is NaN with
     fewer than 5 classes. Radford et al. (2021), section 3.1. Raises `ValueError` without targets.
     """
     targets = _targets(embeddings)
     best = top_k(embeddings.queries, embeddings.gallery, min(5, len(embeddings.gallery)), scoring)
-    right = best == targets[:, None]
+    right = embeddings.right(best)
     first = right[:, 0].double()
     hits = torch.zeros(len(embeddings.gallery), dtype=torch.float64, device=first.device)
     hits.index_add_(0, targets, first)
@@ -61,7 +65,7 @@ def retrieval(
     if not sizes:
         raise ValueError("ks: expected at least one number, got none")
     if owners is None:
-        owners = embeddings.info.get("caption_image")
+        owners = embeddings.owners
     to_gallery = top_k(x, y, min(max(sizes), len(y)), scoring)
     to_queries = top_k(y, x, min(max(sizes), len(x)), scoring)
     rows = torch.arange(len(x), device=x.device)[:, None]
@@ -89,7 +93,8 @@ def multiple_choice(queries: Any, options: Any, scoring: str = "cosine") -> Tens
     """(n,) the option that each query is nearest to, when every query has options of its own.
 
     `queries` (n, d), `options` (n, k, d): the k answers to the question of that row; `as_choices`
-    makes both from an embedded data set. Compare with the right answers for accuracy.
+    makes both from an embedded data set. Of equal options it is the first. Compare with the right
+    answers for accuracy.
     Chowers et al. (2026), Fig. 9, on A-OKVQA.
     """
     x = _checks.as_matrix("queries", queries)
@@ -100,7 +105,7 @@ def multiple_choice(queries: Any, options: Any, scoring: str = "cosine") -> Tens
         )
     flat = _checks.as_matrix("options", options.reshape(-1, shape[2])).to(x)
     check_scoring(flat, scoring, x)
-    return cost(x[:, None], flat.view(shape), scoring)[:, 0].argmin(1)
+    return choice_costs(x, flat.view(shape), scoring).argmin(1)
 
 
 def as_choices(embeddings: Embeddings) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -122,6 +127,141 @@ def as_choices(embeddings: Embeddings) -> tuple[Tensor, Tensor, Tensor | None]:
     if embeddings.targets is None:
         return embeddings.queries, options, None
     return embeddings.queries, options, embeddings.targets % count
+
+
+def mixed_retrieval(
+    queries: Any,
+    galleries: Mapping[str, Any],
+    query_labels: Any,
+    item_labels: Mapping[str, Any],
+    k: int = 10,
+    scoring: str = "inner-product",
+    own: Mapping[str, Any] | None = None,
+) -> pd.Series[float]:
+    """Search one gallery of several kinds: NDCG@k, recall@k, and each kind's share of the k best.
+
+    `queries` (n, d), `galleries` a mapping from kind to (m_k, d) rows, as `MixedGallery` makes
+    them, `scoring` as in `top_k`. An item is right if its label, of `item_labels` (m_k,), is that
+    of the query, of `query_labels` (n,). `own` and the rows are those of `rate_mixed`, whose mean
+    over the queries this is.
+
+    >>> import numpy as np, gaputils as gu
+    >>> rows = {"image": np.eye(3), "text": 2 * np.eye(3)}
+    >>> labels = {"image": [0, 1, 2], "text": [0, 1, 5]}
+    >>> found = gu.tasks.mixed_retrieval(np.eye(3), rows, [0, 1, 2], labels, k=2)
+    >>> float(found["recall@2[image]"]), float(found["share@2[text]"].round(2))
+    (1.0, 0.5)
+    """
+    kinds = _as_kinds("galleries", galleries)
+    sides = {
+        kind: _checks.as_pair(queries, rows, ("queries", f"galleries[{kind!r}]"))
+        for kind, rows in kinds.items()
+    }
+    for x, y in sides.values():
+        check_scoring(y, scoring, x)
+    labels = _as_labels("query_labels", query_labels, len(queries))
+    step = max(1, _SCORES_AT_ONCE // sum(len(y) for _, y in sides.values()))
+    parts = [
+        rate_mixed(
+            {kind: -cost(x[rows], y, scoring) for kind, (x, y) in sides.items()},
+            labels[rows],
+            item_labels,
+            k,
+            {kind: items[rows] for kind, items in (own or {}).items()},
+        )
+        for rows in np.split(np.arange(len(labels)), range(step, len(labels), step))
+    ]
+    return pd.concat(parts).mean()
+
+
+def rate_mixed(
+    scores: Mapping[str, Any],
+    query_labels: Any,
+    item_labels: Mapping[str, Any],
+    k: int = 10,
+    own: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """A row a query: how good the k best items are when several kinds are ranked as one.
+
+    `scores` maps each kind to (n, m_k), greater is better, of equals the first is taken: kinds in
+    their order, items in theirs. An item is right if its label is the query's. `own` maps kinds
+    to the (n,) items that are the queries themselves, which are not searched. Columns: ``ndcg@k``
+    with gain 1 for a right item and discount ``1 / log2(1 + rank)`` (Järvelin and Kekäläinen
+    2002), ``recall@k``, ``recall@k[kind]`` of each kind that has right items (NaN where a query
+    has none in it), ``share@k[kind]``. Raises `ValueError` on shapes that do not fit, scores that
+    are no numbers, fewer than `k` items, or a query without any right item.
+    """
+    kinds = {
+        kind: _checks.as_matrix(f"scores[{kind!r}]", values)
+        for kind, values in _as_kinds("scores", scores).items()
+    }
+    sizes = [values.shape[1] for values in kinds.values()]
+    right = _same_label(query_labels, item_labels, kinds)
+    ranked = torch.cat([values.double() for values in kinds.values()], dim=1)
+    right = right.to(ranked.device)
+    at_most = sum(sizes) - len(own or {})
+    if _checks.integer("k", k, low=1) > at_most:
+        raise ValueError(f"k: expected at most the {at_most} items, got {k}")
+    starts = dict(zip(kinds, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+    for kind, items in (own or {}).items():
+        if kind not in kinds:
+            raise ValueError(f"own: expected kinds among {', '.join(kinds)}, got {kind!r}")
+        count = kinds[kind].shape[1]
+        found = _checks.as_targets(f"own[{kind!r}]", items, len(ranked), count, ranked.device)
+        ranked.scatter_(1, starts[kind] + found[:, None], -math.inf)
+        right.scatter_(1, starts[kind] + found[:, None], False)
+    total = right.sum(dim=1)
+    if bool((total == 0).any()):
+        raise ValueError(
+            f"query_labels: expected a right item for every query, "
+            f"{int((total == 0).sum())} of {len(total)} have none"
+        )
+    best = ranked.sort(dim=1, descending=True, stable=True).indices[:, :k]
+    hit = right.gather(1, best)
+    discount = 1 / torch.arange(2, k + 2, dtype=torch.float64, device=best.device).log2()
+    ideal = discount.cumsum(0)[total.clamp_max(k) - 1]
+    table = {f"ndcg@{k}": (hit * discount).sum(dim=1) / ideal}
+    table[f"recall@{k}"] = hit.sum(dim=1) / total
+    shares = {}
+    for kind, part in zip(kinds, torch.split(right, sizes, dim=1), strict=True):
+        here = (best >= starts[kind]) & (best < starts[kind] + part.shape[1])
+        shares[f"share@{k}[{kind}]"] = here.double().mean(dim=1)
+        if bool(part.any()):
+            table[f"recall@{k}[{kind}]"] = (hit & here).sum(dim=1) / part.sum(dim=1)
+    return pd.DataFrame({name: value.cpu().numpy() for name, value in {**table, **shares}.items()})
+
+
+def _as_kinds(name: str, values: Any) -> dict[str, Any]:
+    if not isinstance(values, Mapping):
+        raise TypeError(f"{name}: expected a mapping by kind, got {type(values).__name__}")
+    if not values:
+        raise ValueError(f"{name}: expected at least one kind, got none")
+    return dict(values)
+
+
+def _same_label(
+    query_labels: Any, item_labels: Mapping[str, Any], kinds: Mapping[str, Tensor]
+) -> Tensor:
+    """(n, items of all kinds) whether an item has the label of the query."""
+    rows = {len(values) for values in kinds.values()}
+    if len(rows) > 1:
+        raise ValueError(f"scores: expected one row a query in every kind, got {sorted(rows)}")
+    given = _as_kinds("item_labels", item_labels)
+    if set(given) != set(kinds):
+        raise ValueError(f"item_labels: expected kinds {list(kinds)}, got {list(given)}")
+    asked = _as_labels("query_labels", query_labels, rows.pop())
+    items = [
+        _as_labels(f"item_labels[{kind!r}]", given[kind], values.shape[1])
+        for kind, values in kinds.items()
+    ]
+    return torch.from_numpy(np.asarray(asked[:, None] == np.concatenate(items)))
+
+
+def _as_labels(name: str, values: Any, count: int) -> np.ndarray[Any, Any]:
+    labels = np.asarray(values.cpu() if isinstance(values, Tensor) else values)
+    if labels.shape != (count,):
+        raise ValueError(f"{name}: expected shape ({count},), got {labels.shape}")
+    return labels
 
 
 def _targets(embeddings: Embeddings) -> Tensor:

@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gaputils import Embeddings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,7 +59,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session", autouse=True)
 def _cache() -> None:
     """Point the published loader at the copy beside the checkout, if there is one."""
-    if "GAPUTILS_CACHE" not in os.environ and (BESIDE / "liang2022").is_dir():
+    if "GAPUTILS_CACHE" not in os.environ and BESIDE.is_dir():
         os.environ["GAPUTILS_CACHE"] = str(BESIDE)
 
 
@@ -65,14 +67,32 @@ def _cache() -> None:
 def published() -> Callable[[str], Embeddings]:
     """`published(name)` gives published embeddings, or skips where their file is not at hand."""
     from gaputils import datasets
-    from gaputils.datasets.published import stored_file
 
     def load(name: str) -> Embeddings:
-        if not stored_file(name).is_file():
-            pytest.skip(f"{name}: there is no {stored_file(name)}")
+        _skip_unless_stored(name)
         return datasets.published(name)
 
     return load
+
+
+@pytest.fixture(scope="session")
+def published_rows() -> Callable[..., tuple[Tensor, dict[str, Any]]]:
+    """`published_rows(name)`, or a skip where its files are not at hand."""
+    from gaputils import datasets
+
+    def load(name: str, **options: Any) -> tuple[Tensor, dict[str, Any]]:
+        _skip_unless_stored(name)
+        return datasets.published_rows(name, **options)
+
+    return load
+
+
+def _skip_unless_stored(name: str) -> None:
+    from gaputils.datasets.published import stored_files
+
+    for path in stored_files(name):
+        if not path.is_file():
+            pytest.skip(f"{name}: there is no {path}")
 
 
 @contextmanager

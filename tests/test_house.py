@@ -38,6 +38,8 @@ ORDER = (
     "embeddings",
     "_steps",
     "_files",
+    "_reading",
+    "_extras",
     "_checks",
 )
 

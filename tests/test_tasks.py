@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
@@ -126,3 +129,113 @@ def test_bad_arguments_are_named() -> None:
         tasks.zero_shot(e)
     with pytest.raises(ValueError, match="owners: expected the query of each gallery item"):
         tasks.retrieval(e)
+
+
+def mixture(seed: int = 0) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray, dict]:
+    """Twelve queries, two kinds of items, and labels of which some queries have several."""
+    rng = np.random.default_rng(seed)
+    queries = rng.normal(size=(12, 6))
+    kinds = {"image": rng.normal(size=(12, 6)), "text": rng.normal(size=(20, 6)) + 1}
+    labels = {"image": np.arange(12), "text": rng.integers(0, 12, 20)}
+    return queries, kinds, np.arange(12), labels
+
+
+@pytest.mark.parametrize("k", [1, 5, 32])
+def test_mixed_retrieval_agrees_with_scikit_learn_and_with_counting(k: int) -> None:
+    from sklearn.metrics import ndcg_score
+
+    queries, kinds, asked, labels = mixture()
+    found = gu.tasks.mixed_retrieval(queries, kinds, asked, labels, k)
+    items = np.concatenate(list(kinds.values()))
+    right = asked[:, None] == np.concatenate(list(labels.values()))
+    assert found[f"ndcg@{k}"] == pytest.approx(ndcg_score(right, queries @ items.T, k=k))
+    best = np.argsort(-(queries @ items.T), axis=1)[:, :k]
+    hits = np.take_along_axis(right, best, axis=1)
+    assert found[f"recall@{k}"] == pytest.approx((hits.sum(1) / right.sum(1)).mean())
+    pictures = best < 12
+    assert found[f"recall@{k}[image]"] == pytest.approx((hits & pictures).any(1).mean())
+    assert found[f"share@{k}[image]"] == pytest.approx(pictures.mean())
+    assert found[f"share@{k}[image]"] + found[f"share@{k}[text]"] == pytest.approx(1)
+    texts = right[:, 12:].sum(1)
+    some = texts > 0
+    share = (hits & ~pictures).sum(1)[some] / texts[some]
+    assert found[f"recall@{k}[text]"] == pytest.approx(share.mean())
+
+
+def test_of_equal_scores_the_first_kind_and_the_first_item_come_first() -> None:
+    scores = {"b": np.zeros((1, 3)), "a": np.zeros((1, 3))}
+    found = gu.tasks.rate_mixed(scores, [7], {"b": [7, 0, 0], "a": [7, 0, 0]}, k=1)
+    assert found["share@1[b]"].item() == 1
+    assert found["ndcg@1"].item() == 1
+    later = gu.tasks.rate_mixed(scores, [7], {"b": [0, 7, 0], "a": [7, 0, 0]}, k=1)
+    assert later["ndcg@1"].item() == 0
+
+
+def test_a_query_that_is_stored_does_not_find_itself() -> None:
+    queries, kinds, asked, labels = mixture(1)
+    kinds["text"][:12] = queries
+    labels["text"][:12] = asked
+    rows = {"text": np.arange(12)}
+    found = gu.tasks.mixed_retrieval(
+        queries, kinds, asked, labels, k=31, own=rows, scoring="cosine"
+    )
+    without = gu.tasks.rate_mixed(
+        {"image": np.zeros((12, 12)), "text": np.zeros((12, 8))},
+        asked,
+        {"image": labels["image"], "text": labels["text"][12:]},
+        k=20,
+    )
+    assert found["recall@31"] == 1
+    assert found["share@31[text]"] == pytest.approx(19 / 31)
+    assert (without["recall@20"] == 1).all()
+    one = gu.tasks.mixed_retrieval(queries, kinds, asked, labels, k=1, scoring="cosine")
+    assert one["recall@1[text]"] > 0
+    alone = gu.tasks.mixed_retrieval(queries, kinds, asked, labels, k=1, own=rows, scoring="cosine")
+    assert alone["share@1[text]"] < one["share@1[text]"] == 1
+
+
+def test_queries_in_parts_give_the_mean_over_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    queries, kinds, asked, labels = mixture()
+    whole = gu.tasks.mixed_retrieval(queries, kinds, asked, labels, k=4)
+    monkeypatch.setattr("gaputils.tasks._SCORES_AT_ONCE", 3 * 32)
+    parts = gu.tasks.mixed_retrieval(queries, kinds, asked, labels, k=4)
+    pd.testing.assert_series_equal(parts, whole)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"galleries": [1]}, TypeError, "^galleries: expected a mapping by kind, got list"),
+        ({"galleries": {}}, ValueError, "^galleries: expected at least one kind, got none"),
+        ({"k": 0}, ValueError, "^k: expected an integer of at least 1, got 0"),
+        ({"k": 33}, ValueError, "^k: expected at most the 32 items, got 33"),
+        ({"query_labels": [1]}, ValueError, r"^query_labels: expected shape \(12,\), got \(1,\)"),
+        ({"item_labels": {"image": [1]}}, ValueError, "^item_labels: expected kinds .*'text'"),
+        (
+            {"query_labels": np.full(12, 99)},
+            ValueError,
+            "^query_labels: expected a right item for every query, 12 of 12 have none",
+        ),
+        ({"own": {"audio": np.zeros(12, int)}}, ValueError, "^own: expected kinds among .*'audio'"),
+        ({"own": {"text": np.full(12, 20)}}, ValueError, r"^own\['text'\]: expected indices"),
+        ({"scoring": "l2"}, ValueError, "^scoring: expected one of"),
+    ],
+)
+def test_a_mixed_search_that_makes_no_sense_is_refused(
+    change: dict[str, Any], error: type, message: str
+) -> None:
+    queries, kinds, asked, labels = mixture()
+    arguments: dict[str, Any] = {
+        "queries": queries,
+        "galleries": kinds,
+        "query_labels": asked,
+        "item_labels": labels,
+    }
+    with pytest.raises(error, match=message):
+        gu.tasks.mixed_retrieval(**{**arguments, **change})
+
+
+def test_scores_of_kinds_need_the_same_queries() -> None:
+    scores = {"a": np.zeros((2, 3)), "b": np.zeros((3, 3))}
+    with pytest.raises(ValueError, match=r"^scores: expected one row a query in every kind"):
+        gu.tasks.rate_mixed(scores, [0, 1], {"a": [0, 1, 2], "b": [0, 1, 2]}, k=1)

@@ -93,11 +93,12 @@ def test_the_wheel_describes_itself(wheel: Path) -> None:
 WORKS = """
 import gaputils as gu
 from gaputils.pages.born import recorded
-from gaputils.pages.example import example_embeddings
+from gaputils.pages.example import shipped
 model = gu.load_model("tiny-openmoji", step=0, device="cpu")
 assert gu.models.training_steps()[0] == 0
 assert len(recorded()) > 0
 assert len(gu.sweep.load_results()) > 0
+assert len(gu.datasets.published_sources()) > 0
 assert gu.embed(model, gu.datasets.load("emoji10", copies=1)).dim == model.dim
 print(gu.__file__)
 """

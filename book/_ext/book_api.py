@@ -28,7 +28,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "Tasks": ("tasks",),
     "Closings compared": ("evaluation.compare",),
     "Report on your own embeddings": ("evaluation.report",),
-    "Theory": ("theory",),
+    "Theory": ("theory", "theory.sigmoid"),
     "Sweeps": ("sweep",),
     "Figures": ("plots",),
     "Pages": ("pages",),

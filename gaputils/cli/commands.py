@@ -1,7 +1,8 @@
 """The command line: each command reads its arguments, calls the package and writes the result.
 
-Exit codes: 0 done; 1 an error, told on standard error; 2 a wrong command line. Results go to
-standard output or to the file named by `--out`.
+Exit codes: 0 done; 1 an error, told on standard error; 2 a wrong command line; 130 stopped by
+Ctrl-C; 141 nobody reads the output any more. Results go to standard output or to the file named by
+`--out`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from gaputils.cli.support import (
+    Commands,
     build_closing,
     check_format,
     draw_clouds,
@@ -25,7 +27,7 @@ from gaputils.cli.support import (
 from gaputils.evaluation.compare import survival_table
 
 app = typer.Typer(
-    help="Measure the modality gap of embeddings, close it, and see what that is worth.",
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -37,7 +39,13 @@ First = Annotated[
 Second = Annotated[Path | None, typer.Argument(help="The gallery, if it has a file of its own.")]
 QueriesKey = Annotated[str | None, typer.Option(help="Name of the queries in the file.")]
 GalleryKey = Annotated[str | None, typer.Option(help="Name of the gallery in the file.")]
-TargetsKey = Annotated[str | None, typer.Option(help="Name of the targets in the file.")]
+TargetsKey = Annotated[
+    str | None, typer.Option(help="The gallery row of each query: its name in a file, or a file.")
+]
+OwnersKey = Annotated[
+    str | None, typer.Option(help="The query of each gallery row: its name in a file, or a file.")
+]
+Normalize = Annotated[bool, typer.Option("--normalize", help="Scale all rows to norm 1.")]
 Variance = Annotated[float, typer.Option(help="Variance of the noise on each gallery item.")]
 Method = Annotated[
     str, typer.Option(help="MeanShift, HullProjection or another class of gaputils.closing.")
@@ -51,6 +59,23 @@ Radius = Annotated[str | None, typer.Option(help="A multiple of the circumradius
 Center = Annotated[bool, typer.Option("--center", help="Centre both sides, ready for cosine.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="File for the result.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import gaputils
+
+        typer.echo(f"gaputils {gaputils.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Tell the version.")
+    ] = False,
+) -> None:
+    """Measure the modality gap of embeddings, close it, and see what that is worth."""
 
 
 @app.command(
@@ -84,6 +109,9 @@ def embed(
         int | None, typer.Option(min=1, help="Rows a shard of a folder; 8192 if left out.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that read images.")] = 0,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out, and name, images that are not whole.")
+    ] = False,
     device: Annotated[
         str, typer.Option(help="auto: the best there is, cuda:$LOCAL_RANK under torchrun.")
     ] = "auto",
@@ -108,6 +136,7 @@ def embed(
         batch_size=batch_size,
         shard_size=shard_size,
         workers=workers,
+        skip_broken=skip_broken,
         device=device,
         precision=precision,
     )
@@ -123,6 +152,8 @@ def report(
     queries: QueriesKey = None,
     gallery: GalleryKey = None,
     targets: TargetsKey = None,
+    owners: OwnersKey = None,
+    normalize: Normalize = False,
     variance: Variance = 0.04,
     rows: Annotated[int, typer.Option(min=3, help="Rows for what is quadratic in them.")] = 1000,
     figure: Annotated[
@@ -132,7 +163,11 @@ def report(
     out: Out = None,
     seed: Seed = 0,
 ) -> None:
-    """Is there a gap, does closing it help, by how much, and with which lines of code."""
+    """Is there a gap, does closing it help, by how much, and with which lines of code.
+
+    An answer is right if it is the query's target; where a query has several rows of the gallery
+    (`--owners`, or the captions of an image that `embed` wrote), if it is one of them.
+    """
     import pandas as pd
 
     from gaputils.evaluation.report import report as make
@@ -140,7 +175,7 @@ def report(
     form = check_format(format)
     for path in (figure, out):
         require_folder(path)
-    e = read(first, second, queries, gallery, targets)
+    e = read(first, second, queries, gallery, targets, owners, normalize)
     found = make(e, variance, rows=rows, seed=seed)
     if figure is not None:
         draw_clouds(e, figure, seed)
@@ -171,6 +206,8 @@ def close(
     queries: QueriesKey = None,
     gallery: GalleryKey = None,
     targets: TargetsKey = None,
+    owners: OwnersKey = None,
+    normalize: Normalize = False,
     method: Method = "MeanShift",
     n_components: Components = None,
     alpha: Alpha = None,
@@ -180,15 +217,14 @@ def close(
     load: Annotated[Path | None, typer.Option(help="Use a fitted method, do not fit.")] = None,
 ) -> None:
     """Fit a closing method, apply it, and save both sides."""
-    import numpy as np
-
     from gaputils.closing import load as load_closing
+    from gaputils.storage.files import write_npz
 
     if out.suffix not in (".safetensors", ".npz"):
         raise ValueError(f"--out: expected a .safetensors or .npz file, got {out}")
     for path in (out, save):
         require_folder(path)
-    e = read(first, second, queries, gallery, targets)
+    e = read(first, second, queries, gallery, targets, owners, normalize)
     if load is None:
         closing = build_closing(method, n_components, alpha, radius, center)
         closing.fit(e.queries, e.gallery)
@@ -199,13 +235,49 @@ def close(
     if save is not None:
         closing.save(save)
     if out.suffix == ".npz":
-        arrays: dict[str, Any] = {"queries": e.queries.numpy(), "gallery": e.gallery.numpy()}
-        if e.targets is not None:
-            arrays["targets"] = e.targets.numpy()
-        np.savez(out, **arrays)
+        write_npz(e, out)
     else:
         e.save(out)
     typer.echo(f"{out}: {closing!r}")
+
+
+@app.command(
+    epilog="""Examples:
+
+- `gaputils mix image=images.npy text=texts.npy --query queries.npy -o mixed.npz`
+
+- Keep what was learned, and lift new rows with it: `--save mixed.safetensors`, then
+  `gaputils mix image=new.npy --load mixed.safetensors -o rows.npy`
+"""
+)
+@reports_errors
+def mix(
+    items: Annotated[list[str], typer.Argument(help=f"KIND=FILE for each kind: {_FILES}.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help=".npz: an array a kind; .npy: all rows, queries in a file beside it.",
+        ),
+    ],
+    query: Annotated[
+        Path | None, typer.Option(help="The queries, or a sample of them, to fit on.")
+    ] = None,
+    center: Annotated[
+        bool, typer.Option(help="Take means away too; without, each kind keeps its ranking.")
+    ] = True,
+    equal_norms: Annotated[
+        bool, typer.Option("--equal-norms", help="For an index that only knows cosine.")
+    ] = False,
+    save: Annotated[Path | None, typer.Option(help="Keep the fitted closing here.")] = None,
+    load: Annotated[Path | None, typer.Option(help="Use a fitted closing, do not fit.")] = None,
+) -> None:
+    """Write images, texts and other kinds as rows of one inner-product index."""
+    from gaputils.cli.mix import mix_files
+
+    options: dict[str, Any] = {"center": center, "equal_norms": equal_norms}
+    typer.echo(mix_files(items, out, query, save=save, saved=load, **options))
 
 
 @app.command(epilog="Example: `gaputils robustness pairs.npz --variance 0.04 --method MeanShift`")
@@ -216,6 +288,8 @@ def robustness(
     queries: QueriesKey = None,
     gallery: GalleryKey = None,
     targets: TargetsKey = None,
+    owners: OwnersKey = None,
+    normalize: Normalize = False,
     variance: Annotated[list[float], typer.Option(help="Repeat for several.")] = [0.04],  # noqa: B006
     per: Annotated[str, typer.Option(help="vector (total variance) or coordinate.")] = "vector",
     scoring: Annotated[str, typer.Option(help="euclidean, inner-product or cosine.")] = "euclidean",
@@ -229,14 +303,18 @@ def robustness(
     out: Out = None,
     seed: Seed = 0,
 ) -> None:
-    """Share of the queries whose nearest gallery item survives noise; accuracy beside it."""
+    """Share of the queries whose nearest gallery item survives noise; accuracy beside it.
+
+    An answer is right if it is the query's target; where a query has several rows of the gallery
+    (`--owners`, or the captions of an image that `embed` wrote), if it is one of them.
+    """
     form = check_format(format)
     require_folder(out)
-    e = read(first, second, queries, gallery, targets)
-    sides = (e.queries, e.gallery)
+    e = read(first, second, queries, gallery, targets, owners, normalize)
     if method != "none":
-        sides = build_closing(method, n_components, alpha, radius, center).fit_transform(*sides)
-    table = survival_table(sides, e.targets, variance, per, scoring, draws=draws, seed=seed)
+        closing = build_closing(method, n_components, alpha, radius, center)
+        e.queries, e.gallery = closing.fit_transform(e.queries, e.gallery)
+    table = survival_table(e, variance, per, scoring, draws=draws, seed=seed)
     write_frame(table, form, out)
 
 
@@ -248,11 +326,13 @@ def sweep(
     jobs: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
     dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs, run none.")] = False,
-    gallery: Annotated[Path | None, typer.Option(help="Folder for pages of the book.")] = None,
+    gallery: Annotated[
+        Path | None, typer.Option(help="Folder for pages of the book: new, or an earlier gallery.")
+    ] = None,
 ) -> None:
     """Execute notebooks over a grid of parameters; what is done and unchanged is skipped."""
+    from gaputils.sweep.gallery import require_gallery_folder, write_gallery
     from gaputils.sweep.grid import plan
-    from gaputils.sweep.results import write_gallery
     from gaputils.sweep.run import run_sweep
 
     runs = plan(grid)
@@ -260,6 +340,8 @@ def sweep(
         for run in runs:
             typer.echo(run.name)
         return
+    if gallery is not None:
+        require_gallery_folder(gallery, out)
     table = run_sweep(runs, out, jobs=jobs, dask=dask, echo=typer.echo)
     failed = table[table["status"] == "failed"]
     counts = ", ".join(f"{n} {status}" for status, n in table["status"].value_counts().items())

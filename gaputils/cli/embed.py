@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from gaputils.cli.support import require_folder
 
@@ -22,6 +23,7 @@ def embed_to(
     batch_size: int,
     shard_size: int | None,
     workers: int,
+    skip_broken: bool,
     device: str,
     precision: str,
 ) -> str | None:
@@ -34,12 +36,22 @@ def embed_to(
     loaded = gu.load_model(
         model, pretrained, step=step, device=local_device(device), precision=precision
     )
-    data = gu.datasets.load(dataset, root, split)
+    data = _data(dataset, root, split, skip_broken)
     prompts = _prompts(data, templates)
     if one_file:
-        e = gu.embed(loaded, data, batch_size, templates=prompts, workers=workers)
+        e = gu.embed(
+            loaded,
+            data,
+            batch_size,
+            templates=prompts,
+            workers=workers,
+            skip_broken=skip_broken,
+        )
         e.save(out)
-        return f"{out}: {len(e.queries)} queries, {len(e.gallery)} gallery items, dim {e.dim}"
+        return (
+            f"{out}: {len(e.queries)} queries, {len(e.gallery)} gallery items, dim {e.dim}"
+            f"{_left_out(e.info.get('dataset_left_out', []))}"
+        )
     gu.embed_to_folder(
         loaded,
         data,
@@ -48,6 +60,7 @@ def embed_to(
         batch_size=batch_size,
         templates=prompts,
         workers=workers,
+        skip_broken=skip_broken,
     )
     if int(os.environ.get("RANK", "0")) > 0:
         return None
@@ -56,7 +69,25 @@ def embed_to(
     return (
         f"{out}: {rows['queries']} queries, {rows['gallery']} gallery items, dim {dim}, "
         f"{len(manifest.shards)} shards"
+        f"{_left_out(manifest.description['dataset_info'].get('left_out', []))}"
     )
+
+
+def _data(name: str, root: Path | None, split: str | None, skip_broken: bool) -> Any:
+    """The data set `name`, without empty captions if those are to be skipped and it has the way."""
+    import gaputils as gu
+
+    if skip_broken and name in ("imagefolder", "webdataset"):
+        return gu.datasets.load(name, root, split, skip_broken=True)
+    return gu.datasets.load(name, root, split)
+
+
+def _left_out(names: Sequence[str]) -> str:
+    """What was left out, the first three by name."""
+    if not names:
+        return ""
+    more = "" if len(names) <= 3 else f" and {len(names) - 3} more"
+    return f"; left out {len(names)} images: {', '.join(names[:3])}{more}"
 
 
 def local_device(device: str) -> str:

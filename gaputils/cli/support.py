@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+import io
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,36 +24,121 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
+INTERRUPTED, PIPE_CLOSED = 130, 141
+"""Exit codes as a shell gives them for Ctrl-C and for a reader of the output that has ended."""
+
+_TOLD = (ValueError, TypeError, OSError, ModuleNotFoundError)
+_REPORT = (
+    "gaputils: this is a fault of gaputils, not of your input. Please report it, with the command "
+    "and the lines above, at https://github.com/gaputils/modality-gap"
+)
+
+
+class Commands(TyperGroup):
+    """The commands, on any terminal: what it cannot show is shown as a question mark."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+                stream.reconfigure(errors="replace")
+        with _quiet_when_nobody_reads():
+            return super().main(*args, **kwargs)
+
 
 def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn what the package raises into one line on standard error and exit code 1."""
+    """Turn what the package raises into one line on standard error and exit code 1.
+
+    Its own errors and the system's are the user's to act on. What else is raised is a fault of
+    this package: its traceback stays, and a line says where to report it.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            command(*args, **kwargs)
-        except (ValueError, TypeError, OSError, ModuleNotFoundError) as error:
-            typer.echo(f"gaputils: {error}", err=True)
+            with _quiet_when_nobody_reads():
+                command(*args, **kwargs)
+        except KeyboardInterrupt as error:
+            typer.echo(f"gaputils: stopped{_resumes(command.__name__, kwargs)}", err=True)
+            raise typer.Exit(INTERRUPTED) from error
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except Exception as error:
+            told = in_one_line(error)
+            if told is None:
+                traceback.print_exc()
+            typer.echo(_REPORT if told is None else f"gaputils: {told}", err=True)
             raise typer.Exit(1) from error
 
     return wrapped
 
 
+def in_one_line(error: Exception) -> str | None:
+    """What to tell the user of `error`; nothing if it is none that the user can act on."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or _is_out_of_memory(error):
+        return f"there is not enough memory: {text or 'take less at a time'}"
+    if not isinstance(error, _TOLD):
+        return None
+    return text or type(error).__name__
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    words = ("out of memory", "can't allocate memory")
+    return isinstance(error, RuntimeError) and any(some in str(error) for some in words)
+
+
+def _resumes(command: str, options: Mapping[str, Any]) -> str:
+    """What is kept of a stopped command."""
+    one_file = command == "embed" and Path(options["out"]).suffix == ".safetensors"
+    if command not in ("sweep", "train", "embed") or one_file:
+        return ""
+    return "; what was done is kept: run the same command again to resume"
+
+
+@contextmanager
+def _quiet_when_nobody_reads() -> Iterator[None]:
+    """End without a word if the reader of the output has ended, as ``head`` does."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        if error.filename is not None:
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        sys.exit(PIPE_CLOSED)
+
+
 def read(
-    first: Path, second: Path | None, queries: str | None, gallery: str | None, targets: str | None
+    first: Path,
+    second: Path | None,
+    queries: str | None,
+    gallery: str | None,
+    targets: str | None,
+    owners: str | None,
+    normalize: bool,
 ) -> Embeddings:
     """A pair from files, or from a folder that `gaputils embed` wrote."""
+    from gaputils.embeddings import Embeddings
     from gaputils.storage.files import read_pair
     from gaputils.storage.folder import load_folder
 
     if first.is_dir():
-        if any(given is not None for given in (second, queries, gallery, targets)):
+        if any(given is not None for given in (second, queries, gallery, targets, owners)):
             raise ValueError(
                 f"{first}: a folder of shards holds both sides and names them itself; "
                 f"leave out the second file and the names"
             )
-        return load_folder(first)
-    return read_pair(first, second, queries=queries, gallery=gallery, targets=targets)
+        e = load_folder(first)
+        return Embeddings(e.queries, e.gallery, e.targets, e.info, normalize)
+    return read_pair(
+        first,
+        second,
+        queries=queries,
+        gallery=gallery,
+        targets=targets,
+        owners=owners,
+        normalize=normalize,
+    )
 
 
 def build_closing(
@@ -56,6 +147,7 @@ def build_closing(
     from gaputils import closing
 
     known = closing.registered()
+    known.pop("MixedGallery")  # what `gaputils mix` does
     if method not in known:
         raise ValueError(f"--method: expected one of {', '.join(sorted(known))}, got {method!r}")
     given = {

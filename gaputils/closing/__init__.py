@@ -11,6 +11,7 @@ from gaputils.closing.hull_projection import fit_hull_projection as fit_hull_pro
 from gaputils.closing.mean_shift import MeanShift as MeanShift
 from gaputils.closing.mean_shift import fit_mean_shift as fit_mean_shift
 from gaputils.closing.mean_shift import predicted_excess as predicted_excess
+from gaputils.closing.mixed_gallery import MixedGallery as MixedGallery
 from gaputils.closing.naive_shift import NaiveShift as NaiveShift
 from gaputils.closing.nnn import NearestNeighborNormalization as NearestNeighborNormalization
 from gaputils.closing.on_hull import ClosingDoesNothing as ClosingDoesNothing

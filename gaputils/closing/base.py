@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -15,9 +16,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from gaputils._checks import as_matrix, as_pair, work
+from gaputils._checks import as_matrix, as_pair, integer, work
 from gaputils._files import read_safetensors, write_safetensors
+from gaputils._reading import reading
 from gaputils._steps import Steps, run
+from gaputils.scoring import first_equals
 
 if TYPE_CHECKING:
     from gaputils.closing.pipelines import QueriesTransformer
@@ -116,6 +119,10 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "dim_")
         whole = self._gallery_at_once
         moved: G = self._moved("gallery", gallery, self._move_gallery, at_once=whole)
+        if self._gallery_steps() != ():
+            twins = first_equals(as_matrix("gallery", gallery))
+            if twins is not None:  # a matrix product may have rounded equal items differently
+                moved = moved[twins if isinstance(moved, Tensor) else twins.cpu().numpy()]
         return moved
 
     def fit_transform(self, queries: Q, gallery: G) -> Sides[Q, G]:
@@ -164,6 +171,10 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         return moved
+
+    def _try_out(self, rows: Tensor) -> None:
+        """Raise if what was learned does not move `rows` (1, d): a part is missing or misshapen."""
+        self.transform(rows, rows)
 
     def _checked(self, name: str, value: Any) -> Tensor:
         rows = as_matrix(name, value)
@@ -227,9 +238,6 @@ class Closing(BaseEstimator):  # type: ignore[misc]
             "queries": json.dumps(queries),
             "gallery": json.dumps(gallery),
         }
-        tensors = {
-            name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()
-        }
         write_safetensors(Path(path), tensors, metadata)
         return Path(path)
 
@@ -277,13 +285,17 @@ def load(path: str | os.PathLike[str], device: torch.device | str = "cpu") -> Cl
         )
     arrays = {k.removeprefix(_PARAMETER): v for k, v in tensors.items() if k.startswith(_PARAMETER)}
     tensors = {k: v for k, v in tensors.items() if not k.startswith(_PARAMETER)}
-    try:
+    with reading(path, f"a whole file of {name}", argument="path"):
         closing = kind(**{**json.loads(metadata["parameters"]), **arrays})
         learned = {**json.loads(metadata["learned"]), **tensors}
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"path: {path} is damaged: {error!r}") from error
-    if "dim_" not in learned or not all(key.endswith("_") and key[0] != "_" for key in learned):
-        raise ValueError(f"path: {path} is damaged: it holds {', '.join(sorted(learned))}")
-    for key, value in learned.items():
-        setattr(closing, key, value)
+        if "dim_" not in learned or not all(key.endswith("_") and key[0] != "_" for key in learned):
+            raise ValueError(f"it holds {', '.join(sorted(learned))}")
+        for key, value in learned.items():
+            if isinstance(value, Tensor) and not bool(value.isfinite().all()):
+                raise ValueError(f"{key} holds NaN or infinity")
+            setattr(closing, key, value)
+        dim = integer("dim_", closing.dim_, low=1, high=2**20)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            closing._try_out(torch.ones(1, dim, device=device))
     return closing

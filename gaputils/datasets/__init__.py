@@ -13,7 +13,9 @@ from gaputils.datasets.base import Dataset as Dataset
 from gaputils.datasets.base import DataUnavailable as DataUnavailable
 from gaputils.datasets.published import published as published
 from gaputils.datasets.published import published_names as published_names
-from gaputils.datasets.published import published_where_available as published_where_available
+from gaputils.datasets.published import published_rows as published_rows
+from gaputils.datasets.published import published_rows_names as published_rows_names
+from gaputils.datasets.published import published_sources as published_sources
 
 BUILDERS: dict[str, str] = {
     "openmoji": "gaputils.datasets.openmoji:openmoji",

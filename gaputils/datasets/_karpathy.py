@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+
+from gaputils._reading import read_json, reading
 
 SOURCE = "https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"
-
-
-def read_json(path: Path) -> Any:
-    """The JSON in `path`; a `ValueError` that names the file if it is none."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not whole JSON: {error}") from error
 
 
 def read_karpathy(path: Path, split: str) -> list[tuple[str, list[str]]]:
     """File name (with its folder, if it has one) and captions of each image of `split`."""
     content = read_json(path)
-    try:
+    with reading(path, "in Karpathy and Fei-Fei's format"):
         images = [image for image in content["images"] if split in ("all", image["split"])]
         splits = sorted({image["split"] for image in content["images"]})
         found = [
@@ -30,8 +22,6 @@ def read_karpathy(path: Path, split: str) -> list[tuple[str, list[str]]]:
             )
             for image in images
         ]
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not in the expected format ({error!r})") from error
     if not found:
         raise ValueError(f"split: expected one of {[*splits, 'all']} of {path}, got {split!r}")
     return found

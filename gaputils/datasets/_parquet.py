@@ -9,25 +9,26 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gaputils._reading import reading
 from gaputils.datasets._sources import decode
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
+WHOLE = "a whole .parquet file"
+
+
 def open_parquet(path: Path) -> Any:
     """A `pyarrow.parquet.ParquetFile`; a clear error without pyarrow or for another file."""
     try:
-        import pyarrow as pa
         import pyarrow.parquet as parquet
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"reading {path} needs pyarrow: pip install gaputils[data]"
         ) from error
-    try:
+    with reading(path, WHOLE):
         return parquet.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ValueError(f"{path} is not a whole .parquet file: {error}") from error
 
 
 def read_columns(paths: Sequence[Path], wanted: Sequence[str]) -> dict[str, list[Any]]:
@@ -36,11 +37,13 @@ def read_columns(paths: Sequence[Path], wanted: Sequence[str]) -> dict[str, list
     for path in paths:
         file = open_parquet(path)
         names = [name for name in wanted if name in file.schema_arrow.names]
-        table = file.read(columns=names)
         if columns and list(columns) != names:
             raise ValueError(f"{path} has the columns {names}, {paths[0]} has {list(columns)}")
-        for name in names:
-            columns.setdefault(name, []).extend(table.column(name).to_pylist())
+        with reading(path, WHOLE) as at:
+            table = file.read(columns=names)
+            for name in names:
+                at.place = f"column {name!r}"
+                columns.setdefault(name, []).extend(table.column(name).to_pylist())
     return columns
 
 
@@ -64,6 +67,11 @@ class ParquetImages:
     def __len__(self) -> int:
         return self.starts[-1]
 
+    def name(self, index: int) -> str:
+        """The row's file and place."""
+        path, _ = self.groups[bisect_right(self.starts, index) - 1]
+        return f"{path.name}: row {index} of all"
+
     def __getitem__(self, index: int) -> Image.Image:
         if not -len(self) <= index < len(self):
             raise IndexError(f"there are {len(self)} images, got index {index}")
@@ -71,8 +79,10 @@ class ParquetImages:
         group = bisect_right(self.starts, index) - 1
         path, number = self.groups[group]
         if self._held[0] != group:
-            table = open_parquet(path).read_row_group(number, columns=[self.column])
-            self._held = (group, table.column(self.column).to_pylist())
+            with reading(path, WHOLE) as at:
+                at.place = f"row group {number}, column {self.column!r}"
+                table = open_parquet(path).read_row_group(number, columns=[self.column])
+                self._held = (group, table.column(self.column).to_pylist())
         cell = self._held[1][index - self.starts[group]]
         content = cell.get("bytes") if isinstance(cell, dict) else cell
         if not isinstance(content, bytes):

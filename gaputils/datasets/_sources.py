@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
 import pooch
 import torch
 
 from gaputils._checks import integer
+from gaputils._reading import reading
+from gaputils.datasets._broken import image_name, without
 from gaputils.datasets.base import CaptionDataset, DataUnavailable, Images
 
 if TYPE_CHECKING:
     from PIL import Image
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+_REMEDY = "Copy it again, or leave it out: skip_broken=True, on the command line --skip-broken"
+
+_CAMERA_BITS = (8, 10, 12, 14, 16)
+_SYSTEMS_OWN = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini")
 
 Root = str | os.PathLike[str] | None
+
+
+def cache_folder() -> Path:
+    """Where fetched files are kept: `$GAPUTILS_CACHE` if set, else the system's cache folder."""
+    return Path(os.environ.get("GAPUTILS_CACHE") or pooch.os_cache("gaputils"))
 
 
 class ImageFiles:
@@ -30,6 +44,14 @@ class ImageFiles:
     def __len__(self) -> int:
         return len(self.paths)
 
+    def name(self, index: int) -> str:
+        """The file below the folder that holds them all."""
+        return self.paths[index].relative_to(self.above).as_posix()
+
+    @cached_property
+    def above(self) -> Path:
+        return Path(os.path.commonpath([path.parent for path in self.paths]))
+
     def __getitem__(self, index: int) -> Image.Image:
         path = self.paths[index]
         if not path.is_file():
@@ -38,14 +60,47 @@ class ImageFiles:
 
 
 def decode(source: Path | BinaryIO, name: str) -> Image.Image:
-    """The RGB image in `source`; a `ValueError` that says `name` if it is none or not whole."""
+    """The RGB image in `source`; an error that says `name` if it is none, not whole or too big."""
     from PIL import Image
 
-    try:
-        with Image.open(source) as image:
-            return image.convert("RGB")
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"{name} is not a whole image: {error}") from error
+    with reading(name, "a whole image", remedy=_REMEDY), Image.open(source) as image:
+        return as_rgb(image, name)
+
+
+def as_rgb(image: Image.Image, name: str) -> Image.Image:
+    """`image` upright as its EXIF says, in RGB of 8 bits.
+
+    What has more bits is scaled: whole numbers from the 8, 10, 12, 14, 16 or more bits that hold
+    its greatest; floats in [0, 1] from there; what is negative or greater from its own least and
+    greatest. Raises `ValueError` that says `name` if that is no range.
+    """
+    from PIL import Image, ImageOps
+
+    upright = ImageOps.exif_transpose(image)
+    if not upright.mode.startswith(("I", "F")):
+        return upright.convert("RGB")
+    values = np.asarray(upright, dtype=np.float64)
+    low, high = _range(values, upright.mode == "F")
+    if not 0 < high - low < math.inf:
+        raise ValueError(f"{name}: its numbers go from {low:g} to {high:g}; save it with 8 bits")
+    grey = np.rint((values - low) * (255 / (high - low))).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _range(values: Any, floats: bool) -> tuple[float, float]:
+    """What is black and what is white in an image of more than 8 bits."""
+    low, high = float(values.min()), float(values.max())
+    if low < 0 or (floats and not high <= 1):
+        return low, high
+    if floats:
+        return 0.0, 1.0
+    needed = int(high).bit_length()
+    return 0.0, 2.0 ** next((bits for bits in _CAMERA_BITS if bits >= needed), needed) - 1
+
+
+def shown(path: PurePath) -> bool:
+    """Whether `path`, relative to a data set's folder, is none that a system keeps for itself."""
+    return not any(part.startswith(".") or part in _SYSTEMS_OWN for part in path.parts)
 
 
 def data_folder(root: Root, name: str) -> Path:
@@ -84,10 +139,12 @@ def with_captions(
     split: str,
     info: dict[str, Any],
     captions_per_image: int | None = None,
+    skip_broken: bool = False,
 ) -> CaptionDataset:
     """The data set of `images` with each one's `captions`, cut to the first `captions_per_image`.
 
-    Raises `ValueError` if there is no image, or one without a caption.
+    Raises `ValueError` if there is no image, or one without a caption; with `skip_broken` that one
+    is left out and named in `info["left_out"]`.
     """
     if captions_per_image is not None:
         integer("captions_per_image", captions_per_image, low=1)
@@ -95,14 +152,15 @@ def with_captions(
     if not len(images):
         raise ValueError(f"{name}: the split {split!r} has no image with a caption")
     kept = [[text.strip() for text in some][:captions_per_image] for some in captions]
-    for row, some in enumerate(kept):
-        if not some or not all(some):
-            raise ValueError(f"{name}: image {row} of the split {split!r} has no or empty captions")
+    empty = [row for row, some in enumerate(kept) if not some or not all(some)]
+    if empty and not skip_broken:
+        raise ValueError(
+            f"{name}: {image_name(images, empty[0])}: image {empty[0]} of the split {split!r} has "
+            f"no or empty captions"
+        )
     owner = [row for row, some in enumerate(kept) for _ in some]
     flat = [text for some in kept for text in some]
-    return CaptionDataset(name, images, flat, torch.tensor(owner), split, info)
-
-
-def cache_folder() -> Path:
-    """Where fetched files are kept: `$GAPUTILS_CACHE` if set, else the system's cache folder."""
-    return Path(os.environ.get("GAPUTILS_CACHE") or pooch.os_cache("gaputils"))
+    dataset = CaptionDataset(
+        name, images, flat, torch.tensor(owner, dtype=torch.int64), split, info
+    )
+    return without(dataset, empty) if empty else dataset

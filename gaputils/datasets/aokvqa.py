@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from gaputils._checks import choice
-from gaputils.datasets._karpathy import read_json
+from gaputils._reading import read_json, reading
 from gaputils.datasets._parquet import ParquetImages, read_columns
 from gaputils.datasets._sources import ImageFiles, Root, data_folder, first_existing, missing
 from gaputils.datasets.base import ChoiceDataset, Images
@@ -50,10 +50,8 @@ def _from_json(file: Path, folder: Path, split: str, images: Path | None) -> Cho
     if place is None:
         wanted = " or ".join(str(path / year) for path in above)
         raise missing("aokvqa", wanted, "https://cocodataset.org/#download")
-    try:
+    with reading(file, "in A-OKVQA's format"):
         paths = [place / f"{int(row['image_id']):012d}.jpg" for row in rows]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{file}: not in A-OKVQA's format ({error!r})") from error
     return _dataset(str(file), rows, ImageFiles(paths), split)
 
 

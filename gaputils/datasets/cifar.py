@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +13,7 @@ import numpy as np
 import torch
 
 from gaputils._checks import choice
+from gaputils._reading import reading
 from gaputils.datasets._sources import Root, data_folder, missing
 from gaputils.datasets.base import ClassificationDataset, DataUnavailable, TensorImages
 
@@ -53,18 +56,22 @@ def _cifar(
         if not path.is_file():
             raise missing(name, path, f"{source.url} (or pass download=True)")
     class_names = _read(meta[0], source.meta["key"])[source.meta["key"]]
+    if not isinstance(class_names, list) or not all(isinstance(one, str) for one in class_names):
+        raise ValueError(f"{meta[0]}: expected a list of names in {source.meta['key']!r}")
     pixels, labels = [], []
     for path, _ in files:
         batch = _read(path, "data", key)
         rows, some = batch["data"], batch[key]
         if not isinstance(rows, np.ndarray) or rows.dtype != np.uint8 or rows.ndim != 2:
             raise ValueError(f"{path}: expected 'data' as a matrix of bytes")
+        if not isinstance(some, list):
+            raise ValueError(f"{path}: expected a list of labels in {key!r}")
         if rows.shape[1] != 3 * 32 * 32 or len(some) != len(rows):
             raise ValueError(
                 f"{path}: expected rows of 3072 bytes with one label each, got {rows.shape} "
                 f"with {len(some)} labels"
             )
-        if not all(0 <= label < len(class_names) for label in some):
+        if not all(isinstance(label, int) and 0 <= label < len(class_names) for label in some):
             raise ValueError(f"{path}: a label is none of the {len(class_names)} classes")
         pixels.append(torch.from_numpy(np.ascontiguousarray(rows)).view(-1, 3, 32, 32))
         labels.extend(some)
@@ -94,13 +101,18 @@ def _md5(path: Path) -> str:
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
-_RECONSTRUCT = np.zeros(1).__reduce__()[0]
+def _empty(*_: Any) -> Any:
+    """The array without rows that a pickle fills afterwards; no other size is ever made."""
+    make: Any = np.zeros(1).__reduce__()[0]
+    return make(np.ndarray, (0,), b"b")
+
+
 _FROM_BUFFER = cast(Any, np.zeros(1).__reduce_ex__(5))[0]
 _HARMLESS: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): np.ndarray,
+    ("numpy", "ndarray"): "numpy.ndarray",
     ("numpy", "dtype"): np.dtype,
-    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy.core.multiarray", "_reconstruct"): _empty,
+    ("numpy._core.multiarray", "_reconstruct"): _empty,
     ("numpy.core.numeric", "_frombuffer"): _FROM_BUFFER,
     ("numpy._core.numeric", "_frombuffer"): _FROM_BUFFER,
 }
@@ -126,13 +138,19 @@ def _latin1(text: str, encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+def _refuse_absurd(packed: bytes) -> None:
+    """Raise if the pickle `packed` would set aside more memory than it fills."""
+    for count, (step, argument, _) in enumerate(pickletools.genops(packed)):
+        if step.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(cast(Any, argument)) > count:
+            raise pickle.UnpicklingError(f"it asks for the place {argument} of {count}")
+
+
 def _read(path: Path, *keys: str) -> dict[str, Any]:
     """The dictionary in `path`, which must have the `keys`."""
-    try:
-        with path.open("rb") as file:
-            content = _ArraysOnly(file, encoding="latin1").load()
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, IndexError, KeyError) as error:
-        raise ValueError(f"{path} is not a whole CIFAR file: {error}") from error
+    with reading(path, "a whole CIFAR file"):
+        packed = path.read_bytes()
+        _refuse_absurd(packed)
+        content = _ArraysOnly(io.BytesIO(packed), encoding="latin1").load()
     if isinstance(content, dict):
         content = {k.decode("latin1") if isinstance(k, bytes) else k: v for k, v in content.items()}
     if not isinstance(content, dict) or not set(keys) <= set(content):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from gaputils._checks import choice
+from gaputils._reading import read_json, reading
 from gaputils.datasets._karpathy import SOURCE as KARPATHY
-from gaputils.datasets._karpathy import read_json, read_karpathy
+from gaputils.datasets._karpathy import read_karpathy
 from gaputils.datasets._sources import (
     ImageFiles,
     Root,
@@ -58,13 +59,11 @@ def _annotations(folder: Path, split: str) -> tuple[list[str], list[list[str]]]:
     if path is None:
         raise missing("coco", folder / "annotations" / file, _SOURCE)
     content = read_json(path)
-    try:
+    with reading(path, "in COCO's format"):
         texts: dict[int, list[str]] = {image["id"]: [] for image in content["images"]}
         for annotation in content["annotations"]:
             texts[annotation["image_id"]].append(annotation["caption"])
         images = [(image["file_name"], texts[image["id"]]) for image in content["images"]]
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not in COCO's format ({error!r})") from error
     captioned = [(name, some) for name, some in images if some]
     return [name for name, _ in captioned], [some for _, some in captioned]
 

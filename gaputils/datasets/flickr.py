@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+from gaputils._reading import lines_of, read_csv, read_text, reading
 from gaputils.datasets._karpathy import read_karpathy
 from gaputils.datasets._sources import (
     ImageFiles,
@@ -59,24 +59,21 @@ def flickr30k(
 
 
 def _hub(path: Path, split: str) -> Rows:
-    with path.open(newline="", encoding="utf-8") as file:
-        content = list(csv.DictReader(file))
-    try:
+    content = read_csv(path)
+    with reading(path, "in the hub's format"):
         splits = sorted({row["split"] for row in content})
         rows = [
             (row["filename"], list(json.loads(row["raw"])))
             for row in content
             if split in ("all", row["split"])
         ]
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"{path}: not in the expected format ({error!r})") from error
     if not rows:
         raise ValueError(f"split: expected one of {[*splits, 'all']} of {path}, got {split!r}")
     return rows
 
 
 def _token(path: Path, split: str) -> Rows:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = lines_of(read_text(path))
     parts = [line.split("\t", 1) for line in lines if line.strip()]
     if not all(len(part) == 2 and "#" in part[0] for part in parts):
         raise ValueError(f"{path}: expected lines IMAGE#NUMBER, tab, caption")
@@ -84,7 +81,7 @@ def _token(path: Path, split: str) -> Rows:
 
 
 def _kaggle(path: Path, split: str) -> Rows:
-    lines = path.read_text(encoding="utf-8").splitlines()[1:]
+    lines = lines_of(read_text(path))[1:]
     parts = [line.split("|", 2) for line in lines if line.strip()]
     # One line of the published file lacks its second bar: "IMAGE| 4   A dog runs .".
     parts = [part if len(part) == 3 else [part[0], *part[-1].split(maxsplit=1)] for part in parts]

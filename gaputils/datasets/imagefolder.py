@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from gaputils._reading import lines_of, read_csv, read_json_lines, read_text
 from gaputils.datasets._parquet import read_columns
 from gaputils.datasets._sources import (
     IMAGE_SUFFIXES,
@@ -18,6 +17,7 @@ from gaputils.datasets._sources import (
     data_folder,
     inside,
     missing,
+    shown,
     with_captions,
 )
 from gaputils.datasets.base import CaptionDataset, ClassificationDataset
@@ -32,6 +32,7 @@ def imagefolder(
     root: Root = None,
     caption: str | None = None,
     captions_per_image: int | None = None,
+    skip_broken: bool = False,
     name: str = "imagefolder",
 ) -> CaptionDataset | ClassificationDataset:
     """A folder of images in the Hugging Face layout, below `root` and `split` if one is given.
@@ -40,30 +41,34 @@ def imagefolder(
     column ``file_name``, relative to the file, and one with the caption or a list of captions:
     `caption`, or left out the first of text, caption, captions, … that is there. A file named
     several times has several captions. Or every ``x.jpg`` has its captions in ``x.txt``, one a
-    line. Without either, the folders right below are classes. The order is that of the metadata,
-    or of the paths. Raises `DataUnavailable` without images and `ValueError` for metadata that do
-    not fit.
+    line. Without either, the folders right below are classes. Names that begin with a dot, as
+    ``.ipynb_checkpoints``, and ``__MACOSX`` are left out. The order is that of the metadata,
+    or of the paths. With `skip_broken` images with an empty caption are left out and named in
+    `info["left_out"]`. Raises `DataUnavailable` without images and `ValueError` for metadata that
+    do not fit.
     """
     folder = data_folder(root, "imagefolder") / split
     if not folder.is_dir():
         raise missing(name, f"a folder {folder} with images")
-    files = sorted(path for path in folder.rglob("metadata.*") if path.name in _METADATA)
+    below = sorted(path for path in folder.rglob("*") if shown(path.relative_to(folder)))
+    files = [path for path in below if path.name in _METADATA]
     if files:
         texts: dict[Path, list[str]] = {}
         for file in files:
             for path, some in _entries(file, caption):
                 texts.setdefault(path, []).extend(some)
-        return with_captions(
-            name, ImageFiles(texts), list(texts.values()), split, {}, captions_per_image
-        )
+        images, captions = ImageFiles(texts), list(texts.values())
+        return with_captions(name, images, captions, split, {}, captions_per_image, skip_broken)
     if caption is not None:
         raise ValueError(f"caption: {folder} has no metadata file, got {caption!r}")
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    paths = [path for path in below if path.suffix.lower() in IMAGE_SUFFIXES]
     if not paths:
         raise missing(name, f"images in {folder}")
     beside = [path.with_suffix(".txt") for path in paths]
     if any(path.is_file() for path in beside):
-        return _beside(name, paths, beside, split, captions_per_image)
+        captions = _beside(name, paths, beside)
+        images = ImageFiles(paths)
+        return with_captions(name, images, captions, split, {}, captions_per_image, skip_broken)
     if captions_per_image is not None:
         raise ValueError(f"captions_per_image: {folder} has no captions")
     return _classes(name, folder, paths, split)
@@ -92,32 +97,14 @@ def _rows(file: Path, wanted: Sequence[str]) -> list[Mapping[str, Any]]:
     if file.suffix == ".parquet":
         columns = read_columns([file], ("file_name", *wanted))
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    with file.open(newline="", encoding="utf-8") as lines:
-        if file.suffix == ".csv":
-            return [*csv.DictReader(lines)]
-        rows: list[Mapping[str, Any]] = []
-        for number, line in enumerate(lines):
-            try:
-                row = json.loads(line) if line.strip() else {}
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{file}: line {number + 1} is not JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise ValueError(f"{file}: line {number + 1} is no JSON object")
-            rows += [row] if row else []
-        return rows
+    return list(read_csv(file) if file.suffix == ".csv" else read_json_lines(file))
 
 
-def _beside(
-    name: str, paths: list[Path], texts: list[Path], split: str, captions_per_image: int | None
-) -> CaptionDataset:
+def _beside(name: str, paths: list[Path], texts: list[Path]) -> list[list[str]]:
     lacking = [path for path, text in zip(paths, texts, strict=True) if not text.is_file()]
     if lacking:
         raise ValueError(f"{name}: {len(lacking)} images have no .txt beside them, as {lacking[0]}")
-    captions = [
-        [line for line in text.read_text(encoding="utf-8").splitlines() if line.strip()]
-        for text in texts
-    ]
-    return with_captions(name, ImageFiles(paths), captions, split, {}, captions_per_image)
+    return [[line for line in lines_of(read_text(text)) if line.strip()] for text in texts]
 
 
 def _classes(name: str, folder: Path, paths: list[Path], split: str) -> ClassificationDataset:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from gaputils._checks import choice
+from gaputils._reading import read_csv, reading
 from gaputils.datasets._sources import (
     IMAGE_SUFFIXES,
     ImageFiles,
@@ -16,6 +16,7 @@ from gaputils.datasets._sources import (
     data_folder,
     first_existing,
     missing,
+    shown,
 )
 from gaputils.datasets.base import ClassificationDataset
 
@@ -70,7 +71,11 @@ def _class_folders(folder: Path) -> tuple[Sequence[str], Sequence[Path]]:
     for one in sorted(folder.iterdir()):
         if not (one.is_dir() and one.name[0] == "n" and one.name[1:].isdigit()):
             continue
-        found = sorted(path for path in one.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+        found = sorted(
+            path
+            for path in one.iterdir()
+            if path.suffix.lower() in IMAGE_SUFFIXES and shown(Path(path.name))
+        )
         ids += [one.name] * len(found)
         paths += found
     return ids, paths
@@ -80,9 +85,13 @@ def _kaggle(folder: Path, solution: Path) -> tuple[Sequence[str], Sequence[Path]
     images = folder / "ILSVRC" / "Data" / "CLS-LOC" / "val"
     if not images.is_dir():
         raise missing("imagenet", images, _SOURCE)
-    with solution.open(newline="") as file:
-        reader = csv.DictReader(file)
-        if not {"ImageId", "PredictionString"} <= set(reader.fieldnames or ()):
-            raise ValueError(f"{solution}: expected the columns ImageId and PredictionString")
-        rows = sorted((row["ImageId"], row["PredictionString"].split()[0]) for row in reader)
+    content = read_csv(solution)
+    if not {"ImageId", "PredictionString"} <= set(content[0] if content else ()):
+        raise ValueError(f"{solution}: expected the columns ImageId and PredictionString")
+    with reading(solution, "Kaggle's solution") as at:
+        rows = []
+        for number, row in enumerate(content):
+            at.place = f"row {number}"
+            rows.append((row["ImageId"], row["PredictionString"].split()[0]))
+    rows.sort()
     return [one for _, one in rows], [images / f"{name}.JPEG" for name, _ in rows]

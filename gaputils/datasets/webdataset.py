@@ -7,14 +7,16 @@ import json
 import os
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
 from gaputils._checks import choice
+from gaputils._reading import lines_of, read_text, reading
+from gaputils.datasets._broken import LEFT_OUT
 from gaputils.datasets._sources import (
     IMAGE_SUFFIXES,
     Root,
@@ -22,6 +24,7 @@ from gaputils.datasets._sources import (
     decode,
     first_existing,
     missing,
+    shown,
     with_captions,
 )
 from gaputils.datasets.base import CaptionDataset, ClassificationDataset
@@ -29,6 +32,7 @@ from gaputils.datasets.base import CaptionDataset, ClassificationDataset
 if TYPE_CHECKING:
     from PIL import Image
 
+T = TypeVar("T")
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
@@ -43,19 +47,30 @@ class _Sample:
 
 
 class TarImages:
-    """Images inside uncompressed tar files, read from their place when asked for."""
+    """Images inside uncompressed tar files, read from their place when asked for.
 
-    def __init__(self, places: list[tuple[Path, int, int]]) -> None:
+    `places` are file, offset and size; `keys` what the images are known by in their shards.
+    """
+
+    def __init__(
+        self, places: Sequence[tuple[Path, int, int]], keys: Sequence[str] | None = None
+    ) -> None:
         self.places = places
+        self.keys = [str(row) for row in range(len(places))] if keys is None else keys
 
     def __len__(self) -> int:
         return len(self.places)
+
+    def name(self, index: int) -> str:
+        """The shard's name and the sample's key."""
+        return f"{self.places[index][0].name}: {self.keys[index]}"
 
     def __getitem__(self, index: int) -> Image.Image:
         shard, offset, size = self.places[index]
         with shard.open("rb") as file:
             file.seek(offset)
-            return decode(io.BytesIO(file.read(size)), f"image {index} in {shard}")
+            content = io.BytesIO(file.read(size))
+        return decode(content, f"image {index}, {self.keys[index]!r} in {shard},")
 
 
 def webdataset(
@@ -64,12 +79,14 @@ def webdataset(
     root: Root = None,
     task: str = "auto",
     captions_per_image: int | None = None,
+    skip_broken: bool = False,
     name: str = "webdataset",
 ) -> CaptionDataset | ClassificationDataset:
     """Images and texts from webdataset's tar shards.
 
     `root` is a folder with ``.tar`` files (below `split` if one is given), one such file, or a
-    pattern ``shard-{0000..0012}.tar``. Files of one sample share their name up to the first dot.
+    pattern ``shard-{0000..0012}.tar``. Files of one sample share their name up to the first dot;
+    those whose name or folder begins with a dot, and ``__MACOSX``, are left out.
     `task` "captions": from ``.txt``, one a line, or the ``caption`` of ``.json``. "classes": from
     ``.cls``, with ``classnames.txt`` and, if there are, ``zeroshot_classification_templates.txt``
     in the folder or the one above. "auto": classes if samples have ``.cls``. The order is that of
@@ -77,34 +94,64 @@ def webdataset(
     that any part can be read again.
 
     Raises `DataUnavailable` without shards and `ValueError` for one that is compressed, truncated
-    or lacks an image or a text.
+    or lacks an image or a text; with `skip_broken` samples that lack one are left out and named in
+    `info["left_out"]`.
     """
     choice("task", task, ("auto", "captions", "classes"))
     shards = _shards(name, data_folder(root, "webdataset"), split)
     samples = [sample for shard in shards for sample in _samples(shard)]
     if not samples:
         raise ValueError(f"{name}: there are no samples in {shards[0].parent}")
-    places = []
-    for sample in samples:
-        if sample.image is None:
-            raise ValueError(f"{sample.shard}: the sample {sample.key!r} has no image")
-        places.append((sample.shard, *sample.image))
-    info = {"shards": [shard.name for shard in shards]}
+    info: dict[str, Any] = {"shards": [shard.name for shard in shards]}
     if task == "classes" or (task == "auto" and "cls" in samples[0].texts):
         if captions_per_image is not None:
             raise ValueError("captions_per_image: these are classes, not captions")
         names, templates = _class_files(name, shards[0].parent)
+        whole, targets = _each(samples, lambda one: _class(one, len(names)), skip_broken, info)
         return ClassificationDataset(
             name,
-            TarImages(places),
+            _images(whole),
             names,
-            torch.tensor([_class(sample, len(names)) for sample in samples]),
+            torch.tensor(targets),
             templates=templates,
             split=split,
             info=info,
         )
-    captions = [_captions(sample) for sample in samples]
-    return with_captions(name, TarImages(places), captions, split, info, captions_per_image)
+    whole, captions = _each(samples, _captions, skip_broken, info)
+    images = _images(whole)
+    return with_captions(name, images, captions, split, info, captions_per_image, skip_broken)
+
+
+def _each(
+    samples: Sequence[_Sample], read: Callable[[_Sample], T], skip: bool, info: dict[str, Any]
+) -> tuple[list[_Sample], list[T]]:
+    """The samples with an image and a text, and their texts; the others are named in `info`."""
+    whole, found, broken = [], [], []
+    for sample in samples:
+        try:
+            _image(sample)
+            found.append(read(sample))
+            whole.append(sample)
+        except ValueError:
+            if not skip:
+                raise
+            broken.append(f"{sample.shard.name}: {sample.key}")
+    if not whole:
+        raise ValueError(f"{samples[0].shard}: no sample has both an image and a text")
+    if broken:
+        info[LEFT_OUT] = broken
+    return whole, found
+
+
+def _images(samples: Sequence[_Sample]) -> TarImages:
+    places = [(one.shard, *_image(one)) for one in samples]
+    return TarImages(places, [one.key for one in samples])
+
+
+def _image(sample: _Sample) -> tuple[int, int]:
+    if sample.image is None:
+        raise ValueError(f"{sample.shard}: the sample {sample.key!r} has no image")
+    return sample.image
 
 
 def _shards(name: str, root: Path, split: str) -> list[Path]:
@@ -115,7 +162,7 @@ def _shards(name: str, root: Path, split: str) -> list[Path]:
         before, after = str(root)[: pattern.start()], str(root)[pattern.end() :]
         paths = [Path(f"{before}{number:0{len(first)}d}{after}") for number in numbers]
     elif root.is_dir():
-        paths = sorted((root / split).glob("*.tar"))
+        paths = sorted(p for p in (root / split).glob("*.tar") if shown(Path(p.name)))
     else:
         paths = [root]
     absent = next((path for path in paths if not path.is_file()), None)
@@ -129,39 +176,39 @@ def _samples(shard: Path) -> Iterator[_Sample]:
     """The samples of one shard in order."""
     size = shard.stat().st_size
     current: _Sample | None = None
-    try:
-        with tarfile.open(shard, "r:") as archive:
-            for member in archive:
-                if not member.isfile():
-                    continue
-                if member.offset_data + member.size > size:
-                    raise ValueError(f"{shard} is truncated in {member.name!r}")
-                folder, _, base = member.name.rpartition("/")
-                stem, _, ending = base.partition(".")
-                key, ending = f"{folder}/{stem}" if folder else stem, ending.lower()
-                if current is None or current.key != key:
-                    if current is not None:
-                        yield current
-                    current = _Sample(key, shard)
-                if f".{ending}" in IMAGE_SUFFIXES:
-                    current.image = (member.offset_data, member.size)
-                elif ending in ("txt", "cls", "json"):
-                    content = archive.extractfile(member)
-                    current.texts[ending] = content.read() if content else b""
-    except tarfile.TarError as error:
-        raise ValueError(f"{shard} is not a whole, uncompressed tar file: {error}") from error
+    whole = "a whole, uncompressed tar file"
+    with reading(shard, whole) as at, tarfile.open(shard, "r:") as archive:
+        for member in archive:
+            if not member.isfile() or not shown(PurePosixPath(member.name)):
+                continue
+            at.place = f"member {member.name!r}"
+            if member.offset_data + member.size > size:
+                raise at.fault("it ends before the member does")
+            folder, _, base = member.name.rpartition("/")
+            stem, _, ending = base.partition(".")
+            key, ending = f"{folder}/{stem}" if folder else stem, ending.lower()
+            if current is None or current.key != key:
+                if current is not None:
+                    yield current
+                current = _Sample(key, shard)
+            if f".{ending}" in IMAGE_SUFFIXES:
+                current.image = (member.offset_data, member.size)
+            elif ending in ("txt", "cls", "json"):
+                content = archive.extractfile(member)
+                current.texts[ending] = content.read() if content else b""
     if current is not None:
         yield current
 
 
 def _captions(sample: _Sample) -> list[str]:
     where = f"{sample.shard}: the sample {sample.key!r}"
-    try:
+    with reading(where, "a sample with a text") as at:
         if "txt" in sample.texts:
-            return [line for line in sample.texts["txt"].decode().splitlines() if line.strip()]
+            at.place = ".txt"
+            lines = lines_of(sample.texts["txt"].decode("utf-8-sig"))
+            return [line for line in lines if line.strip()]
+        at.place = ".json"
         found = json.loads(sample.texts.get("json", b"{}"))
-    except ValueError as error:
-        raise ValueError(f"{where} has a text that cannot be read: {error}") from error
     value = found.get("caption") if isinstance(found, dict) else None
     some: list[Any] = value if isinstance(value, list) else [value]
     if not all(isinstance(text, str) for text in some):
@@ -172,7 +219,7 @@ def _captions(sample: _Sample) -> list[str]:
 def _class(sample: _Sample, classes: int) -> int:
     where = f"{sample.shard}: the sample {sample.key!r}"
     text = sample.texts.get("cls", b"").decode(errors="replace").strip()
-    if not text.isdecimal() or int(text) >= classes:
+    if not text.isdecimal() or len(text) > 9 or int(text) >= classes:
         raise ValueError(f"{where}: expected a class in [0, {classes}) in .cls, got {text!r}")
     return int(text)
 
@@ -187,4 +234,4 @@ def _class_files(name: str, folder: Path) -> tuple[list[str], tuple[str, ...]]:
 
 
 def _lines(path: Path) -> list[str]:
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [line.strip() for line in lines_of(read_text(path)) if line.strip()]

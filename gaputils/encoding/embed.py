@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,11 +14,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from gaputils._checks import integer
-from gaputils.datasets.base import Images
+from gaputils._reading import UnreadableFile, reading
+from gaputils.datasets._broken import image_name, without
+from gaputils.datasets.base import DataUnavailable, Images
 from gaputils.datasets.templates import fill
 from gaputils.embeddings import Embeddings
 from gaputils.encoding._texts import AnyDataset, Texts, gather_texts
-from gaputils.models.model import Model
+from gaputils.models.model import Model, distinct
 from gaputils.storage._manifest import pair_info
 
 _PROMPTS_AT_ONCE = 2**15
@@ -31,6 +34,7 @@ def embed(
     *,
     templates: str | Sequence[str] | None = None,
     workers: int = 0,
+    skip_broken: bool = False,
     progress: bool | None = None,
 ) -> Embeddings:
     """Embed `dataset` with `model`: queries are the images, the gallery is the texts.
@@ -45,16 +49,28 @@ def embed(
 
     All rows are float32 of norm 1, in the data set's order, on the CPU. `device` "auto" is where
     the model is; `workers` are processes that read images ahead; `progress` shows a bar (left
-    out: in a terminal only). Raises `ValueError` or `TypeError` that names the argument.
+    out: in a terminal only). With `skip_broken` images that cannot be read are left out with their
+    captions, questions and labels, and `info["dataset_left_out"]` names them.
+
+    Raises `ValueError` or `TypeError` that names the argument, or the image that cannot be read.
     """
     check_inputs(model, dataset, batch_size, workers)
     if device != "auto":
         model.to(device)
     texts = gather_texts(dataset, templates)
-    gallery = encode_gallery(model, texts, slice(None), batch_size)
+    broken: set[int] | None = set() if skip_broken else None
     queries = embed_images(
-        model, dataset.images, batch_size=batch_size, workers=workers, progress=progress
+        model,
+        dataset.images,
+        batch_size=batch_size,
+        workers=workers,
+        progress=progress,
+        broken=broken,
     )
+    if broken:
+        dataset = without(dataset, broken)
+        texts = gather_texts(dataset, templates)
+    gallery = encode_gallery(model, texts, slice(None), batch_size)
     description = {
         "model_info": model.info,
         "dataset": dataset.name,
@@ -96,8 +112,12 @@ def embed_classes(
     """Class embeddings (classes, k, d) of norm 1, on the CPU.
 
     With `ensemble` k is 1: the mean of the class's unit-norm prompts, normalised. Without, k is
-    the number of templates. Prompts of many classes share a batch.
+    the number of templates. Prompts of many classes share a batch; equal names have equal rows.
     """
+    once, places = distinct(class_names)
+    if len(once) < len(class_names):
+        rows = embed_classes(model, once, templates, ensemble=ensemble, batch_size=batch_size)
+        return rows[places]
     group = max(1, _PROMPTS_AT_ONCE // len(templates))
     parts = []
     for start in range(0, len(class_names), group):
@@ -118,51 +138,119 @@ def embed_images(
     batch_size: int = 256,
     workers: int = 0,
     progress: bool | None = None,
+    broken: set[int] | None = None,
 ) -> Tensor:
-    """Image embeddings (n, d) of norm 1 in float32, in order, on the CPU."""
+    """Image embeddings (n, d) of norm 1 in float32, in order, on the CPU.
+
+    If `broken` is given, images that cannot be read are left out and their places put there.
+    """
     from tqdm.auto import tqdm
 
-    batches = image_batches(model, images, batch_size=batch_size, workers=workers)
+    batches = image_batches(model, images, batch_size=batch_size, workers=workers, broken=broken)
     shown = _wants_progress() if progress is None else progress
     bar = tqdm(batches, total=-(-len(images) // batch_size), disable=not shown, unit="batch")
-    return torch.cat([model.encode_images(batch).cpu() for batch in bar])
+    rows = [model.encode_images(batch).cpu() for batch in bar]
+    return torch.cat(rows) if rows else torch.empty(0, model.dim, dtype=torch.float32)
 
 
 def image_batches(
-    model: Model, images: Images, *, batch_size: int = 256, workers: int = 0, start: int = 0
+    model: Model,
+    images: Images,
+    *,
+    batch_size: int = 256,
+    workers: int = 0,
+    start: int = 0,
+    broken: set[int] | None = None,
 ) -> Iterator[Tensor]:
     """What `model.encode_images` takes, `batch_size` images at a time, from image `start` on.
 
     Pixels that lie in memory at the model's own size are handed over as they are; any other
     images are read and preprocessed by `workers` processes ahead of the model, into pinned memory
-    if the model is on a GPU.
+    if the model is on a GPU. The first image that cannot be read raises its error here, whichever
+    process read it; if `broken` is given, its place is put there instead and the image left out.
     """
     pixels = getattr(images, "pixels", None)
     if pixels is not None and tuple(pixels.shape[2:]) == model.image_size:
         yield from pixels[start:].split(batch_size)
         return
-    yield from DataLoader(
+    loader = DataLoader(
         _Preprocessed(images, model.preprocess, start),
         batch_size=batch_size,
+        collate_fn=collate,
         num_workers=workers,
         pin_memory=model.device.type == "cuda",
         persistent_workers=False,
         prefetch_factor=4 if workers else None,
     )
+    for batch in loader:
+        pixels = readable(batch, broken)
+        if pixels is not None:
+            yield pixels
 
 
-class _Preprocessed(torch.utils.data.Dataset[Tensor]):
-    def __init__(self, images: Images, preprocess: Any, start: int) -> None:
+@dataclass(frozen=True)
+class Broken:
+    """Image `place`, which a process that reads ahead could not read, and why."""
+
+    place: int
+    kind: type[ValueError] | type[OSError]
+    reason: str
+
+
+Batch = tuple[Tensor | None, list[Broken]]
+
+
+def collate(items: list[Tensor | Broken]) -> Batch:
+    """The images of a batch that could be read, or nothing, and the others."""
+    whole = [item for item in items if isinstance(item, Tensor)]
+    return torch.stack(whole) if whole else None, [i for i in items if isinstance(i, Broken)]
+
+
+def readable(batch: Batch, broken: set[int] | None) -> Tensor | None:
+    """The images of a `batch` that could be read; raises for another unless it goes to `broken`."""
+    pixels, failed = batch
+    if failed and broken is None:
+        raise failed[0].kind(failed[0].reason)
+    if broken is not None:
+        broken.update(one.place for one in failed)
+    return pixels
+
+
+def find_broken(model: Model, images: Images, workers: int = 0) -> set[int]:
+    """The places of the `images` that cannot be read; every one is read once for this."""
+    found: set[int] = set()
+    for batch in DataLoader(
+        _Preprocessed(images, model.preprocess, 0, keep=False),
+        batch_size=64,
+        collate_fn=collate,
+        num_workers=workers,
+    ):
+        readable(batch, found)
+    return found
+
+
+class _Preprocessed(torch.utils.data.Dataset[Tensor | Broken]):
+    def __init__(self, images: Images, preprocess: Any, start: int, keep: bool = True) -> None:
         self.images = images
         self.preprocess = preprocess
         self.start = start
+        self.keep = keep
 
     def __len__(self) -> int:
         return len(self.images) - self.start
 
-    def __getitem__(self, index: int) -> Tensor:
-        result: Tensor = self.preprocess(self.images[self.start + index])
-        return result
+    def __getitem__(self, index: int) -> Tensor | Broken:
+        place = self.start + index
+        name = image_name(self.images, place)
+        try:
+            image = self.images[place]
+            with reading(name, "an image that the model can take"):
+                pixels: Tensor = self.preprocess(image)
+        except (ValueError, OSError) as error:
+            kinds = (UnreadableFile, DataUnavailable, ValueError, OSError)
+            kind = next(kind for kind in kinds if isinstance(error, kind))
+            return Broken(place, kind, str(error))
+        return pixels if self.keep else torch.empty(0)
 
 
 def _wants_progress() -> bool:

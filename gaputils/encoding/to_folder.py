@@ -17,8 +17,17 @@ from torch.utils.data import DataLoader
 
 from gaputils._checks import integer
 from gaputils._files import digest, only_writer
+from gaputils.datasets._broken import LEFT_OUT, places_of, without
 from gaputils.encoding._texts import AnyDataset, Texts, gather_texts
-from gaputils.encoding.embed import _Preprocessed, _wants_progress, check_inputs, encode_gallery
+from gaputils.encoding.embed import (
+    _Preprocessed,
+    _wants_progress,
+    check_inputs,
+    collate,
+    encode_gallery,
+    find_broken,
+    readable,
+)
 from gaputils.models.model import Model
 from gaputils.storage._manifest import (
     FORMAT,
@@ -46,6 +55,7 @@ def embed_to_folder(
     batch_size: int = 256,
     templates: str | Sequence[str] | None = None,
     workers: int = 0,
+    skip_broken: bool = False,
     progress: bool | None = None,
 ) -> Path:
     """Embed `dataset` as `embed` does, into safetensors shards of `shard_size` rows in `folder`.
@@ -57,22 +67,31 @@ def embed_to_folder(
     returns when all are done; load the model on ``cuda:$LOCAL_RANK`` there. Batches start anew in
     each shard, so neither a kill nor the number of processes changes what a batch holds.
 
+    With `skip_broken` all images are read once before, and those that cannot be are left out as
+    `embed` does; the manifest names them, and a run that goes on takes them from there.
+
     Returns `folder`. Raises `ValueError` if it holds embeddings of another model, data set or
     setting, or a damaged shard, and `OSError` if it cannot be written or another run is writing it;
     what was whole stays.
     """
     integer("shard_size", shard_size, low=1)
     check_inputs(model, dataset, batch_size, workers)
-    texts = gather_texts(dataset, templates)
-    wanted = plan(_describe(model, dataset, texts, shard_size, batch_size))
+    gather_texts(dataset, templates)
     place = Path(folder)
     with _processes() as (rank, world, wait), ExitStack() as held:
         if rank == 0:
             _make(place)
             held.enter_context(only_writer(place))
+            if skip_broken:
+                dataset = _whole_images(model, dataset, place, workers)
+            texts = gather_texts(dataset, templates)
+            wanted = plan(_describe(model, dataset, texts, shard_size, batch_size))
             _open(place, wanted)
         wait()
         manifest = read_manifest(place)
+        if rank > 0:
+            dataset = _as_in(manifest, dataset)
+            texts = gather_texts(dataset, templates)
         todo = [
             entry for entry in manifest.shards[rank::world] if not _whole(place, manifest, entry)
         ]
@@ -114,6 +133,22 @@ def _describe(
         "versions": versions,
         **texts.description(),
     }
+
+
+def _whole_images(model: Model, dataset: AnyDataset, folder: Path, workers: int) -> Any:
+    """`dataset` without what the manifest in `folder` leaves out, or else what cannot be read."""
+    if (folder / NAME).exists():
+        as_before = _as_in(read_manifest(folder), dataset)
+        if as_before is not dataset:
+            return as_before
+    broken = find_broken(model, dataset.images, workers)
+    return without(dataset, broken) if broken else dataset
+
+
+def _as_in(manifest: Manifest, dataset: AnyDataset) -> Any:
+    left_out = manifest.description["dataset_info"].get(LEFT_OUT, [])
+    names = set(left_out) - set(dataset.info.get(LEFT_OUT, []))
+    return without(dataset, places_of(dataset, names)) if names else dataset
 
 
 def _make(folder: Path) -> None:
@@ -195,17 +230,17 @@ def _images(
     ]
     pixels = getattr(dataset.images, "pixels", None)
     if pixels is not None and tuple(pixels.shape[2:]) == model.image_size:
-        read: Iterator[Tensor] = (pixels[batch[0] : batch[-1] + 1] for batch in batches)
+        read: Iterator[Any] = (pixels[batch[0] : batch[-1] + 1] for batch in batches)
     else:
-        read = iter(
-            DataLoader(
-                _Preprocessed(dataset.images, model.preprocess, 0),
-                batch_sampler=batches,
-                num_workers=workers,
-                pin_memory=model.device.type == "cuda",
-                prefetch_factor=4 if workers else None,
-            )
+        loader = DataLoader(
+            _Preprocessed(dataset.images, model.preprocess, 0),
+            batch_sampler=batches,
+            collate_fn=collate,
+            num_workers=workers,
+            pin_memory=model.device.type == "cuda",
+            prefetch_factor=4 if workers else None,
         )
+        read = (readable(batch, None) for batch in loader)
     for entry in shards:
         count = -(-(entry.stop - entry.start) // batch_size)
         yield torch.cat([model.encode_images(next(read)).cpu() for _ in range(count)])

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_pair, as_targets, work
+from gaputils._checks import Seed, as_answers, as_pair, work
 from gaputils.closing.base import Closing
 from gaputils.closing.catalogue import Methods, close, spread
 from gaputils.closing.on_hull import comparing
@@ -39,11 +39,11 @@ def compare_closings(
 
     Columns: `method`, `scoring`, `noise`, `robustness`, `standard_error` (0 where exact),
     `unchanged` (share of queries whose nearest item is the original one under that scoring) and
-    with `targets` (n,) `accuracy`. Raises as `robustness` does.
+    with `targets` (as for `accuracy_under_noise`) `accuracy`. Raises as `robustness` does.
     """
     queries, gallery = as_pair(queries, gallery)
     if targets is not None:
-        targets = as_targets("targets", targets, len(queries), len(gallery), queries.device)
+        targets = as_answers("targets", targets, len(queries), len(gallery), queries.device)
     rows = []
     for method, closing in closings.items():
         sides = (queries, gallery)
@@ -58,7 +58,7 @@ def compare_closings(
                 "unchanged": float((found == nearest(queries, gallery, scoring)).double().mean()),
             }
             if targets is not None:
-                row["accuracy"] = float((found == targets).double().mean())
+                row["accuracy"] = _share((found[:, None] == targets).any(dim=1))
             for label, noise in noises.items():
                 mean, error = _robustness(*sides, noise, scoring, draws, seed)
                 rows.append({**row, "noise": label, "robustness": mean, "standard_error": error})
@@ -91,15 +91,17 @@ def compare(
     Columns: `method`, `scoring`, `accuracy`, `agreement` (share of queries with the original's
     nearest item), ``robustness@v`` and ``accuracy@v`` under Gaussian noise of total variance v
     on the gallery, `certified_radius` (mean; missing for cosine), ``recall@k`` (share of queries
-    with their target among the k nearest), `spread` of the gallery over the original's, `seconds`
-    for fit and transform. Exact but for cosine, which takes `draws` draws.
+    with their target among the k nearest; where owners are known, one of their own), `spread` of
+    the gallery over the original's, `seconds` for fit and transform. Exact but for cosine, which
+    takes `draws` draws.
 
     A method that inflates the gallery meets a fixed noise with an advantage that is none of its
     making. With `relative` each variance is taken relative to the gallery's own spread: v times
     `spread` squared, and radii are divided by `spread`. Raises `ValueError` without targets, or for
     a gallery whose rows are all alike.
     """
-    targets, width = known_targets(embeddings), spread(embeddings.gallery)
+    known_targets(embeddings)
+    width = spread(embeddings.gallery)
     if width == 0:
         raise ValueError("gallery: expected rows that differ, they are all alike")
     before = nearest(embeddings.queries, embeddings.gallery)
@@ -113,7 +115,7 @@ def compare(
         for scoring in scorings:
             row: dict[str, Any] = {"method": name, "scoring": scoring}
             found = nearest(moved.queries, moved.gallery, scoring)
-            row["accuracy"] = _share(found == targets)
+            row["accuracy"] = _share(embeddings.right(found))
             row["agreement"] = _share(found == before)
             for variance in variances:
                 noise = GaussianNoise(variance * unit**2)
@@ -133,15 +135,14 @@ def _under(
     e: Embeddings, noise: GaussianNoise, scoring: str, draws: int, seed: Seed
 ) -> tuple[float, float]:
     """Mean robustness and accuracy under `noise`, exact where there is an exact answer."""
-    targets = known_targets(e)
     if scoring == "cosine":
         kept, right = estimate(
-            e.queries, e.gallery, noise, targets=targets, scoring=scoring, draws=draws, seed=seed
+            e.queries, e.gallery, noise, targets=e.answers, scoring=scoring, draws=draws, seed=seed
         )
         assert right is not None
         return kept.mean, right.mean
     stays = robustness(e.queries, e.gallery, noise, scoring=scoring)
-    wins = accuracy_under_noise(e.queries, e.gallery, targets, noise, scoring=scoring)
+    wins = accuracy_under_noise(e.queries, e.gallery, e.answers, noise, scoring=scoring)
     return _share(stays), _share(wins)
 
 
@@ -162,13 +163,12 @@ def _certificate(e: Embeddings, scoring: str) -> float:
 
 def _recalls(e: Embeddings, ks: Sequence[int], scoring: str) -> dict[str, float]:
     most = min(max(ks), len(e.gallery))
-    hits = top_k(e.queries, e.gallery, most, scoring) == known_targets(e)[:, None]
+    hits = e.right(top_k(e.queries, e.gallery, most, scoring))
     return {f"recall@{k}": _share(hits[:, :k].any(dim=1)) for k in ks}
 
 
 def survival_table(
-    sides: tuple[Tensor, Tensor],
-    targets: Tensor | None,
+    embeddings: Embeddings,
     variances: Sequence[float],
     per: str,
     scoring: str,
@@ -176,7 +176,10 @@ def survival_table(
     draws: int | None,
     seed: int,
 ) -> pd.DataFrame:
-    """A row for each variance: mean robustness, and accuracy without and with noise."""
+    """A row for each variance: mean robustness, and accuracy without and with noise.
+
+    Accuracy counts every gallery row of a query's own where owners are known, else its target.
+    """
     import pandas as pd
 
     import gaputils as gu
@@ -184,14 +187,16 @@ def survival_table(
     simulate: dict[str, Any] = {"method": "exact"}
     if draws is not None or scoring == "cosine":
         simulate = {"method": "monte-carlo", "draws": draws or 1000, "seed": seed}
-    rows = []
+    e, rows = embeddings, []
     for value in variances:
         noise = gu.GaussianNoise(value, per=per)
-        kept = gu.robustness(*sides, noise, scoring=scoring, **simulate)
+        kept = gu.robustness(e.queries, e.gallery, noise, scoring=scoring, **simulate)
         row = {"variance": value, "robustness": float(kept.double().mean())}
-        if targets is not None:
-            right = gu.accuracy_under_noise(*sides, targets, noise, scoring=scoring, **simulate)
-            clean = gu.scoring.nearest(*sides, scoring) == targets
+        if e.answers is not None:
+            right = gu.accuracy_under_noise(
+                e.queries, e.gallery, e.answers, noise, scoring=scoring, **simulate
+            )
+            clean = e.right(nearest(e.queries, e.gallery, scoring))
             row["accuracy"] = float(clean.double().mean())
             row["noisy_accuracy"] = float(right.double().mean())
         rows.append(row)

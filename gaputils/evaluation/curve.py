@@ -10,12 +10,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_pair, as_targets, choice, number, work
+from gaputils._checks import Seed, as_answers, as_pair, choice, number, work
 from gaputils.closing.base import Closing
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise, Noise
 from gaputils.noise.robustness import METHODS, check_exact, estimate
-from gaputils.scoring import check_scoring, nearest
+from gaputils.scoring import check_scoring, first_equals, nearest, settle
 
 _CHUNK = 2**21
 
@@ -38,7 +38,7 @@ def robustness_curve(
 
     `closing` is fitted on `queries` (n, d) and `gallery` (m, d); `alpha` goes along the straight
     line from the original sides (0) to its result (1) and on, which for `MeanShift` is its own
-    ``alpha``. `targets` (n,) adds the accuracies.
+    ``alpha``. `targets` (as for `accuracy_under_noise`) add the accuracies.
 
     Columns: `alpha`, `noise`, `variance` (total; missing for other noises), `robustness`,
     `unchanged` (share of queries whose noise-free nearest item is the original one), and with
@@ -61,7 +61,7 @@ def robustness_curve(
     number("tolerance", tolerance, low=0, high=1, strict=True)
     wanted = None
     if targets is not None:
-        wanted = as_targets("targets", targets, len(queries), len(gallery), queries.device)
+        wanted = as_answers("targets", targets, len(queries), len(gallery), queries.device)
     moved = closing.fit(queries, gallery).transform(queries, gallery)
     line = _Line(queries, gallery, *moved)
     if method == "monte-carlo":
@@ -144,21 +144,24 @@ def _exact(
     variances = [noise.coordinate_variance(dim) for noise in gaussian]
     sums = torch.zeros(len(alphas), len(noises), 2, dtype=torch.float64)
     clean = torch.zeros(len(alphas), 2, dtype=torch.float64)
+    ends = work(line.gallery), work(line.moved_gallery)
+    twins = [first_equals(torch.lerp(*ends, alpha)) for alpha in alphas]
+    twins_before = first_equals(ends[0])
     for rows, products in line.chunks():
         wins = ExactWins(dim, variances, scoring, tolerance, same_order)
-        original = products.cost(0.0, scoring)[0].argmin(dim=1)
+        original = settle(products.cost(0.0, scoring)[0], twins_before).argmin(dim=1)
         for a, alpha in enumerate(alphas):
             costs, norms = products.cost(alpha, scoring)
+            settle(costs, twins[a])
             winner = costs.argmin(dim=1)
             clean[a, 0] += float((winner == original).sum())
             winners = [winner]
             if targets is not None:
-                winners.append(targets[rows])
-                clean[a, 1] += float((winner == targets[rows]).sum())
-            found = wins(costs, winners, norms)
-            for n, probabilities in enumerate(found):
-                for k, probability in enumerate(probabilities):
-                    sums[a, n, k] += float(probability.sum())
+                winners += targets[rows].unbind(1)
+                clean[a, 1] += float((winner[:, None] == targets[rows]).sum())
+            for n, (kept, *right) in enumerate(wins(costs, winners, norms)):
+                sums[a, n, 0] += float(kept.sum())
+                sums[a, n, 1] += sum(float(probability.sum()) for probability in right)
     return [
         _row(
             alpha,
@@ -196,7 +199,8 @@ def _monte_carlo(
             )
             accuracies = None
             if targets is not None and right is not None:
-                accuracies = (float((found == targets).double().mean()), right.mean)
+                clean = (found[:, None] == targets).any(dim=1)
+                accuracies = (float(clean.double().mean()), right.mean)
             unchanged = float((found == original).double().mean())
             row = _row(alpha, noise, kept.mean, unchanged, accuracies)
             rows.append({**row, "standard_error": kept.standard_error})

@@ -74,7 +74,8 @@ def benefits(
     Gaussian noise of total `variance` on each gallery item. Columns: `unchanged` (share of queries
     whose noise-free answer is that of the original embeddings), `robustness` (mean probability
     that the answer survives the noise), `gain` over the original under Euclidean scoring, and with
-    targets `accuracy` and `noisy_accuracy`. Euclidean rows are exact; cosine rows are means of
+    targets `accuracy` and `noisy_accuracy`; where `embeddings.owners` are known, each query's own
+    gallery rows are right, not its target alone. Euclidean rows are exact; cosine rows are means of
     `draws` simulated noises. The last two ways normalise the gallery and are compared with the
     original's cosine answers. At most `rows` queries, drawn with `seed`, are measured; the gallery
     is whole. Raises `ValueError` for a gallery of one row or rows of norm zero.
@@ -87,7 +88,7 @@ def benefits(
     generator = _checks.as_generator(seed)
     shown = torch.randperm(len(embeddings.queries), generator=generator)[:limit].sort().values
     queries, gallery = embeddings.queries[shown], embeddings.gallery
-    targets = None if embeddings.targets is None else embeddings.targets[shown]
+    answers = None if embeddings.answers is None else embeddings.answers[shown]
     result = {}
     for name, way in _WAYS.items():
         base = normalize(gallery) if way.unit else gallery
@@ -100,10 +101,10 @@ def benefits(
         method = "monte-carlo" if way.scoring == "cosine" else "exact"
         kept = robustness(*moved, noise, method, scoring=way.scoring, draws=draws, seed=seed)
         row = {"unchanged": _mean(before == after), "robustness": _mean(kept)}
-        if targets is not None:
-            row["accuracy"] = _mean(after == targets)
+        if answers is not None:
+            row["accuracy"] = _mean((after[:, None] == answers).any(dim=1))
             noisy = accuracy_under_noise(
-                *moved, targets, noise, method, scoring=way.scoring, draws=draws, seed=seed
+                *moved, answers, noise, method, scoring=way.scoring, draws=draws, seed=seed
             )
             row["noisy_accuracy"] = _mean(noisy)
         result[name] = row

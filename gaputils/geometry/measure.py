@@ -140,7 +140,7 @@ def _sample(e: Embeddings, limit: int, seed: int) -> Embeddings:
     generator = _checks.as_generator(seed)
     rows = _draw(len(e.queries), limit, generator)
     if e.paired:
-        return Embeddings(e.queries[rows], e.gallery[rows], None, e.info)
+        return Embeddings(e.queries[rows], e.gallery[rows], None)
     if e.targets is None:
         items = _draw(len(e.gallery), limit, generator)
         return _unpaired(e.queries[rows], e.gallery[items])
@@ -151,18 +151,18 @@ def _sample(e: Embeddings, limit: int, seed: int) -> Embeddings:
     spare = others[_draw(len(others), max(0, limit - len(wanted)), generator)]
     items = torch.cat([wanted.cpu(), spare]).sort().values
     index = torch.searchsorted(items, e.targets[rows].cpu())
-    return Embeddings(e.queries[rows], e.gallery[items], index.to(e.queries.device), e.info)
+    return Embeddings(e.queries[rows], e.gallery[items], index.to(e.queries.device))
 
 
 def _half(e: Embeddings, generator: torch.Generator) -> Embeddings:
     """Half of the rows, drawn without replacement, in the way that the data were drawn."""
     rows = _draw(len(e.queries), len(e.queries) // 2, generator)
     if e.paired:
-        return Embeddings(e.queries[rows], e.gallery[rows], None, e.info)
+        return Embeddings(e.queries[rows], e.gallery[rows], None)
     if e.targets is None:
         items = _draw(len(e.gallery), len(e.gallery) // 2, generator)
         return _unpaired(e.queries[rows], e.gallery[items])
-    return Embeddings(e.queries[rows], e.gallery, e.targets[rows], e.info)
+    return Embeddings(e.queries[rows], e.gallery, e.targets[rows])
 
 
 def _unpaired(queries: Tensor, gallery: Tensor) -> Embeddings:

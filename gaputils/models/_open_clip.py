@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from torch import nn
 
+from gaputils._reading import Reading, UnreadableFile
 from gaputils.datasets.base import DataUnavailable
+from gaputils.models._weights import REMEDY, WHOLE, misfit, plain_weights
 
-_UNREADABLE = (SafetensorError, pickle.UnpicklingError, EOFError, KeyError, UnicodeDecodeError)
 _COMPARED = ("mean", "std", "interpolation", "resize_mode")
 
 
@@ -30,26 +30,30 @@ def load(
         if not preprocess:
             _check_preprocess(name, pretrained)
     weights = None if pretrained is None else str(pretrained)
-    with warnings.catch_warnings():
+    local = name.startswith("local-dir:") or (weights is not None and Path(weights).is_file())
+    with warnings.catch_warnings(), ExitStack() as held:
         warnings.filterwarnings("error", message="QuickGELU mismatch")
         warnings.filterwarnings("ignore", message="Detected pickle protocol")
+        plain = weights
+        if weights is not None and local:
+            plain = str(held.enter_context(plain_weights(Path(weights))))
         try:
             module, _, transform = open_clip.create_model_and_transforms(
-                name, pretrained=weights, require_pretrained=True, **options
+                name, pretrained=plain, require_pretrained=True, **options
             )
         except UserWarning as error:
             raise ValueError(f"pretrained: {error}") from error
-        except _UNREADABLE as error:
-            raise ValueError(
-                f"pretrained: {weights or name} is not a whole file of weights "
-                f"({type(error).__name__}). Nothing but tensors is ever read from one"
-            ) from error
         except (OSError, RuntimeError) as error:
             if "state_dict" in str(error):
                 raise ValueError(
-                    f"pretrained: the weights {weights} do not fit the model {name!r}: {error}"
+                    f"pretrained: the weights {weights or name} do not fit the model {name!r}: "
+                    f"{misfit(str(error))}"
                 ) from error
             raise DataUnavailable(_unavailable(name, weights, error)) from error
+        except Exception as error:
+            if local:
+                raise _unreadable(weights or name, error) from error
+            raise
     try:
         tokenizer = open_clip.get_tokenizer(name)
     except OSError as error:
@@ -58,6 +62,10 @@ def load(
             f"files in the Hugging Face cache (HF_HOME). ({error})"
         ) from error
     return module, transform, tokenizer, {} if weights is None else {"pretrained": weights}
+
+
+def _unreadable(name: str, error: Exception) -> UnreadableFile:
+    return Reading(f"pretrained: {name}", WHOLE, REMEDY).fault(error)
 
 
 def _resolved(name: str, pretrained: str | Path | None) -> str:

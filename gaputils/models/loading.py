@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from gaputils._checks import choice
+from gaputils._files import write_safetensors
 from gaputils.models import _open_clip
+from gaputils.models._precision import InSinglePrecision, single_precision
 from gaputils.models.model import Model, pick_device
 from gaputils.tiny_openmoji import checkpoints
 
@@ -37,6 +38,7 @@ PAPER_MODELS: dict[str, tuple[str, str]] = {
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
+@single_precision()
 def load_model(
     name: str,
     pretrained: str | Path | None = None,
@@ -85,10 +87,8 @@ def export_checkpoint(folder: str | Path, step: int | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     checkpoints.write_config(folder)
     file = folder / "open_clip_model.safetensors"
-    save_file(
-        checkpoints.read_checkpoint(checkpoints.SHIPPED, _pick_step(checkpoints.SHIPPED, step)),
-        file,
-    )
+    state = checkpoints.read_checkpoint(checkpoints.SHIPPED, _pick_step(checkpoints.SHIPPED, step))
+    write_safetensors(file, state, {})
     return file
 
 
@@ -139,7 +139,7 @@ def _load_history(folder: Path, step: int | None) -> tuple[nn.Module, Any, Any, 
     step = _pick_step(folder, step)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "open_clip_model.safetensors"
-        save_file(checkpoints.read_checkpoint(folder, step), file)
+        write_safetensors(file, checkpoints.read_checkpoint(folder, step), {})
         module, _, transform = open_clip.create_model_and_transforms(TINY, pretrained=str(file))
     info: dict[str, Any] = {"step": step}
     if folder != checkpoints.SHIPPED:
@@ -161,7 +161,7 @@ def _wrap(
     return Model(
         name=name,
         module=module,
-        preprocess=transform,
+        preprocess=InSinglePrecision(transform),
         tokenizer=tokenizer,
         device=device,
         dtype=dtype,

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
-from gaputils._checks import integer
+from gaputils._checks import device_here, integer
+from gaputils.models._precision import single_precision
 from gaputils.models._text_tower import plan_texts
 from gaputils.models._tokens import tokenize
 
@@ -49,12 +50,13 @@ class Model:
     def normalize(self, pixels: Tensor) -> Tensor:
         """The uint8 `pixels` (n, 3, height, width) scaled and normalised, where they lie."""
         mean, std = (
-            torch.tensor(value, device=pixels.device)[:, None, None]
+            torch.tensor(value, dtype=torch.float32, device=pixels.device)[:, None, None]
             for value in (self.mean, self.std)
         )
         return pixels.float().div_(255).sub_(mean).div_(std)
 
     @torch.inference_mode()
+    @single_precision()
     def encode_images(self, images: Tensor | Sequence[Image.Image]) -> Tensor:
         """Unit-norm embeddings (n, d) in float32 of `images`.
 
@@ -68,23 +70,27 @@ class Model:
             expected = f"(n, 3, {self.image_size[0]}, {self.image_size[1]})"
             raise ValueError(f"images: expected shape {expected}, got {tuple(images.shape)}")
         images = images.to(self.device, non_blocking=True)
-        if images.dtype == torch.uint8:
-            images = self.normalize(images)
+        images = self.normalize(images) if images.dtype == torch.uint8 else images.float()
         with self._autocast():
             features = cast(Any, self.module).encode_image(images)
         return F.normalize(features.float(), dim=-1)
 
     @torch.inference_mode()
+    @single_precision()
     def encode_texts(self, texts: Sequence[str], batch_size: int = 1024) -> Tensor:
         """Unit-norm embeddings (n, d) in float32 of `texts`, at most `batch_size` at a time.
 
         Where the text tower is causal and read out at the end-of-text token, texts of one length
         share a batch and nothing is computed that cannot reach that token: the same up to rounding.
+        Equal texts have equal embeddings, to the bit.
         """
         integer("batch_size", batch_size, low=1)
         if isinstance(texts, str):
             raise TypeError("texts: expected a sequence of strings, got one string")
-        result = torch.empty(len(texts), self.dim, device=self.device)
+        once, places = distinct(texts)
+        if len(once) < len(texts):
+            return self.encode_texts(once, batch_size)[places.to(self.device)]
+        result = torch.empty(len(texts), self.dim, dtype=torch.float32, device=self.device)
         window = max(batch_size, _TEXTS_AT_ONCE)
         for start in range(0, len(texts), window):
             tokens = tokenize(self.tokenizer, texts[start : start + window])
@@ -110,17 +116,23 @@ class Model:
         return f"Model({self.name!r}, dim={self.dim}, device={self.device}, dtype={self.dtype})"
 
 
+def distinct(texts: Sequence[str]) -> tuple[list[str], Tensor]:
+    """Each of `texts` once, in order, and where each of them stands there.
+
+    >>> distinct(["crane", "missile", "crane"])
+    (['crane', 'missile'], tensor([0, 1, 0]))
+    """
+    place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    return list(place), torch.tensor([place[text] for text in texts], dtype=torch.int64)
+
+
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """`device`, or for "auto" the best there is: CUDA, MPS, CPU."""
-    if isinstance(device, torch.device):
-        return device
+    """`device`, or for "auto" the best there is: CUDA, MPS, CPU.
+
+    Raises `ValueError`, naming those that there are, for one that this machine has not.
+    """
     if device != "auto":
-        try:
-            return torch.device(device)
-        except RuntimeError as error:
-            raise ValueError(
-                f"device: expected 'auto' or a torch device, got {device!r}"
-            ) from error
+        return device_here("device", device)
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

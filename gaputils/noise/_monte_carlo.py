@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gaputils._checks import Seed, as_generator, integer
 from gaputils.noise.perturbations import Noise
-from gaputils.scoring import cost
+from gaputils.scoring import all_costs
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def simulate(
     draws: int,
     seed: Seed,
 ) -> list[Estimate]:
-    """How often item `winners[k]` (n,) is the nearest under noise, an estimate for each k.
+    """How often one of `winners[k]`, (n,) or (n, items), is nearest under noise, for each k.
 
     Raises `TypeError` or `ValueError` unless `draws` is an integer of at least 1.
     """
@@ -46,17 +46,14 @@ def simulate(
     draws = draws if noise.random else 1
     hits = [torch.zeros(len(queries), device=queries.device) for _ in winners]
     shares = torch.zeros(len(winners), draws, dtype=torch.float64)
-    step = max(1, 2**24 // len(gallery))
     for draw in range(draws):
         noisy_queries, noisy_gallery = noise.apply(queries, gallery, generator)
         found = torch.cat(
-            [
-                cost(rows, noisy_gallery, scoring).argmin(dim=1)
-                for rows in torch.split(noisy_queries, step)
-            ]
+            [costs.argmin(dim=1) for costs in all_costs(noisy_queries, noisy_gallery, scoring)]
         )
         for k, winner in enumerate(winners):
-            hit = (found == winner).to(torch.float32)
+            own = winner.view(len(winner), -1)
+            hit = (found[:, None] == own).any(dim=1).to(torch.float32)
             hits[k] += hit
             shares[k, draw] = float(hit.mean())
     return [

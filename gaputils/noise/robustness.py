@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_pair, as_targets, choice, number, work
+from gaputils._checks import Seed, as_answers, as_pair, choice, number, work
 from gaputils.noise._monte_carlo import Estimate, simulate
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise, Noise
-from gaputils.scoring import check_scoring, cost, nearest
+from gaputils.scoring import check_scoring, cost, first_equals, nearest, settle
 
 METHODS = ("exact", "monte-carlo")
 
@@ -64,10 +64,11 @@ def accuracy_under_noise(
 ) -> Tensor:
     """Probability that each query's nearest item under noise is its target.
 
-    As `robustness`, with `targets` (n,) in the place of the noise-free nearest items.
+    As `robustness`, with `targets` (n,) in the place of the noise-free nearest items; or (n, k),
+    each of which is right, filled up with -1 for queries with fewer (`Embeddings.answers`).
     """
     queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
-    wanted = as_targets("targets", targets, len(queries), len(gallery), queries.device)
+    wanted = as_answers("targets", targets, len(queries), len(gallery), queries.device)
     if method == "monte-carlo":
         return simulate(queries, gallery, noise, [wanted], scoring, draws, seed)[0].per_query
     assert isinstance(noise, GaussianNoise)
@@ -84,7 +85,10 @@ def estimate(
     draws: int = 1000,
     seed: Seed = 0,
 ) -> tuple[Estimate, Estimate | None]:
-    """Monte-Carlo robustness and, with `targets` (n,), accuracy, each with its standard error."""
+    """Monte-Carlo robustness and, with `targets`, accuracy, each with its standard error.
+
+    `targets` as for `accuracy_under_noise`.
+    """
     queries, gallery, wanted = _checked(queries, gallery, noise, "monte-carlo", scoring, targets)
     winners = [nearest(queries, gallery, scoring), *([] if wanted is None else [wanted])]
     found = simulate(queries, gallery, noise, winners, scoring, draws, seed)
@@ -130,20 +134,21 @@ def _exact_wins(
     scoring: str,
     tolerance: float,
 ) -> Tensor:
-    """(n,) win probabilities of `winner` (n,), or of each query's own nearest item."""
+    """(n,) probabilities that one of `winner` (n, k), or each query's nearest item, comes first."""
     dim = queries.shape[1]
     variance = noise.coordinate_variance(dim)
     number("tolerance", tolerance, low=0, high=1, strict=True)
     step = max(1, 2**22 // len(gallery))
     parts = []
     wide = work(gallery)
+    twins = first_equals(wide)
     for start in range(0, len(queries), step):
         rows = work(queries[start : start + step])
-        costs = cost(rows, wide, scoring)
-        part = costs.argmin(dim=1) if winner is None else winner[start : start + step]
+        costs = settle(cost(rows, wide, scoring), twins)
+        part = costs.argmin(dim=1, keepdim=True) if winner is None else winner[start : start + step]
         norms = torch.linalg.vector_norm(rows, dim=1)
         wins = ExactWins(dim, [variance], scoring, tolerance)
-        parts.append(wins(costs, [part], norms)[0][0])
+        parts.append(torch.stack(wins(costs, list(part.unbind(1)), norms)[0]).sum(dim=0))
     return torch.cat(parts).clamp(0, 1).to(queries.dtype)
 
 
@@ -158,5 +163,5 @@ def _checked(
     if method == "exact":
         check_exact(noise, scoring)
     if targets is not None:
-        targets = as_targets("targets", targets, len(queries), len(gallery), queries.device)
+        targets = as_answers("targets", targets, len(queries), len(gallery), queries.device)
     return queries, gallery, targets

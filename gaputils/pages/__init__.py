@@ -43,3 +43,14 @@ def table(frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}") -> Any:
     if isinstance(frame.index, pd.RangeIndex) and frame.index.name is None:
         styled = styled.hide(axis="index")
     return styled.set_table_styles(words) if words else styled
+
+
+def guard(claims: dict[str, bool], *, own: bool) -> None:
+    """Fail the page if its run no longer bears out a sentence of its prose.
+
+    `claims` has the sentences and whether each holds; `own` says that the run has the page's own
+    parameters, for which the prose was written. Raises `AssertionError` naming what broke.
+    """
+    broken = [sentence for sentence, holds in claims.items() if not holds]
+    if own and broken:
+        raise AssertionError(f"the run no longer bears out: {'; '.join(broken)}")

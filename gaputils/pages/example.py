@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from gaputils._checks import Seed, as_generator, integer
-from gaputils.datasets import DataUnavailable, load, published
-from gaputils.embeddings import Embeddings, unit_rows
+from gaputils.datasets import load
+from gaputils.embeddings import Embeddings
 from gaputils.encoding.embed import embed
 from gaputils.models.loading import load_model
+from gaputils.pages.gains import load_sets
 
 
-def example_embeddings(
-    name: str = "liang2022-clip-coco", model: str = "tiny-openmoji", queries: int = 500
-) -> Embeddings:
-    """The published embeddings `name`, or those of `model` on OpenMoji where they are missing.
+def shipped(model: str = "tiny-openmoji") -> Callable[[], Embeddings]:
+    """What stands in for published embeddings on a page: `model` on OpenMoji, when it is called.
 
-    Rows are of norm 1 in double precision, row i of the gallery answers query i, and there are at
-    most `queries` of either. `info["title"]` says in words what they are. Raises `ValueError` for
-    an unknown name.
+    `gu.datasets.published(name, otherwise=shipped(model))` asks for it only if it must.
     """
-    integer("queries", queries, low=2)
-    try:
-        found = published(name)
-        title = f"{found.info['model']} on {found.info['data']}"
-    except DataUnavailable:
-        found = embed(load_model(model), load("openmoji"), templates="an emoji of a {}.")
-        title = f"{model} on OpenMoji (the published embeddings could not be fetched)"
-    chosen = slice(None, queries)
-    pairs = Embeddings(
-        found.queries[chosen],
-        found.gallery[chosen],
-        torch.arange(min(queries, len(found.gallery))),
-        {**found.info, "title": title},
-    )
-    return unit_rows(pairs)
+
+    def on_openmoji() -> Embeddings:
+        e = embed(load_model(model), load("openmoji"), templates="an emoji of a {}.")
+        info = {**e.info, "title": f"{model} on OpenMoji"}
+        return Embeddings(e.queries, e.gallery, e.targets, info)
+
+    return on_openmoji
+
+
+def at_hand(names: Iterable[str]) -> dict[str, Embeddings]:
+    """Those of the published sets `names` that can be had, with rows of norm 1; each other is told
+    on the page, with the reason.
+    """
+    found, missing = load_sets(names)
+    for reason in missing.values():
+        print(f"Left out here: {reason}")
+    return found
 
 
 def clusters(queries: int, items: int, dim: int, seed: Seed = 1) -> tuple[Tensor, Tensor]:

@@ -33,8 +33,8 @@ def accuracy_curve(
         for scoring in scorings:
             found = nearest(moved.queries, moved.gallery, scoring)
             row = {"alpha": float(alpha), "scoring": scoring, "gap": gap}
-            if embeddings.targets is not None:
-                row["accuracy"] = _share(found == embeddings.targets)
+            if embeddings.answers is not None:
+                row["accuracy"] = _share(embeddings.right(found))
             rows.append({**row, "unchanged": _share(found == before)})
     return pd.DataFrame(rows)
 

@@ -14,7 +14,7 @@ from gaputils._checks import Seed, as_generator, as_matrix, as_targets, integer,
 from gaputils.closing.base import Closing
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise
-from gaputils.scoring import SCORINGS, check_scoring, cost
+from gaputils.scoring import SCORINGS, check_scoring, choice_costs, first_equals, least, settle
 
 Sides = tuple[Tensor, Tensor]
 
@@ -35,9 +35,9 @@ def hard_choices(
     right = torch.as_tensor(targets, device=texts.device)
     right = as_targets("targets", right, len(right), len(texts), texts.device)
     unit = unit_rows("texts", texts)
-    likeness = unit[right] @ unit.mT
-    likeness[torch.arange(len(right)), right] = math.inf
-    chosen = likeness.topk(options, dim=1).indices
+    unlike = settle(-unit[right] @ unit.mT, first_equals(texts))
+    unlike[torch.arange(len(right)), right] = -math.inf
+    chosen = least(unlike, options)
     draws = torch.rand(len(right), options, generator=as_generator(seed))
     order = draws.argsort(dim=1).to(texts.device)
     return chosen.gather(1, order), order.argmin(dim=1)
@@ -90,7 +90,7 @@ def choice_survival(
     wide = work(options)
     check_scoring(wide.flatten(0, 1), scoring)
     right = as_targets("answers", answers, len(rows), wide.shape[1], rows.device)
-    costs = _costs(rows, wide, scoring)
+    costs = choice_costs(rows, wide, scoring)
     first = costs.argmin(dim=1)
     variance = noise.coordinate_variance(rows.shape[1])
     if scoring != "cosine":
@@ -103,7 +103,7 @@ def choice_survival(
     for _ in range(draws):
         shape, device = single.shape, single.device
         noisy = torch.randn(shape, device=device, generator=generator).mul_(math.sqrt(variance))
-        found = _costs(queries32, noisy.add_(single), scoring).argmin(dim=1)
+        found = choice_costs(queries32, noisy.add_(single), scoring).argmin(dim=1)
         counts += torch.stack([found == first, found == right])
     return counts[0] / draws, counts[1] / draws
 
@@ -128,7 +128,7 @@ def choice_curve(
     points = []
     for alpha in alphas:
         line = torch.lerp(start[0], end[0], alpha), torch.lerp(start[1], end[1], alpha)
-        clean = _share(_costs(*line, scoring).argmin(dim=1) == right)
+        clean = _share(choice_costs(*line, scoring).argmin(dim=1) == right)
         for variance in variances:
             noise = GaussianNoise(variance)
             kept, hit = choice_survival(*line, right, noise, scoring, draws=draws, seed=seed)
@@ -154,11 +154,11 @@ def compare_choices(
     """
     first = next(iter(sides.values()))
     right = torch.as_tensor(answers, device=first[0].device)
-    before = _costs(*first, "euclidean").argmin(dim=1)
+    before = choice_costs(*first, "euclidean").argmin(dim=1)
     table = []
     for name, moved in sides.items():
         for scoring in scorings:
-            found = _costs(*moved, scoring).argmin(dim=1)
+            found = choice_costs(*moved, scoring).argmin(dim=1)
             row: dict[str, Any] = {"method": name, "scoring": scoring}
             row["accuracy"], row["agreement"] = _share(found == right), _share(found == before)
             for variance in variances:
@@ -172,8 +172,3 @@ def compare_choices(
 
 def _share(values: Tensor) -> float:
     return float(values.double().mean())
-
-
-def _costs(queries: Tensor, options: Tensor, scoring: str) -> Tensor:
-    """(n, k) costs of each query's own options."""
-    return cost(queries[:, None], options, scoring)[:, 0]

@@ -30,7 +30,7 @@ def under_noises(
     """
     rows = []
     for method, e in embeddings.items():
-        targets = known_targets(e)
+        known_targets(e)
         for name, noise in noises.items():
             like = equivalent_gaussian(noise, e.gallery)
             for scoring in scorings:
@@ -38,12 +38,12 @@ def under_noises(
                     e.queries,
                     e.gallery,
                     noise,
-                    targets=targets,
+                    targets=e.answers,
                     scoring=scoring,
                     draws=draws,
                     seed=seed,
                 )
-                clean = nearest(e.queries, e.gallery, scoring) == targets
+                clean = e.right(nearest(e.queries, e.gallery, scoring))
                 rows.append(
                     {
                         "method": method,

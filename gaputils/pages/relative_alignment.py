@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gaputils._checks import Seed, as_generator, integer, number
+from gaputils.theory.dynamics import simulate
 from gaputils.theory.objective import contrastive_loss
 
 
@@ -92,3 +93,19 @@ def loss_over_gap(
                     )
                 )
     return pd.concat(rows, ignore_index=True)
+
+
+def descent(
+    *, runs: int, n: int, d: int, gap: float, misalignment: float, tau: float, lr: float, steps: int
+) -> pd.DataFrame:
+    """Gradient descent from disturbed copies with a gap across both modalities or inside them.
+
+    The rows of `Trajectory.frame`, with a column `direction` ("across" or "inside").
+    """
+    starts = [
+        shifted_pairs(runs, n, d, gap=gap, misalignment=misalignment, across=across)
+        for across in (True, False)
+    ]
+    x, y = (torch.stack(side) for side in zip(*starts, strict=True))
+    frame = simulate(x, y, tau=tau, lr=lr, steps=steps).frame()
+    return frame.assign(direction=frame["run"].lt(runs).map({True: "across", False: "inside"}))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 
 from gaputils.theory.dynamics import simulate
-from gaputils.theory.objective import gradient
-from gaputils.theory.predictions import step_factors, tight_cluster_gradient
+from gaputils.theory.objective import contrastive_loss, gradient
+from gaputils.theory.predictions import (
+    predicted_variance_along_gap,
+    step_factors,
+    tight_cluster_gradient,
+)
 from gaputils.theory.starts import two_clusters
 
 
@@ -86,3 +91,38 @@ def growth_along_gap(
 
 def _norms(values: Tensor) -> Tensor:
     return values.square().sum((-2, -1)).sqrt()
+
+
+def gradient_error(
+    spreads: Sequence[float],
+    temperatures: Sequence[float],
+    *,
+    runs: int,
+    n: int,
+    d: int,
+    gap: float,
+) -> float:
+    """Largest relative difference of the closed form and automatic differentiation, in float64."""
+    errors = []
+    for seed, spread in enumerate(spreads):
+        x, y = two_clusters(runs, n, d, gap=gap, spread=spread, dtype=torch.float64, seed=seed)
+        y.requires_grad_()
+        for tau in temperatures:
+            (automatic,) = torch.autograd.grad(contrastive_loss(x, y, tau).sum(), y)
+            off = _norms(gradient(x, y.detach(), tau) - automatic)
+            errors.append(float((off / _norms(automatic)).max()))
+    return max(errors)
+
+
+def growth_by_spread(
+    spreads: dict[str, float], ratios: Sequence[float], **how: Any
+) -> dict[str, pd.DataFrame]:
+    """`growth_along_gap` for clusters of each of the named spreads."""
+    return {
+        name: growth_along_gap(ratios, spread=spread, **how) for name, spread in spreads.items()
+    }
+
+
+def predicted_decay(x: Tensor, y: Tensor, tau: float, lr: float, steps: Sequence[int]) -> Tensor:
+    """The variance along the gap that linear dynamics foretell at each of `steps`, a row a step."""
+    return torch.stack([predicted_variance_along_gap(x, y, tau, lr, step) for step in steps])

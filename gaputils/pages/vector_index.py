@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gaputils._checks import as_pair, choice, integer, work
 from gaputils.closing import HullProjection, MeanShift
-from gaputils.scoring import cost
+from gaputils.scoring import top_k
 
 METRICS = ("l2", "inner-product")
 KINDS = ("flat", "SQ8", "SQ6", "SQ4", "PQ")
@@ -119,14 +119,12 @@ def compare_indexes(
     Columns: `vectors` (the representation), `metric`, `index`, and those of `measure_index`.
     """
     queries, gallery = next(iter(sides.values()))
-    truth = cost(work(queries), work(gallery), "euclidean").topk(
-        min(k, len(gallery)), dim=1, largest=False
-    )
+    truth = top_k(work(queries), work(gallery), min(k, len(gallery)), "euclidean")
     rows = []
     for name, (x, y) in sides.items():
         for metric in metrics:
             for kind in kinds:
-                measured = measure_index(x, y, truth.indices, kind, metric)
+                measured = measure_index(x, y, truth, kind, metric)
                 rows.append({"vectors": name, "metric": metric, "index": kind, **measured})
     return pd.DataFrame(rows)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
 from gaputils._checks import Seed, as_direction, as_generator, as_pair, integer, number
+from gaputils.noise import GaussianNoise, robustness
+from gaputils.scoring import nearest
+from gaputils.theory import survival, survival_slope
 
 
 def flat_gallery(
@@ -77,7 +81,7 @@ def changed_by_shift(
             "gallery: expected rows that differ across direction, to tilt the shift towards them"
         )
     inside = inside / size.clamp_min(torch.finfo(size.dtype).tiny)
-    before = torch.cdist(queries, gallery).argmin(1)
+    before = nearest(queries, gallery)
     rows = []
     for tilt in degrees:
         angle = torch.deg2rad(torch.tensor(tilt, dtype=torch.float64)).to(gallery)
@@ -86,7 +90,111 @@ def changed_by_shift(
             moved = gallery + length * along
             if renormalize:
                 moved = torch.nn.functional.normalize(moved, dim=1)
-            after = torch.cdist(queries, moved).argmin(1)
+            after = nearest(queries, moved)
             changed = float((after != before).double().mean())
             rows.append({"length": length, "degrees": tilt, "changed": changed})
     return pd.DataFrame(rows)
+
+
+def survival_by_distance(
+    classes: Sequence[int],
+    distances: Sequence[float],
+    noise: GaussianNoise,
+    *,
+    runs: int,
+    n: int,
+    d: int,
+) -> pd.DataFrame:
+    """Mean exact robustness of `flat_gallery` queries at each distance along the gap.
+
+    One row for each number of classes, run and distance: "classes", "distance", "run",
+    "robustness". The seed of a run is its number.
+    """
+    rows = []
+    for size in classes:
+        for run in range(runs):
+            starts = [flat_gallery(n, size, d, gap=at, seed=run) for at in distances]
+            queries = torch.cat([start[0] for start in starts])
+            kept = robustness(queries, starts[0][1], noise).reshape(len(distances), n)
+            rows.append(
+                pd.DataFrame(
+                    {
+                        "classes": size,
+                        "distance": distances,
+                        "run": run,
+                        "robustness": kept.mean(1),
+                    }
+                )
+            )
+    return pd.concat(rows, ignore_index=True)
+
+
+def after_shifts(
+    *,
+    runs: int,
+    n: int,
+    m: int,
+    d: int,
+    gap: float,
+    lengths: Sequence[float],
+    tilts: Sequence[float],
+) -> pd.DataFrame:
+    """`changed_by_shift` for tilted shifts and for renormalised ones, of equal and unequal norms.
+
+    One row for each run, shift and length, the shift's name in "shift".
+    """
+    rows = []
+    for run in range(runs):
+        for norms, kind, how in (
+            (0.0, "tilted by {:.0f}°", {"degrees": tilts}),
+            (0.0, "renormalised, equal norms", {"renormalize": True}),
+            (0.5, "renormalised, unequal norms", {"renormalize": True}),
+        ):
+            start = flat_gallery(n, m, d, gap=gap, norms=norms, seed=run)
+            table = changed_by_shift(*start, lengths=lengths, seed=run, **how)
+            names = [
+                "orthogonal" if not x and "{" in kind else kind.format(x) for x in table["degrees"]
+            ]
+            rows.append(table.assign(run=run, shift=names))
+    return pd.concat(rows, ignore_index=True)
+
+
+def random_slopes(count: int, seed: int = 0) -> pd.DataFrame:
+    """The slope of an item's chance in a common growth of all distances, for configurations of
+    very different kinds: "item" ("nearest" or "farthest"), "probability", "slope"."""
+    random = np.random.default_rng(seed)
+    found = []
+    for _ in range(count):
+        size = int(random.integers(3, 31))
+        dim = int(random.choice([1, 2, 3, 8, 32, 128, 512]))
+        reach = 10 ** random.uniform(-2, 2)
+        offset = random.choice([0, 1]) * 10 ** random.uniform(-2, 2)
+        squared = offset + reach * random.random(size) ** random.uniform(0.1, 4)
+        if random.random() < 0.5:
+            squared[1:] = squared[1]
+        item = None if random.random() < 0.5 else int(squared.argmax())
+        found.append(
+            {
+                "item": "nearest" if item is None else "farthest",
+                "probability": survival(squared, 1.0, dim, item=item),
+                "slope": survival_slope(squared, 1.0, dim, item=item),
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def compared(
+    queries: Tensor, galleries: Mapping[str, Tensor], noise: GaussianNoise
+) -> pd.DataFrame:
+    """Share of neighbours that differ from those in the first gallery, and the mean robustness."""
+    first = torch.cdist(queries.double(), next(iter(galleries.values())).double()).argmin(1)
+    rows = {
+        name: {
+            "neighbours changed": float(
+                (torch.cdist(queries.double(), gallery.double()).argmin(1) != first).double().mean()
+            ),
+            "robustness": float(robustness(queries, gallery, noise).mean()),
+        }
+        for name, gallery in galleries.items()
+    }
+    return pd.DataFrame(rows).T.rename_axis("gallery").reset_index()

@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from gaputils._files import file_sha256, write_text
+from gaputils._reading import read_json, reading
 
 FORMAT = "gaputils-shards/1"
 NAME = "manifest.json"
@@ -108,10 +109,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / NAME
     if not path.is_file():
         raise FileNotFoundError(f"folder: {folder} has no {NAME}; it is no folder of shards")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not whole JSON: {error}") from error
+    content = read_json(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"{path}: expected the format {FORMAT!r}")
     for key, kind in _DESCRIPTION.items():
@@ -125,15 +123,21 @@ def read_manifest(folder: Path) -> Manifest:
     manifest = Manifest(description, shards)
     if content.get("fingerprint") != manifest.fingerprint:
         raise ValueError(f"{path}: its fingerprint is not that of its description; it was changed")
-    try:
+    with reading(path, "a manifest") as at:
+        at.place = "rows and shard_size"
+        if _shard_count(description) != len(shards):
+            raise at.fault("the shards listed are not those of its rows and shard_size")
         expected = plan(description).shards
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: rows and shard_size make no shards ({error!r})") from error
     if tuple(replace(shard, sha256=None) for shard in shards) != expected:
         raise ValueError(f"{path}: the shards listed are not those of its rows and shard_size")
     if content.get("complete") is not manifest.complete:
         raise ValueError(f"{path}: 'complete' does not fit the checksums")
     return manifest
+
+
+def _shard_count(description: Mapping[str, Any]) -> int:
+    """How many shards there are, without making them: a wrong size would make too many."""
+    return sum(-(-description["rows"][side] // description["shard_size"]) for side in SIDES)
 
 
 def _entry(path: Path, entry: Any) -> Entry:

@@ -7,25 +7,38 @@ import itertools
 import json
 import re
 import tempfile
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gaputils._extras import require_extra
+from gaputils._reading import reading
+from gaputils.sweep._parameters import parameter_names, require_plain
+from gaputils.sweep._yaml import read_yaml
+
 
 @dataclass(frozen=True)
 class Run:
-    """One execution of one page: `page` is the notebook's file."""
+    """One execution of one page: `page` is the notebook's file.
+
+    Raises `ValueError` for a parameter that would not reach the page as it is.
+    """
 
     page: Path
     parameters: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name, value in self.parameters.items():
+            require_plain(name, value)
+
     @property
     def name(self) -> str:
-        """A readable file name, unique to page and parameters."""
+        """A readable file name, unique to the page's place and the parameters."""
         listed = "-".join(f"{k}={_short(v)}" for k, v in self.parameters.items())
         safe = re.sub(r"[^A-Za-z0-9=._-]+", "_", f"{self.page.stem}-{listed}")[:90].rstrip("-_.")
-        content = json.dumps([self.page.stem, self.parameters], sort_keys=True)
-        return f"{safe}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+        content = json.dumps([place_of(self.page), self.parameters], sort_keys=True)
+        return f"{safe}-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
 
 
 def plan(grid: str | Path) -> list[Run]:
@@ -34,24 +47,19 @@ def plan(grid: str | Path) -> list[Run]:
     Raises `FileNotFoundError` for a missing grid or page and `ValueError`, naming the entry, for a
     grid that is malformed or asks for a parameter that its page does not have.
     """
-    import yaml
-
+    require_extra("sweep", "a sweep")
     path = Path(grid)
     if not path.is_file():
         raise FileNotFoundError(f"grid: there is no file {path}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"grid: {path} is not YAML: {error}") from error
+    content = read_yaml(path)
     entries = content.get("sweeps") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:
         raise ValueError(f"grid: expected a list 'sweeps' in {path}")
     runs: list[Run] = []
     for number, entry in enumerate(entries):
         runs += _expand(entry, path.parent, f"{path}, entry {number}")
-    names = [run.name for run in runs]
-    for name in names:
-        if names.count(name) > 1:
+    for name, count in Counter(run.name for run in runs).items():
+        if count > 1:
             raise ValueError(f"grid: {path} asks for {name} twice")
     return runs
 
@@ -72,18 +80,26 @@ def _expand(entry: Any, folder: Path, where: str) -> list[Run]:
         raise ValueError(f"grid: {where}: 'fixed' needs a mapping")
     runs = []
     for item in each:
+        given = Counter([*fixed, *item, *grid])
+        if given.total() > len(given):
+            twice = next(name for name, count in given.items() if count > 1)
+            raise ValueError(f"grid: {where}: parameter {twice} is given twice")
         for values in itertools.product(*grid.values()):
             parameters = {**fixed, **item, **dict(zip(grid, values, strict=True))}
-            runs.append(Run(page, parameters))
+            try:
+                runs.append(Run(page, parameters))
+            except ValueError as error:
+                raise ValueError(f"grid: {where}: {error}") from error
     _refuse_unknown(page, {name for run in runs for name in run.parameters}, where)
     return runs
 
 
 def _refuse_unknown(page: Path, asked: set[str], where: str) -> None:
-    import papermill
-
-    with tempfile.TemporaryDirectory() as scratch:
-        has = set(papermill.inspect_notebook(str(_notebook(page, Path(scratch)))))
+    with (
+        reading(page, "a notebook whose parameters can be read", argument=f"grid: {where}"),
+        tempfile.TemporaryDirectory() as scratch,
+    ):
+        has = parameter_names(_notebook(page, Path(scratch)))
     if asked - has:
         raise ValueError(
             f"grid: {where}: {page.name} has no parameter {', '.join(sorted(asked - has))}; "
@@ -102,6 +118,10 @@ def _notebook(page: Path, scratch: Path) -> Path:
     target = scratch / f"{page.stem}.ipynb"
     jupytext.write(jupytext.read(page), target)
     return target
+
+
+def place_of(page: Path) -> str:
+    return page.resolve().as_posix()
 
 
 def _short(value: Any) -> str:

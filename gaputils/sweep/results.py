@@ -1,22 +1,25 @@
-"""What executed notebooks say: the values they glued, as one tidy table, and a gallery."""
+"""What executed notebooks say: the values they glued, as one tidy table."""
 
 from __future__ import annotations
 
 import ast
 import json
-import shutil
 from collections.abc import Iterable
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-import nbformat as _nbformat
+import lazy_loader
 import pandas as pd
 
-nbformat: Any = _nbformat
+from gaputils._reading import reading
+
+nbformat: Any = lazy_loader.load("nbformat")
 
 PACKAGE = Path(str(files("gaputils")))
 STORED = PACKAGE / "data" / "many-models.parquet"
+
+COLUMNS = ("run", "page", "name", "value", "text")
 
 
 def glued(notebook: Path) -> dict[str, float | str]:
@@ -43,20 +46,18 @@ def values_of(outputs: Iterable[dict[str, Any]]) -> dict[str, float | str]:
 
 
 def tidy(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """A row for each value of each done run.
-
-    Columns: `run`, `page`, a column for each parameter of any run (missing where a page has none
-    of that name; lists as JSON), `name`, `value` (NaN for text), `text` (missing for numbers).
-    """
+    """The table of `gaputils.sweep.load_results`, of the done runs among `records`."""
+    records = list(records)
+    pages = _page_names({record["notebook"] for record in records})
     rows = []
     for record in records:
-        parameters = {k: _plain(v) for k, v in record["parameters"].items()}
+        parameters = {_column(k): _plain(v) for k, v in record["parameters"].items()}
         for name, value in record["values"].items():
             number = isinstance(value, (int, float))
             rows.append(
                 {
                     "run": record["run"],
-                    "page": record["page"],
+                    "page": pages[record["notebook"]],
                     **parameters,
                     "name": name,
                     "value": float(value) if number else None,
@@ -65,8 +66,8 @@ def tidy(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
             )
     frame = pd.DataFrame(rows)
     if not rows:
-        return pd.DataFrame(columns=["run", "page", "name", "value", "text"])
-    ends = ["name", "value", "text"]
+        return pd.DataFrame(columns=list(COLUMNS))
+    ends = list(COLUMNS[2:])
     for column in [c for c in frame.columns if c not in ends]:
         present = frame[column].dropna()
         kinds = {type(value) for value in present}
@@ -77,56 +78,66 @@ def tidy(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
     return frame[[c for c in frame.columns if c not in ends] + ends]
 
 
-def write_gallery(runs: str | Path, folder: str | Path) -> Path:
-    """Copy the executed notebooks of the sweep folder `runs` to `folder`, with an index page.
-
-    Returns the index, ready for the book's table of contents; the notebooks keep their outputs and
-    are marked not to be executed again. Raises `FileNotFoundError` if no run in `runs` is done.
-    """
-    source, target = Path(runs), Path(folder)
-    done = []
-    for file in sorted(source.glob("*.json")):
-        record = json.loads(file.read_text())
-        if record["status"] == "done":
-            done.append(record)
-    if not done:
-        raise FileNotFoundError(f"runs: there is no done run in {source}")
-    if target.exists():
-        shutil.rmtree(target)
-    target.mkdir(parents=True)
-    lines = ["# Gallery of runs", "", "```{toctree}", ":maxdepth: 1", ""]
-    for record in done:
-        notebook = nbformat.read(source / f"{record['run']}.ipynb", as_version=4)
-        notebook.metadata["mystnb"] = {"execution_mode": "off"}
-        title = ", ".join(f"{k} = {v}" for k, v in record["parameters"].items())
-        for cell in notebook.cells:
-            if cell.cell_type == "markdown" and cell.source.startswith("# "):
-                cell.source = f"# {record['page']}: {title}\n" + cell.source.partition("\n")[2]
-                break
-        nbformat.write(notebook, target / f"{record['run']}.ipynb")
-        lines.append(record["run"])
-    index = target / "index.md"
-    index.write_text("\n".join([*lines, "```", ""]))
-    return index
+def done_records(folder: Path) -> list[dict[str, Any]]:
+    """The records of the done runs in `folder`, whose notebooks are there; other files aside."""
+    found = []
+    for file in sorted(folder.glob("*.json")):
+        try:
+            record = json.loads(file.read_bytes())
+        except ValueError:
+            continue
+        if (
+            isinstance(record, dict)
+            and record.get("run") == file.stem
+            and record.get("status") == "done"
+            and isinstance(record.get("parameters"), dict)
+            and "page" in record
+            and file.with_suffix(".ipynb").is_file()
+        ):
+            found.append(record)
+    return found
 
 
 def _plain(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, (list, dict)) else value
+    if isinstance(value, (list, dict)):
+        return json.dumps(value)
+    large = isinstance(value, int) and abs(value) > 2**53
+    return str(value) if large else value
+
+
+def _column(parameter: str) -> str:
+    """Its column; no name in Python has a dot, so none stands in the way of another."""
+    return f"parameter.{parameter}" if parameter in COLUMNS else parameter
+
+
+def _page_names(notebooks: Iterable[str]) -> dict[str, str]:
+    """The end of each path, as short as tells it from the others, without its suffix."""
+    ends = {path: PurePosixPath(path).with_suffix("").parts for path in notebooks}
+    names = {}
+    for path, parts in ends.items():
+        others = [other for key, other in ends.items() if key != path]
+        lengths = range(1, len(parts) + 1)
+        alone = (n for n in lengths if all(other[-n:] != parts[-n:] for other in others))
+        names[path] = "/".join(parts[-n:]) if (n := next(alone, None)) else path
+    return names
 
 
 def load_results(path: str | Path | None = None) -> pd.DataFrame:
     """The tidy table that a sweep wrote; left out, the one stored with the package.
+
+    A row for each value of each done run: `run`; `page`, the notebook's name, with the folders
+    that tell it from another of that name; a column for each parameter of any run, missing where a
+    page has none of that name, lists and mappings as JSON; `name`; `value` (NaN for text); `text`
+    (missing for numbers). Parameters called like one of these columns are in ``parameter.name``.
 
     Raises `FileNotFoundError` if there is no such file and `ValueError` if it is none of a sweep.
     """
     file = STORED if path is None else Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"path: there is no file {file}; a sweep writes results.parquet")
-    try:
+    with reading(file, "a whole .parquet file", argument="path"):
         found = pd.read_parquet(file)
-    except (ValueError, OSError) as error:
-        raise ValueError(f"path: {file} is not a whole .parquet file ({error})") from error
-    missing = {"run", "page", "name", "value", "text"} - set(found.columns)
+    missing = set(COLUMNS) - set(found.columns)
     if missing:
         raise ValueError(f"path: {file} is no sweep's table: it lacks {', '.join(sorted(missing))}")
     return found

@@ -14,14 +14,17 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from gaputils._extras import require_extra
 from gaputils._files import only_writer, replacing, write_text
-from gaputils.sweep.grid import Run, _notebook
-from gaputils.sweep.results import PACKAGE, glued, tidy
+from gaputils.sweep._kernel import choose_kernel
+from gaputils.sweep.grid import Run, _notebook, place_of
+from gaputils.sweep.results import PACKAGE, done_records, glued, load_results, tidy
 
 
 def run_sweep(
@@ -34,15 +37,20 @@ def run_sweep(
 ) -> pd.DataFrame:
     """Execute `runs`, `jobs` at a time or on the Dask cluster at the address `dask`.
 
-    The folder `out` gets each executed notebook, a record beside it, and `results.parquet`: a row
-    for each value that a page glued, with the run's parameters. A run whose page, parameters and
-    package are those of a finished record is skipped; a failing run is recorded and the others go
-    on. Returns one row a run: `run`, `page`, `status` ("done", "skipped", "failed"), `seconds`,
-    `error`. Raises `BlockingIOError` while another sweep writes `out`.
+    The folder `out` gets each executed notebook, a record beside it, and `results.parquet`: the
+    table that `load_results` reads, of these runs and of those that other sweeps did in `out` and
+    whose page and package are unchanged. A run whose page, parameters and package are those of a
+    finished record is skipped; a failing run is recorded and the others go on. Returns one row a
+    run: `run`, `page`, `status` ("done", "skipped", "failed"), `seconds`, `error`. Raises
+    `BlockingIOError` while another sweep writes `out`, and `ValueError` if its `results.parquet`
+    is not a sweep's.
     """
+    require_extra("sweep", "a sweep")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder):
+        if (folder / "results.parquet").exists():
+            load_results(folder / "results.parquet")
         return _run_all(runs, folder, jobs, dask, echo)
 
 
@@ -54,6 +62,8 @@ def _run_all(
     records = [_finished(*task) for task in tasks]
     todo = [task for task, record in zip(tasks, records, strict=True) if record is None]
     echo(f"{len(runs)} runs, {len(runs) - len(todo)} of them done and unchanged")
+    for note in _kernel_notes({run.page for run, *_ in todo}):
+        echo(note)
     fresh = iter(_execute_all(todo, jobs, dask))
     table = []
     for index, record in enumerate(records):
@@ -63,10 +73,22 @@ def _run_all(
             status = record["status"]
         row = {key: record[key] for key in ("run", "page", "seconds", "error")}
         table.append({**row, "status": status})
-    results = tidy([record for record in records if record is not None])
+    own = {run.name for run in runs}
+    others = [r for r in done_records(folder) if r["run"] not in own and _unchanged(r, package)]
+    results = tidy([record for record in records if record is not None] + others)
     with replacing(folder / "results.parquet") as part:
         results.to_parquet(part, index=False)
     return pd.DataFrame(table, columns=["run", "page", "status", "seconds", "error"])
+
+
+def _kernel_notes(pages: set[Path]) -> list[str]:
+    """What there is to tell of the `pages`' kernels; what cannot be read fails in its own run."""
+    notes = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for page in sorted(pages):
+            with suppress(Exception):
+                notes.append(choose_kernel(_notebook(page, Path(scratch)))[2])
+    return [note for note in notes if note]
 
 
 def package_digest() -> str:
@@ -80,6 +102,14 @@ def package_digest() -> str:
 def _fingerprint(run: Run, package: str) -> str:
     content = json.dumps([run.parameters, package], sort_keys=True)
     return hashlib.sha256(run.page.read_bytes() + content.encode()).hexdigest()
+
+
+def _unchanged(record: dict[str, Any], package: str) -> bool:
+    """Whether the page of a done `record` and the package are still as they were."""
+    page = Path(record.get("notebook", ""))
+    if not page.is_file():
+        return False
+    return bool(record["fingerprint"] == _fingerprint(Run(page, record["parameters"]), package))
 
 
 def _finished(run: Run, folder: Path, fingerprint: str) -> dict[str, Any] | None:
@@ -102,7 +132,10 @@ def _execute_all(
 
     if dask is None:
         return list(Parallel(n_jobs=jobs)(delayed(execute)(*task) for task in tasks))
-    import distributed
+    try:
+        import distributed
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("--dask needs: pip install 'dask[distributed]'") from error
 
     connect: Any = distributed.Client
     with connect(dask), parallel_config(backend="dask"):
@@ -111,22 +144,23 @@ def _execute_all(
 
 def execute(run: Run, folder: Path, fingerprint: str) -> dict[str, Any]:
     """Execute one run and write its notebook and its record; never raises for a failing page."""
-    from papermill.exceptions import PapermillException
-
     target, started, error = folder / f"{run.name}.ipynb", time.perf_counter(), ""
+    values: dict[str, float | str] = {}
     try:
         _write_executed(run, target)
-    except (PapermillException, OSError, RuntimeError, ValueError) as reason:
-        error = _last_line(str(reason)) or type(reason).__name__
+        values = glued(target)
+    except Exception as reason:
+        error = _in_words(run.page, reason)
     record = {
         "run": run.name,
         "page": run.page.stem,
+        "notebook": place_of(run.page),
         "parameters": run.parameters,
         "status": "failed" if error else "done",
         "error": error,
         "seconds": round(time.perf_counter() - started, 3),
         "fingerprint": fingerprint,
-        "values": {} if error else glued(target),
+        "values": values,
     }
     write_text(folder / f"{run.name}.json", json.dumps(record, indent=1))
     return record
@@ -140,10 +174,14 @@ def _write_executed(run: Run, target: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         executed = Path(scratch) / target.name
         try:
+            notebook = _notebook(run.page, Path(scratch))
+            kernel, language, _ = choose_kernel(notebook)
             papermill.execute_notebook(
-                str(_notebook(run.page, Path(scratch))),
+                str(notebook),
                 str(executed),
                 run.parameters,
+                kernel_name=kernel,
+                language=language,
                 cwd=str(run.page.parent),
                 progress_bar=False,
                 log_output=False,
@@ -153,6 +191,16 @@ def _write_executed(run: Run, target: Path) -> None:
             write_text(target, executed.read_text(encoding="utf-8"))
             raise
         write_text(target, executed.read_text(encoding="utf-8"))
+
+
+def _in_words(page: Path, reason: Exception) -> str:
+    """What a cell raised, in its last line; what kept the page from running, with its name."""
+    from papermill.exceptions import PapermillExecutionError
+
+    kind, last = type(reason).__name__, _last_line(str(reason))
+    if isinstance(reason, PapermillExecutionError) and last:
+        return last
+    return f"{page.name}: {kind}: {last}".removesuffix(": ")
 
 
 def _last_line(text: str) -> str:

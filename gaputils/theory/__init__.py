@@ -1,5 +1,6 @@
 """Theory of the gap: the loss, its gradient, its dynamics, and what distance does to robustness."""
 
+from gaputils.theory import sigmoid
 from gaputils.theory.dynamics import Trajectory, simulate
 from gaputils.theory.measures import gap_measures, training_measures
 from gaputils.theory.objective import (
@@ -31,6 +32,7 @@ __all__ = [
     "gradients",
     "predicted_variance_along_gap",
     "received_mass",
+    "sigmoid",
     "simulate",
     "step_factors",
     "survival",

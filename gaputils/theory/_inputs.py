@@ -41,12 +41,15 @@ def as_paired_points(x: Any, y: Any, names: tuple[str, str] = ("x", "y")) -> tup
     return first.to(dtype), second.to(dtype)
 
 
-def as_setting(name: str, value: Any, points: Tensor) -> Tensor:
-    """A positive number, or one per run, that broadcasts against `points` (..., N, d)."""
+def as_setting(
+    name: str, value: Any, points: Tensor, *, low: float = 0.0, strict: bool = True
+) -> Tensor:
+    """A number of at least `low` (with `strict` above it), or one per run, that broadcasts against
+    `points` (..., N, d)."""
     batch = points.shape[:-2]
     if getattr(value, "ndim", 0) == 0 and not isinstance(value, (list, tuple)):
         scalar = value.item() if hasattr(value, "item") else value
-        setting = torch.tensor(number(name, scalar, low=0, strict=True), dtype=torch.float64)
+        setting = torch.tensor(number(name, scalar, low=low, strict=strict), dtype=torch.float64)
     else:
         try:
             setting = torch.as_tensor(value, dtype=torch.float64)
@@ -54,8 +57,10 @@ def as_setting(name: str, value: Any, points: Tensor) -> Tensor:
             raise TypeError(f"{name}: expected numbers, got {value!r}") from error
         if setting.ndim > len(batch):
             raise ValueError(f"{name}: expected shape {tuple(batch)}, got {tuple(setting.shape)}")
-        if not bool(torch.isfinite(setting).all()) or not bool((setting > 0).all()):
-            raise ValueError(f"{name}: expected positive finite numbers, got {setting.tolist()}")
+        allowed = setting > low if strict else setting >= low
+        if not bool(torch.isfinite(setting).all()) or not bool(allowed.all()):
+            kind = "positive " if strict else "non-negative " if low == 0 else ""
+            raise ValueError(f"{name}: expected {kind}finite numbers, got {setting.tolist()}")
     try:
         setting = setting.to(points).broadcast_to(batch)
     except RuntimeError as error:

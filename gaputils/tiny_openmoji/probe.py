@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gaputils.datasets.openmoji import catalogue, openmoji
 from gaputils.datasets.templates import SEEN
+from gaputils.scoring import nearest
 from gaputils.tiny_openmoji.checkpoints import MODEL_CONFIG
 
 PAIRS = 512
@@ -50,7 +51,7 @@ def measure(images: Tensor, texts: Tensor, targets: Tensor, logit_scale: float) 
     sum over a side's items of the squared deviation from its mean, divided by their number.
     """
     images, texts = images.double(), texts.double()
-    right = (images @ texts.T).argmax(1) == targets
+    right = nearest(images, texts, "inner-product") == targets
     x, y = images[:PAIRS], texts[targets[:PAIRS]]
     gap = y.mean(0) - x.mean(0)
     cosine = x @ y.T

@@ -49,7 +49,6 @@ NO_ENTRIES: dict[str, str] = {
 TESTED_ELSEWHERE: dict[str, str] = {
     "covariance_between": "takes two versions of the same rows, which must agree in shape",
     "variance_between": "takes two versions of the same rows, which must agree in shape",
-    "datasets.published_where_available": "is published for each name",
     "theory.expansion_error": "takes the numbers of two_clusters",
     "theory.paired_lines": "takes a size and a gap",
     "theory.step_factors": "takes four numbers",

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from gaputils._reading import UnreadableFile
 from gaputils.closing.on_hull import comparing
 
 KINDS: dict[str, str] = {
@@ -29,6 +30,9 @@ KINDS: dict[str, str] = {
     "pickle": "a pickle under the name of a safe format",
     "path": "a list of files names one outside its folder",
     "lie": "a list of files says what its files do not hold",
+    "gap": "a table lacks rows or numbers, an image any range of them",
+    "labels": "labels that no rows of the gallery answer to",
+    "value": "a value that would not reach a page as it is written",
 }
 """The columns of the table, each in words."""
 
@@ -64,6 +68,8 @@ def outcome(attempt: Attempt, folder: Path) -> Outcome:
     try:
         with comparing():  # few rows of few columns leave a closing nothing to move
             answer = attempt.act(folder)
+    except UnreadableFile as error:  # callers catch it as what it is derived from
+        return Outcome("ValueError", str(error))
     except Exception as error:
         return Outcome(type(error).__name__, str(error))
     return Outcome(ANSWERED if is_defined(answer) else UNDEFINED)

@@ -148,6 +148,11 @@ NAMES: dict[str, tuple[Callable[[], Any], str]] = {
     "datasets.load, split": (lambda: gu.datasets.load("openmoji", split="no-such"), "split"),
     "datasets.load, option": (lambda: gu.datasets.load("openmoji", colour="red"), "options"),
     "datasets.published": (lambda: gu.datasets.published("no-such-file"), "name"),
+    "datasets.published, rows": (
+        lambda: gu.datasets.published("liang2022-clasp", rows=0),
+        "rows",
+    ),
+    "datasets.published_rows": (lambda: gu.datasets.published_rows("no-such-file"), "name"),
     "theory.sweep": (lambda: clusters_page.sweep("colour", [1], runs=1), "name"),
     "templates.fill": (lambda: fill("a photo", "dog"), "template"),
     "vector_index.build, kind": (

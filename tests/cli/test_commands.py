@@ -38,7 +38,9 @@ def run(*arguments: object, code: int = 0):
     return result
 
 
-@pytest.mark.parametrize("command", ["embed", "report", "close", "robustness", "sweep", "train"])
+@pytest.mark.parametrize(
+    "command", ["embed", "report", "close", "mix", "robustness", "sweep", "train"]
+)
 def test_help_has_an_example(command: str) -> None:
     assert f"gaputils {command}" in run(command, "--help").output
 

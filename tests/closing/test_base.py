@@ -61,9 +61,9 @@ def test_a_method_of_ones_own_is_kept_with_what_it_learned_and_nothing_private(
         ),
         (
             {"learned": '{"dim_": 3, "_seen_": 1}'},
-            r"^path: .* damaged: it holds _seen_, dim_, gap_$",
+            r"^path: .* of NaiveShift: it holds _seen_, dim_, gap_\. ",
         ),
-        ({"learned": '{"dim_": 3, "fit": 1}'}, r"^path: .* damaged: it holds dim_, fit, gap_$"),
+        ({"learned": '{"dim_": 3, "fit": 1}'}, r"^path: .* it holds dim_, fit, gap_\. "),
     ],
 )
 def test_a_file_of_something_else_is_refused_with_what_it_holds(

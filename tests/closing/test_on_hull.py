@@ -305,12 +305,12 @@ def test_files_that_are_no_closing(tmp_path: Path) -> None:
     [
         ({"closing": "Rotation"}, "holds the closing 'Rotation', expected one of"),
         ({"closing": None}, "holds the closing None"),
-        ({"parameters": "{"}, "is damaged: JSONDecodeError"),
-        ({"parameters": None}, "is damaged: KeyError"),
-        ({"parameters": '{"beta": 1}'}, "is damaged: TypeError"),
-        ({"learned": "7"}, "is damaged: TypeError"),
-        ({"learned": '{"transform": 1, "dim_": 3}'}, "is damaged: it holds dim_"),
-        ({"learned": "{}"}, "is damaged: it holds gap_"),
+        ({"parameters": "{"}, "MeanShift: Expecting property name"),
+        ({"parameters": None}, "MeanShift: KeyError"),
+        ({"parameters": '{"beta": 1}'}, "MeanShift: TypeError"),
+        ({"learned": "7"}, "MeanShift: TypeError"),
+        ({"learned": '{"transform": 1, "dim_": 3}'}, "MeanShift: it holds dim_"),
+        ({"learned": "{}"}, "MeanShift: it holds gap_"),
     ],
 )
 def test_damaged_descriptions(change: dict, message: str, tmp_path: Path) -> None:

@@ -235,3 +235,18 @@ def test_shipped_config_states_the_preprocessing_that_open_clip_uses():
 
 def test_attribution_ships_with_the_weights():
     assert "CC BY-SA 4.0" in (Path(checkpoints.DATA) / "ATTRIBUTION.md").read_text()
+
+
+def test_equal_texts_have_equal_embeddings() -> None:
+    """In a batch of its own a text is rounded differently; ImageNet names two classes "missile"."""
+    model = gu.load_model("tiny-openmoji")
+    texts = [f"a photo of a {'very ' * (i % 4)}small thing {i % 7}" for i in range(41)]
+    for batch_size in (1, 3, 40, 1024):
+        found = model.encode_texts(texts, batch_size)
+        first = [texts.index(text) for text in texts]
+        assert torch.equal(found, found[first])
+    names = ["missile", "crane", "missile", "cat", "crane"]
+    rows = gu.embed_classes(model, names, ["a {}.", "the {}."], ensemble=False, batch_size=3)
+    assert torch.equal(rows, rows[[0, 1, 0, 3, 1]])
+    alone = gu.embed_classes(model, ["crane"], ["a {}.", "the {}."], ensemble=False)
+    torch.testing.assert_close(rows[1:2], alone)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
@@ -9,6 +11,8 @@ import gaputils as gu
 from gaputils.datasets import DataUnavailable
 from gaputils.pages import example
 from gaputils.scoring import top_k
+
+published = sys.modules["gaputils.datasets.published"]
 
 
 def test_clusters_have_a_gap_and_each_query_an_item() -> None:
@@ -24,12 +28,22 @@ def test_clusters_have_a_gap_and_each_query_an_item() -> None:
 
 
 def test_without_the_published_ones_the_shipped_model_is_asked(monkeypatch) -> None:
-    def unavailable(name: str) -> gu.Embeddings:
-        raise DataUnavailable(name)
+    def unavailable(*_args) -> None:
+        raise DataUnavailable("nothing is there")
 
-    monkeypatch.setattr(example, "published", unavailable)
-    e = example.example_embeddings(queries=30)
+    monkeypatch.setattr(published, "_pair", unavailable)
+    asked = example.shipped()
+    e = gu.datasets.published("liang2022-clip-coco", asked, rows=30, normalize=True)
     assert e.queries.shape == e.gallery.shape == (30, 256)
-    assert "OpenMoji" in e.info["title"]
+    assert e.info["title"].startswith("tiny-openmoji on OpenMoji (the published embeddings")
+    assert e.info["missing"] == "nothing is there"
     assert e.targets.tolist() == list(range(30))
+    torch.testing.assert_close(e.gallery.norm(dim=1), torch.ones(30).double())
     assert gu.zero_shot(e)["top1"] > 0.5
+
+
+def test_what_is_missing_is_left_out_and_told(monkeypatch, capsys) -> None:
+    made = gu.Embeddings(torch.eye(3), torch.eye(3))
+    monkeypatch.setattr(example, "load_sets", lambda _: ({"a": made}, {"b": "b: no route"}))
+    assert example.at_hand(["a", "b"]) == {"a": made}
+    assert capsys.readouterr().out == "Left out here: b: no route\n"

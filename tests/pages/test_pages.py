@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import gaputils as gu
-from gaputils.pages import glue, table
+from gaputils.pages import glue, guard, table
 from gaputils.pages.explorer import emoji_retrieval, training_dynamics
 from gaputils.pages.figures.intro import survival_bars, two_clouds
 from gaputils.plots import COLOR, robustness_curves
@@ -146,3 +146,10 @@ def test_the_emoji_browser_finds_what_is_named_and_noise_moves_it() -> None:
 def test_dynamics_in_the_plane_tell_the_start() -> None:
     made = training_dynamics(sphere=False, gaps=(0.5, 1.0), temperatures=(0.1, 0.2))
     assert made.function(1.0, 0.1, 0)[1].startswith("Start 1 apart, temperature 0.1, step 0: loss")
+
+
+def test_guard_fails_the_page_s_own_run_alone() -> None:
+    guard({"water is wet": True, "fire is cold": False}, own=False)
+    guard({"water is wet": True}, own=True)
+    with pytest.raises(AssertionError, match=r"no longer bears out: fire is cold; ice is hot$"):
+        guard({"fire is cold": False, "water is wet": True, "ice is hot": False}, own=True)

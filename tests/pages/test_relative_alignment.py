@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaputils.pages.relative_alignment import paired_lines, shifted_pairs
+from gaputils.pages.relative_alignment import descent, paired_lines, shifted_pairs
 
 
 @pytest.mark.parametrize("aligned", [True, False])
@@ -71,3 +71,17 @@ def test_disturbances_of_one_seed_are_scaled_alike() -> None:
     again, large = shifted_pairs(2, 6, 3, gap=0.0, misalignment=0.4)
     assert torch.equal(x, again)
     torch.testing.assert_close(large - x, 4 * (small - x))
+
+
+def test_descent_has_both_directions_and_keeps_the_gap_across() -> None:
+    table = descent(runs=3, n=8, d=4, gap=2.0, misalignment=0.5, tau=1.0, lr=0.2, steps=60)
+    ends = table[table["step"].isin([0, 60])].pivot_table(
+        index=["direction", "run"], columns="step", values=["gap", "variance_along_gap"]
+    )
+    assert list(ends.index.levels[0]) == ["across", "inside"]
+    assert len(ends) == 6
+    kept = ends["gap"][60] / ends["gap"][0]
+    assert kept["across"].min() > 0.98
+    variance = ends["variance_along_gap"]
+    assert variance[0]["across"].max() < 0.2 * variance[0]["inside"].min()
+    assert (variance[60]["inside"] < variance[0]["inside"]).all()

@@ -10,7 +10,6 @@ import torch
 
 import gaputils as gu
 from gaputils.pages import exact_robustness, trade_off
-from gaputils.pages.example import example_embeddings
 
 NOISE = gu.GaussianNoise(0.3)
 METHODS = {"original": None, "mean shift": gu.MeanShift(), "hull projection": gu.HullProjection()}
@@ -113,21 +112,3 @@ def test_engine_frames() -> None:
     cost = exact_robustness.cost_of_exactness(queries, gallery, 0.3, draws=5, rounds=1)
     assert (cost > 0).all()
     assert cost["ratio"] == pytest.approx(cost["Monte Carlo, extrapolated (s)"] / cost["exact (s)"])
-
-
-def test_example_embeddings_fall_back_on_the_shipped_model(monkeypatch) -> None:
-    def missing(name: str) -> None:
-        raise gu.datasets.DataUnavailable(name)
-
-    made = gu.Embeddings(*(side.float() * 3 for side in sides(9, 9)))
-    monkeypatch.setattr("gaputils.pages.example.published", missing)
-    monkeypatch.setattr("gaputils.pages.example.load_model", lambda name: name)
-    monkeypatch.setattr("gaputils.pages.example.load", lambda name: name)
-    monkeypatch.setattr("gaputils.pages.example.embed", lambda model, data, templates: made)  # noqa: ARG005
-    found = example_embeddings(queries=5)
-    assert found.info["title"].startswith("tiny-openmoji on OpenMoji (the published embeddings")
-    assert found.paired
-    assert found.queries.shape == (5, 16)
-    torch.testing.assert_close(found.gallery.norm(dim=1), torch.ones(5).double())
-    with pytest.raises(ValueError, match=r"queries: .* at least 2, got 1"):
-        example_embeddings(queries=1)

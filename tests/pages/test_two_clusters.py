@@ -11,6 +11,7 @@ import torch
 
 import gaputils as gu
 from gaputils.pages import two_clusters as clusters_page
+from gaputils.pages import variance_along_gap as variance_page
 from gaputils.pages.relative_alignment import loss_over_gap, paired_lines, shifted_pairs
 from gaputils.pages.variance_along_gap import expansion_error, growth_along_gap
 
@@ -157,3 +158,52 @@ def test_lines_are_matched_when_aligned() -> None:
         x, y = paired_lines(5, gap=0.4, aligned=aligned)
         assert (gu.theory.gap_measures(x, y)["matched"] == 1) == aligned
         assert (y - x).mean(0).norm().item() == pytest.approx(0.4)
+
+
+def test_both_spaces_are_two_sweeps() -> None:
+    table = clusters_page.both_spaces("gap", [0.2, 1.0], runs=2, **{**BASE, "gap": 1.0})
+    for on, space in ((False, "free"), (True, "sphere")):
+        alone = clusters_page.sweep("gap", [0.2, 1.0], runs=2, **BASE, sphere=on)
+        part = table[table["space"] == space].drop(columns="space").reset_index(drop=True)
+        pd.testing.assert_frame_equal(part, alone)
+
+
+def test_temperatures_scale_the_learning_rate_with_their_square() -> None:
+    table = clusters_page.temperatures([0.1, 0.3, 0.9], runs=2, sphere=False, **BASE)
+    settings = {key: value for key, value in BASE.items() if key not in ("tau", "lr")}
+    for tau, lr in ((0.1, 0.05 / 9), (0.3, 0.05), (0.9, 0.05)):
+        alone = clusters_page.sweep("tau", [tau], runs=2, **settings, lr=lr)
+        part = table[table["value"] == tau]["loss"].to_numpy()
+        assert part == pytest.approx(alone["loss"].to_numpy(), rel=1e-6)
+
+
+def test_melting_starts_whole_and_falls() -> None:
+    how = {key: BASE[key] for key in ("n", "d", "gap", "spread", "tau", "lr")}
+    table = clusters_page.melting([10, 400], runs=2, **how)
+    kept = table.groupby("step")["kept"].median()
+    assert list(kept.index) == [0, 10, 400]
+    assert kept[0] == 1
+    assert kept[400] < kept[10] < 1
+
+
+def test_collapse_takes_all_four_combinations() -> None:
+    how = {**BASE, "n": 16, "d": 6, "steps": 300, "lr": 0.2}
+    table = clusters_page.collapse(runs=3, **how)
+    assert table["separation"].tolist() == [1.0, 0.0, 1.0, 0.0]
+    gap, rank = table["gap after training"], table["rank in use"]
+    assert min(gap[0], gap[2]) > 2 * max(gap[1], gap[3])
+    assert max(rank[2], rank[3]) < 2.5 < min(rank[0], rank[1])
+
+
+def test_closed_form_is_autograd_and_decay_is_foretold_step_by_step() -> None:
+    error = variance_page.gradient_error((0.01, 0.3), (0.1, 1.0), runs=2, n=6, d=3, gap=1.0)
+    assert 0 < error < 1e-10
+    x, y = gu.theory.two_clusters(2, 6, 3, gap=1.0, spread=0.01, dtype=torch.float64)
+    told = variance_page.predicted_decay(x, y, 0.2, 0.01, [0, 5])
+    for row, steps in zip(told, (0, 5), strict=True):
+        expected = gu.theory.predicted_variance_along_gap(x, y, 0.2, 0.01, steps)
+        torch.testing.assert_close(row, expected)
+    how = {"runs": 2, "n": 6, "d": 3, "tau": 0.2, "lr": 0.01}
+    found = variance_page.growth_by_spread({"a": 0.01, "b": 0.1}, [0.5, 2.0], **how)
+    for name, spread in (("a", 0.01), ("b", 0.1)):
+        assert found[name].equals(growth_along_gap([0.5, 2.0], spread=spread, **how))

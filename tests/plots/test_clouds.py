@@ -15,12 +15,7 @@ from sklearn.decomposition import PCA
 import gaputils as gu
 from gaputils import plots
 from gaputils.geometry import principal_coordinates
-from gaputils.pages.figures.real_models import (
-    clouds_grid,
-    measure_heatmap,
-    relative_gaps,
-    variance_shares,
-)
+from gaputils.pages.figures.real_models import clouds_grid, variance_shares
 
 
 @pytest.fixture(autouse=True)
@@ -74,16 +69,4 @@ def test_variance_shares_place_each_share() -> None:
     ax = variance_shares(frame)
     assert [c.get_offsets()[0][0] for c in ax.collections] == [0.01, 0.002, 0.3]
     assert ax.get_xscale() == "log"
-    ax.figure.canvas.draw()
-
-
-def test_heatmap_and_relative_gaps() -> None:
-    measured = pd.DataFrame({"a": gu.measure_gap(example()), "b": gu.measure_gap(example(30))})
-    rows = ["rmg_schrodi", "rmg_few_dims", "rmg_centroid"]
-    ax = measure_heatmap(measured.loc[rows])
-    assert [t.get_text() for t in ax.get_yticklabels()] == rows
-    assert ax.texts[0].get_text() == f"{measured.loc['rmg_schrodi', 'a']:.2g}"
-    tidy = measured.loc[rows].rename_axis("definition").reset_index()
-    ax = relative_gaps(tidy.melt("definition", var_name="model"))
-    assert len(ax.get_legend().get_texts()) == 3
     ax.figure.canvas.draw()

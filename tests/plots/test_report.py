@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from gaputils import plots
-from gaputils.pages.figures.many_models import benefits_by_size, by_temperature, gap_and_robustness
+from gaputils.pages.figures.born import by_temperature
+from gaputils.pages.figures.many_models import benefits_by_size
 
 
 @pytest.fixture(autouse=True)
@@ -38,25 +39,6 @@ def test_benefits_by_size_draws_a_line_for_each_way() -> None:
     ax = benefits_by_size(frame)
     drawn = [line for line in ax.lines if len(line.get_xdata()) == 2]
     assert [list(line.get_ydata()) for line in drawn] == [[0.9, 0.7], [0.92, 0.75], [0.99, 0.9]]
-    ax.figure.canvas.draw()
-
-
-def test_models_are_joined_to_what_closing_makes_of_them() -> None:
-    frame = pd.DataFrame(
-        {
-            "name": ["a", "b"],
-            "kind": ["x", "y"],
-            "gap_norm": [0.5, 1.0],
-            "robustness": [0.6, 0.7],
-            "closed": [0.8, 0.75],
-        }
-    )
-    ax = gap_and_robustness(frame)
-    segments = ax.collections[0].get_segments()
-    assert [[tuple(p) for p in s] for s in segments] == [
-        [(0.5, 0.6), (0.5, 0.8)],
-        [(1.0, 0.7), (1.0, 0.75)],
-    ]
     ax.figure.canvas.draw()
 
 

@@ -198,7 +198,13 @@ def _closings() -> list[Subject]:
         queries, gallery = method.fit(c.queries, c.gallery).transform(c.queries, c.gallery)
         return queries @ gallery.mT
 
+    def mixed(c: Case) -> Any:
+        method = closing.MixedGallery().fit(c.queries, {"text": c.gallery})
+        queries, kinds = method.transform(c.queries, {"text": c.gallery})
+        return queries @ kinds["text"].mT
+
     return [
+        Subject("MixedGallery", mixed, ("qg",), single=2e-3),
         Subject("NearestNeighborNormalization", scores, ("qg",), 2, {MOVE: ANGLES}, single=_HALF),
         *(Subject(
             name,

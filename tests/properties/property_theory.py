@@ -33,7 +33,20 @@ def _points(name: str, axes: tuple[str, ...], degree: float) -> Subject:
     )
 
 
+def _sigmoid(name: str, axes: tuple[str, ...], degree: float) -> Subject:
+    return Subject(
+        f"theory.sigmoid.{name}",
+        lambda c: getattr(theory.sigmoid, name)(c.queries, c.gallery, _tau(c), 0.5),
+        axes,
+        degree,
+        paired=True,
+    )
+
+
 THEORY = [
+    _sigmoid("loss", ("",), 0),
+    _sigmoid("probabilities", ("qg",), 0),
+    _sigmoid("gradient", ("qd",), -1),
     _points("contrastive_loss", ("",), 0),
     _points("assignment", ("qg", "gq"), 0),
     _points("received_mass", ("q", "g"), 0),

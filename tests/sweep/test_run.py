@@ -11,10 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from gaputils.cli.commands import app
-from gaputils.pages.many_models import one_row_a_run
+from gaputils.pages.born import one_row_a_run
 from gaputils.sweep import run as running
+from gaputils.sweep.gallery import write_gallery
 from gaputils.sweep.grid import plan
-from gaputils.sweep.results import load_results, write_gallery
+from gaputils.sweep.results import load_results
 from gaputils.sweep.run import run_sweep
 
 ROOT = Path(__file__).resolve().parents[2]

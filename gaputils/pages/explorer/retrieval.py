@@ -18,6 +18,7 @@ from gaputils.noise.perturbations import GaussianNoise
 from gaputils.noise.robustness import robustness
 from gaputils.pages.explorer.explorer import Explorer, explorer
 from gaputils.pages.explorer.pictures import blank
+from gaputils.scoring import top_k
 
 CAPTIONS = (
     "a photo of a dog face",
@@ -68,7 +69,7 @@ def emoji_retrieval(
     def show(caption: str, variance: float) -> tuple[Any, str]:
         query = model.encode_texts([caption])
         noise = GaussianNoise(variance)
-        clean = torch.cdist(query, gallery)[0].argsort()[:_SHOWN].tolist()
+        clean = top_k(query, gallery, _SHOWN, "euclidean")[0].tolist()
         listed = [("without noise", "original", clean)]
         kept = {}
         for name, way in ways.items():
@@ -106,7 +107,7 @@ def _on_white(rgba: Tensor) -> Tensor:
 def _noisy(query: Tensor, gallery: Tensor, noise: GaussianNoise, seed: int) -> list[int]:
     """The items nearest to the query under one draw of the noise."""
     _, moved = noise.apply(query, gallery, as_generator(seed))
-    return torch.cdist(query, moved)[0].argsort()[:_SHOWN].tolist()
+    return top_k(query, moved, _SHOWN, "euclidean")[0].tolist()
 
 
 def _draw(listed: list[tuple[str, str, list[int]]], pictures: Any) -> Any:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from gaputils.plots.theme import COLOR
+from gaputils.plots.theme import COLOR, WIDTH
 
 SETTING_COLOR: dict[str, str] = {
     "fixed at 100": "#000000",
@@ -139,3 +141,40 @@ def robustness_over_steps(
     ax.set(xlabel="training step", ylabel="1 - robustness", yscale="log")
     ax.legend()
     return ax
+
+
+def by_temperature(frame: pd.DataFrame, names: dict[str, str]) -> Figure:
+    """A panel for each measure in `names` (column: label), a dot for each seed, by logit scale.
+
+    `frame` has a column `logit_scale` and the columns of `names`.
+    """
+    frame = frame.sort_values("logit_scale")
+    frame = frame.assign(logit_scale=frame["logit_scale"].map("{:g}".format))
+    figure, axes = plt.subplots(1, len(names), figsize=(WIDTH, 2.9), squeeze=False)
+    for ax, (column, label) in zip(axes.flat, names.items(), strict=True):
+        sns.stripplot(
+            frame,
+            x="logit_scale",
+            y=column,
+            hue="seed",
+            palette="dark:#0072B2",
+            jitter=0.12,
+            size=7,
+            ax=ax,
+            legend=False,
+        )
+        sns.pointplot(
+            frame,
+            x="logit_scale",
+            y=column,
+            color=COLOR["text"],
+            errorbar=None,
+            marker="_",
+            markersize=22,
+            linestyle="none",
+            ax=ax,
+        )
+        ax.set(xlabel="logit scale", ylabel="", title=label)
+        ax.title.set_fontsize("small")
+        ax.set_ylim(bottom=0)
+    return figure

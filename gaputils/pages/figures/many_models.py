@@ -1,4 +1,4 @@
-"""Figures of many models side by side."""
+"""Figures of thirty real models: gains against gaps, and what the loss does to the gap."""
 
 from __future__ import annotations
 
@@ -9,7 +9,65 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gaputils.plots.report import _COLORS
-from gaputils.plots.theme import COLOR, WIDTH
+from gaputils.plots.theme import COLOR, WIDTH, legend_above, stacked
+
+_SERIES = {
+    "mean shift": ("o", COLOR["shift"], "the paper's mean shift"),
+    "projected and centred": ("^", COLOR["centered"], "projected and centred"),
+}
+_LOSS = {"InfoNCE": COLOR["image"], "InfoLOOB": COLOR["text"]}
+
+
+def gain_by(frame: pd.DataFrame, column: str = "gap", label: str = "norm of the gap") -> Figure:
+    """What closing adds to the share of answers that survive, against `column`, a point a set.
+
+    `frame` as from `measure_sets`; the upper panel is cosine, the lower Euclidean. Bars are two
+    paired standard errors; models with random weights are grey.
+    """
+    figure, axes = stacked(2, 2.9, sharex=True)
+    for ax, scoring in zip(axes, ("cosine", "euclidean"), strict=True):
+        for closing, (marker, color, name) in _SERIES.items():
+            rows = frame[(frame["scoring"] == scoring) & (frame["closing"] == closing)]
+            for trained, shade in ((True, color), (False, COLOR["baseline"])):
+                some = rows[rows["trained"] == trained]
+                ax.errorbar(
+                    some[column],
+                    some["gain"],
+                    2 * some["gain_error"],
+                    fmt=marker,
+                    color=shade,
+                    markersize=5,
+                    markerfacecolor=shade if closing == "mean shift" else "none",
+                    elinewidth=1,
+                    label=name if trained else None,
+                )
+        ax.axhline(0, color="0.4", linewidth=0.8)
+        ax.set(ylabel="gain in answers\nthat survive", title=scoring, xlim=(0, None))
+    legend_above(axes[0])
+    axes[-1].set_xlabel(label)
+    return figure
+
+
+def gap_by_loss(rows: pd.DataFrame, ax: Axes) -> Axes:
+    """R@1 against the gap of models that differ in their loss: colour the loss, filled Hopfield.
+
+    `rows` as from `ablation`: columns `gap`, `accuracy`, `loss`, `hopfield`.
+    """
+    for (loss, hopfield), some in rows.groupby(["loss", "hopfield"]):
+        color = _LOSS[str(loss)]
+        ax.scatter(
+            some["gap"],
+            some["accuracy"],
+            s=55,
+            color=color,
+            facecolor=color if hopfield else "none",
+            linewidth=1.5,
+            label=f"{loss}{' and Hopfield' if hopfield else ''}",
+        )
+    ax.set(xlabel="norm of the gap", ylabel="R@1, images to texts", xlim=(0, None), ylim=(0, 1))
+    if len(rows):
+        ax.legend(loc="lower right", fontsize="small")
+    return ax
 
 
 def benefits_by_size(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -23,59 +81,3 @@ def benefits_by_size(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set(xlabel="gallery items", ylabel="share of answers that survive")
     ax.legend(title="", ncols=2, loc="lower center", bbox_to_anchor=(0.45, 1.0), fontsize="x-small")
     return ax
-
-
-def gap_and_robustness(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Models as points: `gap_norm` against `robustness`, an arrow to where closing takes each.
-
-    `frame` has columns `name`, `kind`, `gap_norm`, `robustness` and `closed`.
-    """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(WIDTH, 4.4))
-    ax.vlines(
-        frame["gap_norm"], frame["robustness"], frame["closed"], color="0.75", linewidth=1, zorder=1
-    )
-    sns.scatterplot(frame, x="gap_norm", y="robustness", hue="kind", s=55, ax=ax, zorder=3)
-    sns.scatterplot(
-        frame, x="gap_norm", y="closed", hue="kind", s=40, marker="^", ax=ax, legend=False, zorder=3
-    )
-    ax.set(xlabel="gap norm", ylabel="share of answers that survive")
-    ax.legend(title="", fontsize="small")
-    return ax
-
-
-def by_temperature(frame: pd.DataFrame, names: dict[str, str]) -> Figure:
-    """A panel for each measure in `names` (column: label), a dot for each seed, by logit scale.
-
-    `frame` has a column `logit_scale` and the columns of `names`.
-    """
-    frame = frame.sort_values("logit_scale")
-    frame = frame.assign(logit_scale=frame["logit_scale"].map("{:g}".format))
-    figure, axes = plt.subplots(1, len(names), figsize=(WIDTH, 2.9), squeeze=False)
-    for ax, (column, label) in zip(axes.flat, names.items(), strict=True):
-        sns.stripplot(
-            frame,
-            x="logit_scale",
-            y=column,
-            hue="seed",
-            palette="dark:#0072B2",
-            jitter=0.12,
-            size=7,
-            ax=ax,
-            legend=False,
-        )
-        sns.pointplot(
-            frame,
-            x="logit_scale",
-            y=column,
-            color=COLOR["text"],
-            errorbar=None,
-            marker="_",
-            markersize=22,
-            linestyle="none",
-            ax=ax,
-        )
-        ax.set(xlabel="logit scale", ylabel="", title=label)
-        ax.title.set_fontsize("small")
-        ax.set_ylim(bottom=0)
-    return figure

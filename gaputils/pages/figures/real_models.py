@@ -6,14 +6,13 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from gaputils.plots.clouds import SIDE_COLOR
-from gaputils.plots.theme import COLOR, SEQUENTIAL, WIDTH
+from gaputils.plots.theme import WIDTH
 
 
 def clouds_grid(frame: pd.DataFrame, columns: int = 2) -> Figure:
@@ -87,53 +86,4 @@ def variance_shares(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set_yticks(range(len(order)), order)
     ax.invert_yaxis()
     ax.set_xlabel("share of the side's variance")
-    return ax
-
-
-def measure_heatmap(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Measures (rows) by model (columns): colour is the rank within the row, text the value.
-
-    Wider than other figures when there are many models: on a phone it has to be scrolled.
-    """
-    if ax is None:
-        width = max(WIDTH, 2.2 + 0.52 * frame.shape[1])
-        _, ax = plt.subplots(figsize=(width, 1.6 + 0.3 * len(frame)))
-    ranks = frame.rank(axis=1, pct=True)
-    sns.heatmap(
-        ranks,
-        ax=ax,
-        cmap=SEQUENTIAL,
-        annot=frame.map(lambda value: f"{value:.0f}" if abs(value) >= 100 else f"{value:.2g}"),
-        fmt="",
-        cbar=False,
-        linewidths=0.5,
-        annot_kws={"size": "small"},
-    )
-    ax.set(xlabel="", ylabel="")
-    ax.tick_params(axis="x", rotation=40, labelsize="small")
-    ax.tick_params(axis="y", labelsize="small")
-    plt.setp(ax.get_xticklabels(), ha="right", rotation_mode="anchor")
-    return ax
-
-
-def relative_gaps(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Each model's value under several definitions of the relative gap.
-
-    `frame` has columns `model`, `definition` and `value`.
-    """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(WIDTH, 1.2 + 0.36 * frame["model"].nunique()))
-    sns.stripplot(
-        data=frame,
-        x="value",
-        y="model",
-        hue="definition",
-        jitter=False,
-        size=8,
-        ax=ax,
-        palette=[COLOR["image"], COLOR["text"], COLOR["projection"]],
-    )
-    ax.set(xlabel="relative modality gap", ylabel="")
-    ax.grid(axis="y")
-    ax.legend(title="", loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, fontsize="small")
     return ax

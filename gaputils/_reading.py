@@ -1,0 +1,139 @@
+"""Reading files that others made: whatever goes wrong there is one error, with file and place."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Path_ = str | os.PathLike[str]
+
+REMEDY = "Copy it again, or make it anew"
+_LONGEST = 300
+
+
+class UnreadableFile(ValueError):
+    """A file is damaged, cut short, of another kind, or declares what cannot be.
+
+    The message names the file, the place in it, the reason, and what to do about it.
+    """
+
+
+@dataclass
+class Reading:
+    """A file being read: set `place` to where in it the reader is, as "line 3" or "array 'x'"."""
+
+    subject: str
+    what: str
+    remedy: str
+    place: str = ""
+
+    def fault(self, reason: BaseException | str) -> UnreadableFile:
+        """The error that says `reason`."""
+        at = f", {self.place}" if self.place else ""
+        return UnreadableFile(
+            f"{self.subject} is not {self.what}{at}: {in_words(reason)}. {self.remedy}"
+        )
+
+
+@contextmanager
+def reading(
+    file: Path_ | str, what: str, *, argument: str = "", remedy: str = REMEDY
+) -> Iterator[Reading]:
+    """Turn whatever goes wrong in the block into an `UnreadableFile` about `file`.
+
+    `what` completes "is not …", as "a whole .npz file"; `argument` is the argument that named the
+    file. What names its file already stays as it is: the system's refusals to open it, a library
+    that is not installed, and errors of a block within.
+
+    >>> with reading("notes.json", "whole JSON") as at:
+    ...     at.place = "line 2"
+    ...     raise KeyError("images")
+    Traceback (most recent call last):
+    gaputils._reading.UnreadableFile: notes.json is not whole JSON, line 2: KeyError: 'images'. \
+Copy it again, or make it anew
+    """
+    at = Reading(f"{argument}: {file}" if argument else str(file), what, remedy)
+    try:
+        yield at
+    except (UnreadableFile, FileNotFoundError, ModuleNotFoundError):
+        raise
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise at.fault(error) from error
+    except Exception as error:
+        raise at.fault(error) from error
+
+
+def in_words(reason: BaseException | str) -> str:
+    """`reason` in one line, with the kind of error where its text alone says too little."""
+    if isinstance(reason, MemoryError):
+        return "it asks for more memory than there is"
+    if isinstance(reason, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(reason, UnicodeDecodeError):
+        line = bytes(reason.object[: reason.start]).count(b"\n") + 1
+        byte = reason.object[reason.start]
+        return f"line {line} holds the byte 0x{byte:02x}, which is no UTF-8; save it as UTF-8"
+    text = " ".join(str(reason).split()).rstrip(".")
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    plain = isinstance(reason, (str, ValueError, OSError))
+    return text if plain and text else f"{type(reason).__name__}: {text}".removesuffix(": ")
+
+
+def read_text(path: Path, what: str = "a text in UTF-8", *, argument: str = "") -> str:
+    """The UTF-8 text in `path`, without a byte order mark, line ends as they are."""
+    with reading(path, what, argument=argument):
+        return path.read_bytes().decode("utf-8-sig")
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of `text`, without their ends: only line feeds part them (and CR before one).
+
+    >>> lines_of("one\\r\\ntwo\\u2028still two")
+    ['one', 'two\\u2028still two']
+    """
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+
+
+def read_json(path: Path, *, argument: str = "") -> Any:
+    """The JSON in `path`."""
+    text = read_text(path, "whole JSON", argument=argument)
+    with reading(path, "whole JSON", argument=argument):
+        return json.loads(text)
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects in `path`, one a line; empty lines are passed over."""
+    text = read_text(path, "a file of JSON lines")
+    found = []
+    with reading(path, "a file of JSON lines") as at:
+        for number, line in enumerate(lines_of(text)):
+            at.place = f"line {number + 1}"
+            if line.strip():
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise ValueError("it is no JSON object")
+                found.append(row)
+    return found
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of the CSV file `path` by its first line's names."""
+    text = read_text(path, "a CSV file")
+    with reading(path, "a CSV file", remedy="Is a quotation mark left open?") as at:
+        rows, found = csv.DictReader(io.StringIO(text, newline="")), []
+        at.place = "line 1"
+        if rows.fieldnames is not None:
+            at.place = "line 2"
+        for row in rows:
+            found.append(row)
+            at.place = f"line {rows.line_num + 1}"
+    return found

@@ -1,0 +1,106 @@
+"""`gaputils mix`: files of several kinds in, the rows of one index out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaputils._files import replacing
+from gaputils.cli.support import require_folder
+from gaputils.closing import MixedGallery, load
+from gaputils.storage.files import read_matrix
+
+Rows = np.ndarray[Any, Any]
+QUERIES = "queries"
+_TAKEN = (QUERIES, "file", "allow_pickle")  # the last two are arguments of np.savez
+
+
+def mix_files(
+    items: Sequence[str],
+    out: Path,
+    query: Path | None,
+    *,
+    center: bool,
+    equal_norms: bool,
+    save: Path | None,
+    saved: Path | None,
+) -> str:
+    """Fit or load the closing, write the rows of `items` and of `query`, and say what is where.
+
+    `items` are "KIND=FILE". A ``.npz`` file has one array a kind and "queries"; a ``.npy`` file
+    the rows of all kinds below each other, in the order given, and the queries in a file beside
+    it. Raises `ValueError` and `OSError` that name the argument or the file.
+    """
+    if out.suffix not in (".npy", ".npz"):
+        raise ValueError(f"--out: expected a .npy or .npz file, got {out}")
+    for path in (out, save):
+        require_folder(path)
+    files = _kinds(items)
+    if saved is None:
+        if query is None:
+            raise ValueError("--query: expected queries to fit on; or --load a fitted closing")
+        closing = MixedGallery(center=center, equal_norms=equal_norms)
+    else:
+        if not center or equal_norms:
+            raise ValueError("--load: a fitted closing has its settings; leave out the others")
+        closing = _loaded(saved)
+    asking = None if query is None else read_matrix(query)
+    kinds = {kind: read_matrix(path) for kind, path in files.items()}
+    if saved is None:
+        closing.fit(asking, kinds)
+    rows = closing.transform_gallery(kinds)
+    moved = None if asking is None else closing.transform_queries(asking)
+    if save is not None:
+        closing.save(save)
+    return _write(out, rows, moved)
+
+
+def _kinds(items: Sequence[str]) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for item in items:
+        kind, given, path = item.partition("=")
+        if not (kind and given and path):
+            raise ValueError(f"ITEMS: expected KIND=FILE, as image=images.npy, got {item!r}")
+        if kind in found:
+            raise ValueError(f"ITEMS: got {kind!r} twice")
+        if kind in _TAKEN:
+            raise ValueError(f"ITEMS: got {kind!r} as a kind; that name is taken, give another")
+        found[kind] = Path(path)
+    return found
+
+
+def _loaded(path: Path) -> MixedGallery:
+    closing = load(path)
+    if not isinstance(closing, MixedGallery):
+        raise ValueError(f"--load: expected a MixedGallery in {path}, got {closing!r}")
+    return closing
+
+
+def _write(out: Path, rows: Mapping[str, Rows], queries: Rows | None) -> str:
+    if out.suffix == ".npz":
+        arrays: dict[str, Any] = dict(rows)
+        if queries is not None:
+            arrays = {QUERIES: queries, **rows}
+        with replacing(out) as part, part.open("wb") as file:
+            np.savez(file, **arrays)
+        told = ", ".join(f"{name} {values.shape}" for name, values in arrays.items())
+        return f"{out}: {told}"
+    lines, start = [], 0
+    for kind, values in rows.items():
+        lines.append(f"rows {start} to {start + len(values) - 1} {kind}")
+        start += len(values)
+    _save(out, np.concatenate(list(rows.values())))
+    told = f"{out}: {', '.join(lines)}"
+    if queries is None:
+        return told
+    beside = out.with_suffix(f".{QUERIES}.npy")
+    _save(beside, queries)
+    return f"{told}\n{beside}: {len(queries)} queries"
+
+
+def _save(path: Path, values: Rows) -> None:
+    with replacing(path) as part, part.open("wb") as file:
+        np.save(file, values)

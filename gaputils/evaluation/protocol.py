@@ -1,0 +1,126 @@
+"""The parts of a fair comparison: queries that can be answered, and paired errors over queries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from gaputils._checks import as_matrix, integer
+from gaputils.embeddings import Embeddings, require_embeddings
+
+# Rows nearer than this share of their mean squared norm are one item, written twice.
+_EQUAL = 2e-6
+
+
+def answerable_blocks(embeddings: Embeddings, size: int) -> list[Embeddings]:
+    """Paired `embeddings` in as many disjoint blocks of `size` pairs as there are, in order.
+
+    In each block every query has its answer in the gallery and all else is a distractor; rows
+    beyond the last whole block are left out. Fewer than `size` pairs are one block. Raises
+    `ValueError` unless row i of the gallery answers query i.
+
+    >>> e = Embeddings(torch.eye(7), torch.eye(7))
+    >>> [len(block.queries) for block in answerable_blocks(e, 3)]
+    [3, 3]
+    """
+    require_embeddings(embeddings)
+    if not embeddings.paired:
+        raise ValueError("embeddings: expected pairs, row i of the gallery answering query i")
+    rows = len(embeddings.queries)
+    step = min(integer("size", size, low=2), rows)
+    starts = range(0, rows - step + 1, step)
+    return [
+        Embeddings(
+            embeddings.queries[start : start + step],
+            embeddings.gallery[start : start + step],
+            info=dict(embeddings.info),
+        )
+        for start in starts
+    ]
+
+
+def distinct_items(embeddings: Embeddings) -> Embeddings:
+    """The same task with equal rows of the gallery as one item, which answers for all of them.
+
+    An item that is stored twice loses half of its wins to its double under any noise, and neither
+    is more right than the other. Rows count as equal if they differ by less than single precision
+    keeps of them. Raises `ValueError` without targets.
+
+    >>> e = Embeddings(torch.eye(3), torch.eye(3)[[0, 1, 1]])
+    >>> distinct_items(e).targets.tolist()
+    [0, 1, 1]
+    """
+    require_embeddings(embeddings)
+    if embeddings.targets is None:
+        raise ValueError("embeddings: expected targets, there are none")
+    gallery = embeddings.gallery.double()
+    scale = gallery.square().sum(1).mean()
+    equal = torch.cdist(gallery, gallery, compute_mode="donot_use_mm_for_euclid_dist")
+    first = (equal.square() <= _EQUAL * scale).to(torch.uint8).argmax(1)
+    kept, item = torch.unique(first, return_inverse=True)
+    targets = item[embeddings.targets]
+    return Embeddings(embeddings.queries, embeddings.gallery[kept], targets, dict(embeddings.info))
+
+
+def bootstrap_means(values: Any, resamples: int = 1000, seed: int = 0) -> np.ndarray[Any, Any]:
+    """(resamples, k) means of the rows of `values` (n, k), drawn n with replacement each time.
+
+    The columns of one resample share its rows, so that differences between them are paired.
+
+    >>> bootstrap_means(np.ones((5, 2)), resamples=3).shape
+    (3, 2)
+    """
+    rows = as_matrix("values", values).double().numpy()
+    integer("resamples", resamples, low=2)
+    chosen = np.random.default_rng(integer("seed", seed, low=0)).multinomial(
+        len(rows), np.full(len(rows), 1 / len(rows)), size=resamples
+    )
+    means: np.ndarray[Any, Any] = chosen @ rows / len(rows)
+    return means
+
+
+def paired_gain(
+    values: Any, baseline: Any, resamples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """Mean of `values` (n,) less that of `baseline` (n,) on the same queries, and its error.
+
+    The error is the standard deviation over `resamples` bootstrap draws of the queries. Raises
+    `ValueError` if the two differ in length.
+
+    >>> gain, error = paired_gain(np.array([0.5, 0.7]), np.array([0.4, 0.6]))
+    >>> round(gain, 6), round(error, 6)
+    (0.1, 0.0)
+    """
+    ours, theirs = (np.asarray(side, dtype=float) for side in (values, baseline))
+    if ours.ndim != 1 or ours.shape != theirs.shape:
+        raise ValueError(f"baseline: expected shape {ours.shape} as values, got {theirs.shape}")
+    difference = (ours - theirs)[:, None]
+    return float(difference.mean()), float(bootstrap_means(difference, resamples, seed).std())
+
+
+def correlation(
+    x: Any, y: Any, groups: Any, resamples: int = 2000, seed: int = 0
+) -> tuple[float, float, float]:
+    """Pearson's r of `x` (n,) and `y` (n,) and its 95 % bootstrap interval over `groups` (n,).
+
+    Points of one group are drawn together: two data sets of one model are no independent evidence.
+
+    >>> r, low, high = correlation([0, 1, 2, 4], [0, 1, 2, 4], groups=["a", "b", "c", "d"])
+    >>> round(r, 6), round(low, 6), round(high, 6)
+    (1.0, 1.0, 1.0)
+    """
+    of_group = pd.factorize(np.asarray(groups))[0]
+    count = int(of_group.max()) + 1
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
+    weights = np.vstack([np.ones(len(of_group)), drawn[:, of_group]])
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    columns = [np.asarray(value, dtype=float) for value in (x, y)]
+    a, b = (column - weights @ column[:, None] for column in columns)
+    products = [(weights * u * v).sum(axis=1) for u, v in ((a, b), (a, a), (b, b))]
+    with np.errstate(invalid="ignore"):
+        r = products[0] / np.sqrt(products[1] * products[2])
+    low, high = np.nanpercentile(r[1:], [2.5, 97.5])
+    return float(r[0]), float(low), float(high)

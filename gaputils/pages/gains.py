@@ -1,0 +1,157 @@
+"""What closing is worth on sets of pairs: answerable queries, three scorings, paired errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from gaputils.closing import Closing, HullProjection, MeanShift
+from gaputils.datasets import DataUnavailable, load, published, published_sources
+from gaputils.embeddings import Embeddings, known_targets
+from gaputils.encoding.embed import embed
+from gaputils.evaluation.protocol import answerable_blocks, distinct_items, paired_gain
+from gaputils.geometry import gap_vector
+from gaputils.models import load_model, training_steps
+from gaputils.noise import GaussianNoise, accuracy_under_noise, estimate, robustness
+from gaputils.scoring import SCORINGS, nearest
+
+UNTOUCHED, SHIFT, OURS = "untouched", "mean shift", "projected and centred"
+CLOSINGS: dict[str, Closing | None] = {
+    UNTOUCHED: None,
+    SHIFT: MeanShift(),
+    OURS: HullProjection(center=True),
+}
+BLOCK = 100
+_ABOUT = ("model", "data", "trained", "loss", "hopfield", "trained_on")
+
+
+def paired_sets() -> list[str]:
+    """Names of the published sets of pairs whose gap nobody has closed yet."""
+    table = published_sources()
+    open_pairs = table[(table["sides"] == 2) & table["paired"] & table["closed_from"].isna()]
+    return list(open_pairs.index)
+
+
+def load_sets(names: Iterable[str]) -> tuple[dict[str, Embeddings], dict[str, str]]:
+    """Those of the sets `names` that can be had, with rows of norm 1, and why each other cannot."""
+    found, missing = {}, {}
+    for name in names:
+        try:
+            found[name] = published(name, normalize=True)
+        except DataUnavailable as error:
+            missing[name] = str(error)
+    return found, missing
+
+
+def own_checkpoints(pairs: int = 500) -> dict[str, Embeddings]:
+    """The book's own model at each step of its training on emoji: what goes on where all else is
+    missing.
+    """
+    emoji, found = load("openmoji"), {}
+    for step in training_steps():
+        e = embed(load_model("tiny-openmoji", step=step), emoji, templates="an emoji of a {}.")
+        name = f"tiny-openmoji, step {step}"
+        info = {"model": name, "data": "OpenMoji", "trained": step > 0}
+        sides = e.queries[:pairs].double(), e.gallery[:pairs].double()
+        found[name] = Embeddings(*sides, info=info)
+    return found
+
+
+def measure_sets(sets: Mapping[str, Embeddings], variance: float, **options: Any) -> pd.DataFrame:
+    """`measure` of every set, below each other, with the set's name, model, data, loss and gap.
+
+    `gap` is the norm of the gap of all pairs and `outside` that of its part orthogonal to the
+    gallery's hull, a mean over the blocks.
+    """
+    parts = []
+    for name, e in sets.items():
+        frame = measure(e, variance, **options)
+        frame.insert(0, "set", name)
+        for key in _ABOUT:
+            frame[key] = e.info.get(key)
+        frame["pairs"] = len(e.queries)
+        frame["gap"] = float(torch.as_tensor(gap_vector(e.queries, e.gallery)).norm())
+        parts.append(frame)
+    return pd.concat(parts, ignore_index=True)
+
+
+def measure(
+    embeddings: Embeddings,
+    variance: float,
+    scorings: Iterable[str] = SCORINGS,
+    draws: int = 200,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """What each of `CLOSINGS` is worth on answerable queries, a row for each and each scoring.
+
+    The pairs are taken in disjoint blocks of 100, equal items as one; each closing is fitted on the
+    block, and Gaussian noise of total `variance` falls on the gallery that it returns. Columns:
+    `robustness` (the answer is unchanged by the noise), `right` (the answer under noise is right),
+    `accuracy` (without noise), `unchanged` (answers without noise that closing leaves as they
+    were), each a mean over the queries of all blocks; `gain` and `right_gain` over the untouched
+    embeddings under the same scoring, each with its paired bootstrap error over queries.
+    """
+    noise = GaussianNoise(variance)
+    tasks = [distinct_items(block) for block in answerable_blocks(embeddings, BLOCK)]
+    sides = {name: [_close(closing, task) for task in tasks] for name, closing in CLOSINGS.items()}
+    targets = [known_targets(task) for task in tasks]
+    outside = np.mean([_part_outside(task) for task in tasks])
+    rows = []
+    for scoring in scorings:
+        found = {
+            name: torch.cat([nearest(*pair, scoring) for pair in pairs])
+            for name, pairs in sides.items()
+        }
+        survival = {
+            name: _survival(pairs, targets, noise, scoring, draws, seed)
+            for name, pairs in sides.items()
+        }
+        for name in CLOSINGS:
+            row: dict[str, Any] = {"closing": name, "scoring": scoring, "outside": outside}
+            for column in ("robustness", "right"):
+                values = survival[name][column]
+                row[column] = float(values.mean())
+                key = "gain" if column == "robustness" else "right_gain"
+                gain = paired_gain(values, survival[UNTOUCHED][column], seed=seed)
+                row[key], row[f"{key}_error"] = gain
+            row["accuracy"] = float((found[name] == torch.cat(targets)).double().mean())
+            row["unchanged"] = float((found[name] == found[UNTOUCHED]).double().mean())
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _close(closing: Closing | None, task: Embeddings) -> tuple[Tensor, Tensor]:
+    if closing is None:
+        return task.queries, task.gallery
+    return closing.fit(task.queries, task.gallery).transform(task.queries, task.gallery)
+
+
+def _part_outside(task: Embeddings) -> float:
+    return float(MeanShift().fit(task.queries, task.gallery).shift_.norm())
+
+
+def _survival(
+    pairs: Sequence[tuple[Tensor, Tensor]],
+    targets: Sequence[Tensor],
+    noise: GaussianNoise,
+    scoring: str,
+    draws: int,
+    seed: int,
+) -> dict[str, Tensor]:
+    """Per query of all blocks: the probability that its answer stays, and that it is right."""
+    kept, right = [], []
+    for sides, wanted in zip(pairs, targets, strict=True):
+        if scoring == "cosine":
+            options: dict[str, Any] = {"scoring": scoring, "draws": draws, "seed": seed}
+            found = estimate(*sides, noise, targets=wanted, **options)
+            kept.append(found[0].per_query.double())
+            right.append(found[1].per_query.double() if found[1] else kept[-1])
+        else:
+            kept.append(robustness(*sides, noise, scoring=scoring))
+            right.append(accuracy_under_noise(*sides, wanted, noise, scoring=scoring))
+    return {"robustness": torch.cat(kept), "right": torch.cat(right)}

@@ -1,0 +1,69 @@
+"""Reading a grid: YAML 1.2, and what its versions read differently is marked."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gaputils._reading import read_text, reading
+
+_DIGITS = r"[0-9]+(?:_[0-9]+)*"
+# Tried in this order: `Unclear` comes before the numbers that it looks like.
+_PATTERNS = {
+    "unclear": r"(?:yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF"
+    r"|[-+]?0[0-9_]+|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt \t].*)?)",
+    "null": r"(?:~|null|Null|NULL|)",
+    "bool": r"(?:true|True|TRUE|false|False|FALSE)",
+    "int": rf"[-+]?(?:0b[01]+|0o[0-7]+|0x[0-9a-fA-F]+|{_DIGITS})",
+    "float": rf"[-+]?(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][-+]?{_DIGITS})?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+    "merge": r"<<",
+}
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """A plain value that YAML 1.1 and 1.2 read differently, or that no number here can hold."""
+
+    text: str
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file.
+
+    ``1e-3``, ``-.5`` and ``1_000`` are numbers. ``yes``, ``off``, ``010``, ``12:30``, dates and
+    ``1e999`` are `Unclear`. Raises `ValueError` for another file and for a key that is given twice.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            twice = next((key for key in keys if keys.count(key) > 1 and key != "<<"), None)
+            if twice is not None:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {twice!r} is given twice", node.start_mark
+                )
+            return super().construct_mapping(node, deep)
+
+    for name, pattern in _PATTERNS.items():
+        tag = "!unclear" if name == "unclear" else f"tag:yaml.org,2002:{name}"
+        Loader.add_implicit_resolver(tag, re.compile(rf"^(?:{pattern})$"), None)
+    Loader.add_constructor("!unclear", lambda _, node: Unclear(node.value))
+    Loader.add_constructor("tag:yaml.org,2002:int", lambda _, node: int(node.value, 0))
+    Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: _float(node.value))
+    text = read_text(path, "YAML", argument="grid")
+    with reading(path, "YAML", argument="grid", remedy="Correct it there"):
+        return yaml.load(text, Loader)
+
+
+def _float(text: str) -> float | Unclear:
+    special = text.lower().lstrip("+-") in (".inf", ".nan")
+    value = float(text.replace(".", "") if special else text)
+    return value if special or math.isfinite(value) else Unclear(text)

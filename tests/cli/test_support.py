@@ -1,0 +1,147 @@
+"""The command line's last words: one line for the user, a traceback only for a fault of ours."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import gaputils as gu
+from gaputils.cli.commands import app
+from gaputils.cli.support import PIPE_CLOSED, in_one_line, reports_errors
+
+RUN = [sys.executable, "-c", "from gaputils.cli.commands import app; app()"]
+
+
+def raising(error: BaseException) -> typer.Typer:
+    """A command line whose one command raises `error`."""
+    own = typer.Typer(pretty_exceptions_enable=False)
+
+    @own.command()
+    @reports_errors
+    def sweep() -> None:
+        raise error
+
+    return own
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("queries: expected\n  a matrix"), "gaputils: queries: expected a matrix"),
+        (TypeError("x: expected text"), "gaputils: x: expected text"),
+        (PermissionError(13, "Denied", "e"), "gaputils: [Errno 13] Denied: 'e'"),
+        (ModuleNotFoundError("a sweep needs yaml"), "gaputils: a sweep needs yaml"),
+        (ValueError(), "gaputils: ValueError"),
+        (MemoryError(), "gaputils: there is not enough memory: take less at a time"),
+        (RuntimeError("CUDA out of memory. Tried"), "gaputils: there is not enough memory: CUDA"),
+    ],
+)  # fmt: skip
+def test_what_the_user_can_act_on_is_one_line(error: Exception, line: str) -> None:
+    result = CliRunner().invoke(raising(error), [])
+    assert result.exit_code == 1
+    assert result.stderr.startswith(line)
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), RuntimeError("odd"), AssertionError("no")])
+def test_a_fault_of_ours_keeps_its_traceback_and_says_where_to_report_it(error: Exception) -> None:
+    result = CliRunner().invoke(raising(error), [])
+    assert result.exit_code == 1
+    assert "Traceback" in result.stderr
+    assert "a fault of gaputils, not of your input. Please report it" in result.stderr
+    assert in_one_line(error) is None
+
+
+@pytest.mark.parametrize("error", [typer.Exit(3), SystemExit(3)])
+def test_exit_codes_pass(error: BaseException) -> None:
+    result = CliRunner().invoke(raising(error), [])
+    assert (result.exit_code, result.stderr) == (3, "")
+
+
+def test_ctrl_c_says_how_to_go_on() -> None:
+    result = CliRunner().invoke(raising(KeyboardInterrupt()), [])
+    assert result.exit_code == 130
+    assert result.stderr == (
+        "gaputils: stopped; what was done is kept: run the same command again to resume\n"
+    )
+
+
+def test_version() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"gaputils {gu.__version__}\n")
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:3", "mps", "meta", "gpu", "xpu", ""])
+def test_a_device_that_is_not_here_is_one_line(
+    device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    if device.startswith("cuda") and torch.cuda.is_available():
+        pytest.skip("there is such a device")
+    monkeypatch.chdir(tmp_path)
+    command = ["embed", "tiny-openmoji", "emoji10", "-o", "x.safetensors", "--device", device]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("gaputils: device: expected ")
+    assert repr(device) in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert len(result.stderr) < 300
+
+
+def damaged(path: Path) -> Path:
+    """A compressed .npz whose deflate stream is damaged."""
+    x = np.random.default_rng(0).normal(size=(30, 8)).round(1)
+    np.savez_compressed(path, queries=x, gallery=x)
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo("queries.npy").header_offset + 60
+    content[start : start + 40] = bytes(40)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("command", ["report", "robustness", "close"])
+def test_a_damaged_file_is_one_line_with_its_name_and_array(command: str, tmp_path: Path) -> None:
+    path = damaged(tmp_path / "pair.npz")
+    more = ["-o", str(tmp_path / "c.npz")] if command == "close" else []
+    result = CliRunner().invoke(app, [command, str(path), *more])
+    assert result.exit_code == 1
+    assert f"{path} is not a whole .npz file, array 'queries': " in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def started(*arguments: str, ascii: bool = False, **options: Any) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "COLUMNS": "80"}
+    if ascii:
+        environment |= {"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "PYTHONUTF8": "0"}
+    return subprocess.Popen([*RUN, *arguments], env=environment, **options)
+
+
+def test_help_in_an_ascii_locale() -> None:
+    one = started("embed", "--help", ascii=True, stdout=-1, stderr=-1)
+    out, err = one.communicate(timeout=120)
+    assert one.returncode == 0, err
+    assert b"--skip-broken" in out
+    assert b"Traceback" not in err
+
+
+def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
+    page, grid = tmp_path / "page.md", tmp_path / "grid.yml"
+    page.write_text("# A page\n")
+    grid.write_text("sweeps:\n  - {page: page.md}\n")
+    read, write = os.pipe()
+    os.close(read)
+    one = started("sweep", str(grid), "-o", "none", "--dry-run", stdout=write, stderr=-1)
+    os.close(write)
+    assert one.communicate(timeout=120)[1] == b""
+    assert one.returncode == PIPE_CLOSED

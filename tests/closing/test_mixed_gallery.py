@@ -1,0 +1,296 @@
+"""Several kinds in one index: scores standardised by kind, rankings within a kind left alone."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.exceptions import NotFittedError
+
+import gaputils as gu
+from gaputils import closing
+
+Rows = dict[str, np.ndarray]
+
+
+def rows(seed: int = 0, n: int = 60, d: int = 12) -> tuple[np.ndarray, Rows]:
+    """Queries and three kinds, each about a mean and with a spread of its own."""
+    rng = np.random.default_rng(seed)
+    sizes = {"image": 40, "text": 50, "audio": 30}
+    kinds = {
+        k: rng.normal(rng.normal(size=d), 1 + i, (m, d)) for i, (k, m) in enumerate(sizes.items())
+    }
+    return rng.normal(rng.normal(size=d), 1, (n, d)), kinds
+
+
+def order(scores: np.ndarray) -> np.ndarray:
+    """(n, m) items from the best on, of equals the first first."""
+    return np.argsort(-scores, axis=1, kind="stable")
+
+
+@pytest.mark.parametrize("center", [True, False])
+def test_the_scores_of_each_kind_have_mean_zero_and_deviation_one(center: bool) -> None:
+    queries, kinds = rows()
+    moved, lifted = gu.MixedGallery(center).fit(queries, kinds).transform(queries, kinds)
+    for values in lifted.values():
+        scores = moved @ values.T
+        assert scores.mean() == pytest.approx(0, abs=2**-10)  # offsets are multiples of 2^-10
+        assert scores.std() == pytest.approx(1, rel=2**-8)  # factors have 8 bits
+
+
+def test_scores_are_those_of_two_steps_by_hand() -> None:
+    queries, kinds = rows()
+    fitted = gu.MixedGallery().fit(queries, kinds)
+    asked, lifted = fitted.transform(queries[:7], kinds)
+    about = queries - queries.mean(0)
+    about /= np.linalg.norm(about, axis=1, keepdims=True)
+    for kind, values in kinds.items():
+        items = values - values.mean(0)
+        items /= np.linalg.norm(items, axis=1, keepdims=True)
+        all_pairs = about @ items.T
+        expected = (all_pairs[:7] - all_pairs.mean()) / all_pairs.std()
+        np.testing.assert_allclose(asked @ lifted[kind].T, expected, rtol=0.01, atol=0.002)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 40), st.integers(1, 3))
+def test_on_a_grid_no_ranking_within_a_kind_changes_and_ties_stay_ties(
+    seed: int, d: int, largest: int
+) -> None:
+    """Coordinates are small integers, so that many scores are equal; nothing may be rounded."""
+    rng = np.random.default_rng(seed)
+    queries = rng.integers(-largest, largest + 1, (20, d)).astype(float)
+    kinds = {
+        k: rng.integers(-largest, largest + 1, (25, d)) + rng.integers(4, size=d) for k in "ab"
+    }
+    queries[0], kinds["a"][0], kinds["b"][0] = 1, 9, -9  # not all alike
+    fitted = gu.MixedGallery(center=False).fit(queries, kinds)
+    asked = fitted.transform_queries(queries)
+    for place, kind in enumerate(kinds):
+        items = kinds[kind].astype(float)
+        before = queries @ items.T
+        after = asked @ fitted.transform_gallery({kind: items})[kind].T
+        exact = float(fitted.factors_[place]) * before + float(fitted.offsets_[place])
+        np.testing.assert_array_equal(after, exact)
+        np.testing.assert_array_equal(order(after), order(before))
+        np.testing.assert_array_equal(np.diff(np.sort(after)) == 0, np.diff(np.sort(before)) == 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("equal_norms", [False, True])
+def test_in_floats_only_scores_as_close_as_rounding_change_places(
+    dtype: type, equal_norms: bool
+) -> None:
+    """For random rows, an item overtakes another by no more than two inner products' rounding."""
+    queries, kinds = rows(1, d=64)
+    queries, kinds = queries.astype(dtype), {k: v.astype(dtype) for k, v in kinds.items()}
+    fitted = gu.MixedGallery(center=False, equal_norms=equal_norms).fit(queries, kinds)
+    asked, lifted = fitted.transform(queries, kinds)
+    unit = np.finfo(dtype).eps / 2
+    for place, (kind, items) in enumerate(kinds.items()):
+        wide = queries.astype(np.longdouble) @ items.astype(np.longdouble).T
+        exact = float(fitted.factors_[place]) * wide + float(fitted.offsets_[place])
+        sizes = np.abs(asked).astype(float) @ np.abs(lifted[kind]).T.astype(float)
+        after = asked @ lifted[kind].T
+        assert (np.abs(after - exact) <= (asked.shape[1] + 2) * unit * sizes).all()
+        np.testing.assert_array_equal(order(after), order(wide))
+
+
+def test_equal_rows_stay_equal_whatever_the_scale() -> None:
+    queries, kinds = rows(2)
+    kinds["text"][7] = kinds["text"][3]
+    for dtype in (np.float16, np.float32, np.float64):
+        given = {k: v.astype(dtype) for k, v in kinds.items()}
+        lifted = gu.MixedGallery().fit(queries, given).transform_gallery(given)["text"]
+        np.testing.assert_array_equal(lifted[7], lifted[3])
+
+
+def test_centring_changes_some_rankings_and_the_query_mean_alone_does() -> None:
+    """The part of the score that a kind's mean takes away is the same for all items of the kind."""
+    queries, kinds = rows(3)
+    fitted = gu.MixedGallery().fit(queries, kinds)
+    asked, lifted = fitted.transform(queries, kinds)
+    items = kinds["image"]
+    changed = (order(asked @ lifted["image"].T) != order(queries @ items.T)).any(1)
+    assert changed.sum() > 0
+    shifted = order(queries @ (items - items.mean(0)).T)
+    np.testing.assert_array_equal(shifted, order(queries @ items.T))
+
+
+@pytest.mark.parametrize("center", [True, False])
+def test_equal_norms_rank_alike_by_cosine(center: bool) -> None:
+    queries, kinds = rows(4)
+    one = gu.MixedGallery(center).fit(queries, kinds).transform(queries, kinds)
+    both = gu.MixedGallery(center, equal_norms=True).fit(queries, kinds).transform(queries, kinds)
+    items, longer = (np.concatenate(list(sides[1].values())) for sides in (one, both))
+    norms = np.linalg.norm(longer, axis=1)
+    np.testing.assert_allclose(norms, norms[0])
+    assert both[0].shape == (60, 14)
+    np.testing.assert_allclose(both[0] @ longer.T, one[0] @ items.T, atol=1e-12)
+
+
+def test_with_equal_norms_a_longer_row_than_any_fitted_is_refused() -> None:
+    queries, kinds = rows(5)
+    fitted = gu.MixedGallery(center=False, equal_norms=True).fit(queries, kinds)
+    with pytest.raises(ValueError, match=r"^galleries\['text'\]: expected rows of norm at most"):
+        fitted.transform_gallery({"text": 100 * kinds["text"]})
+    gu.MixedGallery(equal_norms=True).fit(queries, kinds).transform(queries * 9, {
+        kind: 100 * values for kind, values in kinds.items()
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_row_is_scored_neither_with_itself_nor_with_its_match(same: bool) -> None:
+    rng = np.random.default_rng(6)
+    items = rng.normal(size=(12, 30))
+    queries = items if same else items + rng.normal(size=(12, 30)) / 2
+    fitted = gu.MixedGallery(center=False).fit(queries, {"text": items})
+    others = (queries @ items.T)[~np.eye(12, dtype=bool)]
+    assert float(fitted.factors_[0]) == pytest.approx(1 / others.std(), rel=2**-8)
+    expected = -others.mean() * float(fitted.factors_[0])
+    assert float(fitted.offsets_[0]) == pytest.approx(expected, abs=2**-11)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", ">f4"])
+def test_arrays_stay_arrays_of_their_type(dtype: str) -> None:
+    queries, kinds = rows()
+    given = {k: v.astype(dtype) for k, v in kinds.items()}
+    asked, lifted = gu.MixedGallery().fit(queries, given).transform(queries.astype(dtype), given)
+    native = np.dtype(dtype).newbyteorder("=")
+    assert {asked.dtype, *(v.dtype for v in lifted.values())} == {native}
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_tensors_stay_tensors_of_their_type(dtype: torch.dtype) -> None:
+    queries, kinds = rows()
+    given = {k: torch.tensor(v).to(dtype) for k, v in kinds.items()}
+    asked, lifted = gu.MixedGallery().fit(queries, kinds).transform(torch.tensor(queries), given)
+    assert asked.dtype == torch.float64
+    assert {v.dtype for v in lifted.values()} == {dtype}
+
+
+def test_integers_become_single_precision() -> None:
+    queries, kinds = rows()
+    fitted = gu.MixedGallery().fit(queries, kinds)
+    codes = np.round(10 * kinds["text"]).astype(np.int8)
+    assert fitted.transform_gallery({"text": codes})["text"].dtype == np.float32
+    found = fitted.transform_gallery({"text": torch.tensor(codes)})["text"]
+    assert found.dtype == torch.float32
+
+
+@pytest.mark.parametrize("parameters", [{}, {"center": False}, {"equal_norms": True}])
+def test_it_is_saved_and_loaded(parameters: dict[str, Any], tmp_path: Path) -> None:
+    queries, kinds = rows()
+    fitted = gu.MixedGallery(**parameters).fit(queries, kinds)
+    again = closing.load(fitted.save(tmp_path / "mixed.safetensors"))
+    assert type(again) is gu.MixedGallery
+    assert again.get_params() == fitted.get_params()
+    asked, lifted = fitted.transform(queries, kinds)
+    same, others = again.transform(queries, kinds)
+    np.testing.assert_array_equal(same, asked)
+    assert list(others) == list(kinds)
+    for kind, values in lifted.items():
+        np.testing.assert_array_equal(others[kind], values)
+
+
+def test_rows_that_come_later_are_stored_as_if_they_had_come_at_once() -> None:
+    queries, kinds = rows()
+    fitted = gu.MixedGallery().fit(queries, kinds)
+    whole = fitted.transform_gallery(kinds)["audio"]
+    np.testing.assert_array_equal(
+        fitted.transform_gallery({"audio": kinds["audio"][9:]})["audio"], whole[9:]
+    )
+    np.testing.assert_array_equal(
+        fitted.transform_queries(queries[3:4]), fitted.transform_queries(queries)[3:4]
+    )
+
+
+def test_more_rows_than_are_lifted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    queries, kinds = rows()
+    fitted = gu.MixedGallery(equal_norms=True).fit(queries, kinds)
+    whole = fitted.transform_gallery(kinds)
+    monkeypatch.setattr("gaputils.closing.mixed_gallery._ROWS_AT_ONCE", 7)
+    for kind, values in fitted.transform_gallery(kinds).items():
+        np.testing.assert_array_equal(values, whole[kind])
+
+
+ALIKE = np.full((9, 12), 0.3, dtype=np.float32)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "queries", "galleries", "error", "message"),
+    [
+        ({}, None, [1], TypeError, r"^galleries: expected a mapping from kind to rows.*got list"),
+        ({}, None, {3: ALIKE}, TypeError, "^galleries: expected names of kinds as strings, got 3"),
+        ({}, None, {}, ValueError, "^galleries: expected at least one kind, got none"),
+        ({}, None, {"text": ALIKE[:, :5]}, ValueError, r"^galleries\['text'\]: .*dimension 12.*5"),
+        ({}, None, {"text": ALIKE * np.nan}, ValueError, r"^galleries\['text'\]: expected finite"),
+        ({}, None, {"text": ALIKE}, ValueError, r"^galleries\['text'\]: expected rows that differ"),
+        ({}, ALIKE[:1], None, ValueError, "^queries: expected rows that differ"),
+        (
+            {"center": False},
+            ALIKE,
+            {"text": ALIKE},
+            ValueError,
+            r"^galleries\['text'\]: expected rows whose scores differ.* 9 row.* 9 queries",
+        ),
+        (
+            {"center": False},
+            ALIKE[:1],
+            {"text": ALIKE[:1]},
+            ValueError,
+            r"^galleries\['text'\]: expected rows whose scores differ",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_fitted_is_refused(
+    parameters: dict[str, Any], queries: Any, galleries: Any, error: type, message: str
+) -> None:
+    good = rows()
+    asked = good[0] if queries is None else queries
+    with pytest.raises(error, match=message):
+        gu.MixedGallery(**parameters).fit(asked, good[1] if galleries is None else galleries)
+
+
+def test_what_cannot_be_transformed_is_refused() -> None:
+    queries, kinds = rows()
+    with pytest.raises(NotFittedError):
+        gu.MixedGallery().transform_queries(queries)
+    fitted = gu.MixedGallery().fit(queries, kinds)
+    with pytest.raises(
+        ValueError, match=r"^galleries: expected every kind.*none of 'text', 'audio'"
+    ):
+        fitted.transform(queries, {"image": kinds["image"]})
+    with pytest.raises(
+        ValueError, match=r"^galleries: expected kinds that were fitted.*got 'video'"
+    ):
+        fitted.transform(queries, {**kinds, "video": queries})
+    with pytest.raises(ValueError, match=r"^galleries\['text'\]: expected dimension 12 as fitted"):
+        fitted.transform_gallery({"text": queries[:, :3]})
+    with pytest.raises(ValueError, match=r"^queries: expected dimension 12 as fitted, got 3"):
+        fitted.transform_queries(queries[:, :3])
+
+
+@pytest.mark.slow
+def test_a_thousand_rows_of_each_kind_are_fitted_within_a_second_and_a_query_within_one_ms() -> (
+    None
+):
+    rng = np.random.default_rng(0)
+    queries, image, text = rng.normal(size=(3, 1000, 512)).astype(np.float32)
+    seconds = []
+    for _ in range(3):
+        started = time.perf_counter()
+        fitted = gu.MixedGallery().fit(queries, {"image": image, "text": text})
+        seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 1
+    one = []
+    for query in queries[:200]:
+        started = time.perf_counter()
+        fitted.transform_queries(query[None])
+        one.append(time.perf_counter() - started)
+    assert np.median(one) < 1e-3

@@ -1,0 +1,95 @@
+"""Damaged files: read, or refused in one line that names the file or the argument."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from formats import FORMATS, Format
+
+FEW, MANY = 8, int(os.environ.get("GAPUTILS_FUZZ", "1000"))
+_ARGUMENT = re.compile(r"^(queries|gallery|targets|grid|path|dataset|split|flickr30k|cifar10): ")
+_SLOW = 20.0
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def try_out(kind: Format, path: Path, content: bytes) -> None:
+    """Read `content` in the place of the whole file."""
+    path.write_bytes(content)
+    started = time.monotonic()
+    refused = _refusal(kind, path)
+    if refused is not None:
+        message = str(refused)
+        named = path.name in message or path.parent.name in message
+        assert named or _ARGUMENT.match(message), f"{type(refused).__name__}: {message}"
+        ours = "gaputils" in _origin(refused)
+        assert ours or isinstance(refused, OSError), f"{type(refused).__name__}: {message}"
+    assert time.monotonic() - started < _SLOW
+
+
+def _refusal(kind: Format, path: Path) -> Exception | None:
+    try:
+        kind.read(path)
+    except (ValueError, TypeError, OSError) as error:
+        return error
+    return None
+
+
+def _origin(error: BaseException) -> str:
+    """The file in which `error` was raised."""
+    trace = error.__traceback__
+    assert trace is not None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_frame.f_code.co_filename
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, bytes]]:
+    """A whole file of each format, and its bytes."""
+    found = {}
+    for name, kind in FORMATS.items():
+        path = kind.make(tmp_path_factory.mktemp("whole"))
+        found[name] = path, path.read_bytes()
+    return found
+
+
+def _check(name: str, whole: dict[str, tuple[Path, bytes]], data: Any) -> None:
+    path, content = whole[name]
+    try_out(FORMATS[name], path, data.draw(FORMATS[name].damages(content)))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_whole_file_is_read(name: str, whole) -> None:
+    path, content = whole[name]
+    path.write_bytes(content)
+    FORMATS[name].read(path)
+
+
+_SETTINGS = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@settings(max_examples=FEW, **_SETTINGS)
+@given(data=st.data())
+def test_a_damaged_file_is_read_or_refused_by_name(name: str, whole, data: Any) -> None:
+    _check(name, whole, data)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("name", FORMATS)
+@settings(max_examples=MANY, **_SETTINGS)
+@given(data=st.data())
+def test_many_damaged_files_are_read_or_refused_by_name(name: str, whole, data: Any) -> None:
+    _check(name, whole, data)

@@ -1,0 +1,127 @@
+"""Thirty real models: the sentences' numbers, their checks, the tables and figures."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from gaputils.pages import many_models
+from gaputils.pages.figures import many_models as figures
+from gaputils.pages.gains import CLOSINGS
+from gaputils.scoring import SCORINGS
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    """A table in which the gain is a tenth of the squared gap, or three tenths for ours."""
+    share = dict(zip(CLOSINGS, (0.0, 0.1, 0.3), strict=True))
+    rows = []
+    for number in range(8):
+        gap = 0.2 + 0.1 * number
+        loss, hopfield = ("InfoNCE", "InfoLOOB")[number % 2], number % 4 > 1
+        on = ("YFCC, epoch 28", "CC3M, epoch 31")[number < 4]
+        about = {"set": f"amumo-{number}", "model": f"m{number}", "data": "d", "trained": True}
+        about |= {"loss": loss, "hopfield": hopfield, "trained_on": on, "pairs": 100, "gap": gap}
+        for closing, part in share.items():
+            for scoring in SCORINGS:
+                gain = (
+                    0.0 if (scoring, closing) == ("inner-product", "mean shift") else part * gap**2
+                )
+                rows.append(
+                    {
+                        **about,
+                        "closing": closing,
+                        "scoring": scoring,
+                        "outside": 0.9 * gap,
+                        "robustness": 0.6 + gain,
+                        "right": 0.5 + gain / 4,
+                        "accuracy": 0.65,
+                        "unchanged": 1.0,
+                        "gain": gain,
+                        "gain_error": 0.001,
+                        "right_gain": gain / 4,
+                        "right_gain_error": 0.001,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def test_numbers_are_the_tables(frame) -> None:
+    found = many_models.numbers(frame)
+    assert (found["sets"], found["models"], found["from_amumo"]) == (8, 8, 8)
+    assert found["shift_raised_cosine"] == found["ours_raised_euclidean"] == 8
+    assert found["shift_lowered_cosine"] == 0
+    assert found["shift_most_cosine"] == pytest.approx(0.1 * 0.9**2)
+    assert found["r_outside_cosine"] == pytest.approx(1)
+    assert found["r_gap_cosine_low"] < found["r_gap_cosine"] < 1
+    assert (found["ablation"], found["ablation_able"]) == (8, 8)
+    assert found["stuck_gap"] == pytest.approx(0.2)
+
+
+def test_a_sentence_that_the_run_does_not_bear_out_fails_the_build(frame) -> None:
+    found = many_models.numbers(frame)
+    found["ablation_ratio_most"] = 0.9
+    many_models.check(found)
+    with pytest.raises(AssertionError, match="the shift lowers the robustness of no model"):
+        many_models.check({**found, "shift_lowered_cosine": 1})
+    with pytest.raises(AssertionError, match="grows with the gap"):
+        many_models.check({**found, "r_gap_euclidean_low": -0.1})
+
+
+def test_the_table_has_a_row_a_set_and_fits_a_page(frame) -> None:
+    whole = many_models.table(frame)
+    assert whole.shape == (8, 6)
+    assert whole["+ mean shift"].iloc[0] == "+0.004 ± 0.001"
+    some = many_models.table(frame, ["amumo-3", "not measured"])
+    assert list(some.index) == ["m3, d"]
+    assert len(many_models.SHOWN) <= 8
+
+
+def test_the_ablation_has_gap_and_recall_by_loss(frame) -> None:
+    table = many_models.ablation_table(frame)
+    assert table.loc["InfoNCE", "CC3M, epoch 31"] == "0.20 (0.65)"
+    assert list(table.columns) == ["CC3M, epoch 31", "YFCC, epoch 28"]
+
+
+def test_without_the_ablation_a_dash_stands_for_its_numbers(frame, monkeypatch) -> None:
+    kept = {}
+    monkeypatch.setattr(many_models, "glue", lambda key, value: kept.update({key: value}))
+    many_models.glue_numbers(many_models.numbers(frame.assign(trained_on=None)))
+    assert kept["many_ablation_gap_least"] == "–"
+    assert kept["many_r_outside_cosine"] == "1.00"
+    assert kept["many_sets"] == 8
+    many_models.glue_numbers(many_models.numbers(frame))
+    assert kept["many_ablation_gap_least"] == "0.20"
+
+
+def test_what_is_missing_is_said_with_the_way_to_get_it() -> None:
+    assert many_models.describe({"a": None}, {}) == "All 1 published sets are at hand."
+    partly = many_models.describe({"a": None}, {"b": "put it there."})
+    assert partly.startswith("1 of 2 published sets are not at hand (put it there.)")
+    assert "small model" in many_models.describe({}, {"b": "put it there."})
+
+
+def test_points_stand_at_gap_and_gain_with_two_errors(frame) -> None:
+    figure = figures.gain_by(frame)
+    cosine = figure.axes[0]
+    assert [ax.get_title() for ax in figure.axes] == ["cosine", "euclidean"]
+    shift = cosine.containers[0]
+    assert shift.lines[0].get_ydata()[-1] == pytest.approx(0.1 * 0.9**2)
+    low, high = shift.lines[2][0].get_segments()[0][:, 1]
+    assert high - low == pytest.approx(4 * 0.001)
+
+
+def test_each_way_of_training_is_a_colour_or_a_filling(frame) -> None:
+    _, ax = plt.subplots()
+    figures.gap_by_loss(many_models.ablation(frame), ax)
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["InfoLOOB", "InfoLOOB and Hopfield", "InfoNCE", "InfoNCE and Hopfield"]
+    empty = many_models.ablation(frame.assign(trained_on=None))
+    assert figures.gap_by_loss(empty, plt.subplots()[1]).get_legend() is None

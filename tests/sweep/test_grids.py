@@ -1,0 +1,26 @@
+"""The notebook that the project's grids execute gives a row of numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gaputils.pages.born import one_row_a_run
+from gaputils.sweep.grid import Run
+from gaputils.sweep.results import load_results
+from gaputils.sweep.run import run_sweep
+
+PAGE = Path(__file__).resolve().parents[2] / "grids" / "one_model.md"
+SMALL = {"dataset": "emoji10", "items": 10, "variance": 0.1, "rows": 60}
+
+
+@pytest.mark.slow
+def test_one_model_is_one_row_of_the_table(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PYTHONWARNINGS", "ignore")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    done = run_sweep([Run(PAGE, {"step": 50, **SMALL})], tmp_path)
+    assert done["status"].tolist() == ["done"], done["error"].tolist()
+    (row,) = one_row_a_run(load_results(tmp_path / "results.parquet")).to_dict("records")
+    assert (row["name"], row["kind"]) == ("tiny-openmoji, step 50", "training history")
+    assert 0 < row["one_robustness_as_it_is_euclidean"] < 1

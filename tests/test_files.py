@@ -1,0 +1,135 @@
+"""One-step writes under the rules of other systems, and locks that end with their block."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import gaputils as gu
+from gaputils import _files
+from gaputils._files import only_writer, write_text
+from gaputils.embeddings import read_safetensors, write_safetensors
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Flush only what is open for writing, replace only what nobody holds open, open no folder."""
+    flushed, fsync, replace, opened = list[int](), os.fsync, Path.replace, os.open
+
+    def strict_fsync(handle: int) -> None:
+        if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        flushed.append(handle)
+        fsync(handle)
+
+    def strict_replace(self: Path, target: Any) -> Path:
+        held = Path("/proc/self/fd").iterdir()
+        if any(h.exists() and h.resolve() in (self, Path(target)) for h in held):
+            raise PermissionError(errno.EACCES, "The file is open", str(self))
+        return replace(self, target)
+
+    def strict_open(path: Any, *arguments: Any, **options: Any) -> int:
+        if Path(path).is_dir():
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "fsync", strict_fsync)
+    monkeypatch.setattr(Path, "replace", strict_replace)
+    monkeypatch.setattr(os, "open", strict_open)
+    monkeypatch.setattr(_files, "fcntl", None)
+    return flushed
+
+
+X = torch.arange(12.0).reshape(4, 3) - 5
+WRITERS: dict[str, Callable[[Path], Any]] = {
+    "text": lambda path: write_text(path, "whole"),
+    "embeddings": gu.Embeddings(X, X.flip(0)).save,
+    "a closing": gu.MeanShift().fit(X, X + 1).save,
+    "a shard": lambda path: write_safetensors(path, {"x": X}, {}),
+}
+
+
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_everything_is_saved_under_the_rules_of_windows(
+    write: Callable[[Path], Any], windows: list[int], tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    for _ in range(2):
+        with only_writer(tmp_path):
+            write(path)
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    assert len(windows) == 2, "what was written is on the disk"
+
+
+def test_the_rules_are_imitated(windows: list[int], tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("x")
+    with path.open("rb") as file, pytest.raises(OSError, match="Bad file descriptor"):
+        os.fsync(file.fileno())
+    with path.open("rb"), pytest.raises(PermissionError):
+        path.replace(tmp_path / "other")
+    with pytest.raises(PermissionError):
+        os.open(tmp_path, os.O_RDONLY)
+    assert not windows
+
+
+def test_a_lock_ends_with_its_block_though_a_child_lives(tmp_path: Path) -> None:
+    with only_writer(tmp_path):
+        child = os.fork()
+        if not child:
+            signal.pause()
+            os._exit(0)
+        with pytest.raises(BlockingIOError, match="another process"), only_writer(tmp_path):
+            pass
+    with only_writer(tmp_path):
+        pass
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+SHARED: dict[str, Callable[[], dict[str, torch.Tensor]]] = {
+    "one for both": lambda: {"queries": X, "gallery": X},
+    "the first rows": lambda: {"queries": X, "gallery": X[:2]},
+    "rows that overlap": lambda: {"queries": X[:3], "gallery": X[1:]},
+    "a diagonal and its matrix": lambda: {"queries": X, "gallery": X[:3].diagonal()},
+    "halves of one": lambda: {"queries": X[:2], "gallery": X[2:]},
+    "a transpose": lambda: {"queries": X.T, "gallery": X},
+    "one number for all": lambda: {"queries": torch.ones(1, 1).expand(4, 3), "gallery": X},
+    "one NumPy array twice": lambda: {
+        "queries": torch.from_numpy(X.numpy()),
+        "gallery": torch.from_numpy(X.numpy()[:2]),
+    },
+    "no rows": lambda: {"queries": X[:0], "gallery": X},
+    "with gradient": lambda: {"queries": X.clone().requires_grad_(), "gallery": X},
+}
+
+
+@pytest.mark.parametrize("make", SHARED.values(), ids=SHARED)
+def test_tensors_that_share_memory_are_saved(
+    make: Callable[[], dict[str, torch.Tensor]], tmp_path: Path
+) -> None:
+    tensors = make()
+    write_safetensors(tmp_path / "file", tensors, {"a": "b"})
+    back, metadata = read_safetensors(tmp_path / "file")
+    assert metadata == {"a": "b"}
+    for name, value in tensors.items():
+        assert torch.equal(back[name], value)
+
+
+def test_embeddings_and_closings_of_one_tensor_are_saved(tmp_path: Path) -> None:
+    x = X.numpy()
+    for gallery in (x, x[:2]):
+        e = gu.Embeddings.load(gu.Embeddings(x, gallery).save(tmp_path / "e.safetensors"))
+        assert torch.equal(e.gallery, torch.from_numpy(gallery))
+    closing = gu.NaiveShift().fit(X, X)
+    closing.mean_ = closing.gap_[:]
+    saved = closing.save(tmp_path / "c.safetensors")
+    assert torch.equal(gu.closing.load(saved).mean_, closing.gap_)

@@ -1,0 +1,212 @@
+"""One rule for ties in every ranking: of equal items the first, whatever else is asked for."""
+
+from __future__ import annotations
+
+import inspect
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import gaputils as gu
+from gaputils import closing, scoring
+from gaputils.pages.multiple_choice import choice_survival, hard_choices
+from gaputils.scoring import SCORINGS, first_equals, least, nearest, top_k
+
+DTYPES = [torch.float16, torch.float32, torch.float64]
+
+
+def _gallery(m: int = 1000, d: int = 37, seed: int = 0) -> Tensor:
+    """Rows of which about half occur again, some many times, in float64 that half can hold."""
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(m, d))
+    for copy in rng.permutation(m)[: m // 2]:
+        rows[copy] = rows[rng.integers(m)]
+    rows[rng.permutation(m)[:20]] = rows[7]
+    return torch.from_numpy(rows).half().double()
+
+
+def _reference(query: Tensor, gallery: Tensor, name: str) -> list[int]:
+    """The ranking of one query by a loop in float64; Python's sort keeps equals in order."""
+    costs = []
+    for item in gallery.double().numpy():
+        product = math.fsum(query.double().numpy() * item)
+        if name == "euclidean":
+            costs.append(math.fsum((query.double().numpy() - item) ** 2))
+        elif name == "cosine":
+            costs.append(-product / math.sqrt(math.fsum(item * item)))
+        else:
+            costs.append(-product)
+    return sorted(range(len(costs)), key=costs.__getitem__)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", SCORINGS)
+def test_rankings_are_those_of_a_loop(name: str, dtype: torch.dtype) -> None:
+    gallery = _gallery()
+    queries = gallery[torch.randperm(1000, generator=torch.Generator().manual_seed(1))[:12]]
+    queries = (queries + 0.05 * _gallery(12, seed=2)).half().double()
+    wanted = torch.tensor([_reference(query, gallery, name) for query in queries])
+    x, y = queries.to(dtype), gallery.to(dtype)
+    assert torch.equal(nearest(x, y, name), wanted[:, 0])
+    for k in (1, 2, 3, 10, 25):
+        assert torch.equal(top_k(x, y, k, name), wanted[:, :k])
+        for row in range(len(x)):
+            assert torch.equal(top_k(x[row : row + 1], y, k, name)[0], wanted[row, :k])
+
+
+@pytest.mark.parametrize("name", SCORINGS)
+@pytest.mark.parametrize("m", [2, 3, 7, 17, 33, 129, 1000, 1003])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_copy_at_the_end_never_wins(name: str, m: int, dtype: torch.dtype) -> None:
+    """The last columns of a product are where routines change their order of summation."""
+    generator = torch.Generator().manual_seed(m)
+    gallery = torch.randn(m, 515, generator=generator, dtype=dtype)
+    copies = max(1, m // 3)
+    gallery[-copies:] = gallery[:copies]
+    queries = gallery[:copies] + 0.1 * torch.randn(copies, 515, generator=generator, dtype=dtype)
+    for rows in (1, 2, 3, 5, copies):
+        found = nearest(queries[:rows], gallery, name)
+        assert torch.equal(found, top_k(queries[:rows], gallery, 1, name)[:, 0])
+        assert torch.equal(found, top_k(queries[:rows], gallery, min(2, m), name)[:, 0])
+        assert bool((found < m - copies).all())
+        if name != "inner-product":
+            assert torch.equal(found, torch.arange(min(rows, copies)))
+
+
+@pytest.mark.parametrize("size", [2**10, 2**12, 2**24])
+def test_blocks_change_nothing(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    gallery = _gallery(400).float()
+    queries = _gallery(90, seed=3).float()
+    found = {}
+    for name in SCORINGS:
+        found[name] = nearest(queries, gallery, name)
+    split = torch.split
+    monkeypatch.setattr(torch, "split", lambda rows, _: split(rows, max(1, size // 400)))
+    for name in SCORINGS:
+        assert torch.equal(nearest(queries, gallery, name), found[name])
+        assert torch.equal(top_k(queries, gallery, 7, name)[:, 0], found[name])
+
+
+def test_the_least_of_integers_with_many_ties() -> None:
+    generator = torch.Generator().manual_seed(0)
+    for values in (1, 2, 5, 50):
+        costs = torch.randint(values, (40, 60), generator=generator).float()
+        costs[:, ::7] *= -0.0
+        wanted = costs.argsort(dim=1, stable=True)
+        for k in (1, 2, 5, 30, 59, 60):
+            assert torch.equal(least(costs, k), wanted[:, :k])
+
+
+def test_first_equals_is_that_of_a_loop() -> None:
+    for rows in (_gallery(200, 3), _gallery(150, 1), torch.zeros(5, 6), _gallery(90).round()):
+        seen: dict[tuple, int] = {}
+        wanted = [seen.setdefault(tuple(row), place) for place, row in enumerate(rows.tolist())]
+        assert first_equals(rows).tolist() == wanted
+    assert first_equals(torch.randn(100, 4, generator=torch.Generator().manual_seed(0))) is None
+    first_entries_alike = torch.eye(8).roll(4, dims=1)
+    assert first_equals(first_entries_alike) is None
+    assert first_equals(torch.tensor([[0.0, 1.0], [-0.0, 1.0]])).tolist() == [0, 0]
+
+
+def _case(name: str) -> gu.Embeddings:
+    """All queries of class 134, which the gallery holds again as row 517."""
+    generator = torch.Generator().manual_seed(5)
+    gallery = torch.nn.functional.normalize(torch.randn(1000, 64, generator=generator))
+    gallery[517] = gallery[134]
+    queries = gallery[134] + 0.05 * torch.randn(50, 64, generator=generator)
+    return gu.Embeddings(queries, gallery, torch.full((50,), 134), {"scoring": name})
+
+
+@pytest.mark.parametrize("name", SCORINGS)
+def test_every_measure_counts_the_first_of_two_equal_classes(name: str) -> None:
+    e = _case(name)
+    assert gu.zero_shot(e, name)["top1"] == 1
+    assert gu.zero_shot(e, name)["mean_per_class"] == 1
+    for ks in ((1,), (1, 5, 10), (1, 1000)):
+        assert gu.retrieval(e, ks, name)["queries_recall@1"] == 1
+    noise = gu.GaussianNoise(1e-12)
+    draws = {"method": "monte-carlo", "draws": 20, "scoring": name}
+    kept = gu.robustness(e.queries, e.gallery, noise, **draws)
+    right = gu.accuracy_under_noise(e.queries, e.gallery, e.targets, noise, **draws)
+    assert torch.equal(kept, right)
+    still = gu.GaussianNoise(0.0)
+    kept = gu.robustness(e.queries, e.gallery, still, "monte-carlo", scoring=name)
+    assert bool((kept == 1).all())
+    if name != "cosine":
+        assert bool((gu.robustness(e.queries, e.gallery, still, scoring=name) == 1).all())
+
+
+def test_reports_and_curves_count_the_first_of_two_equal_classes() -> None:
+    e = _case("euclidean")
+    table = gu.benefits(e, draws=2)
+    assert (table["accuracy"] == 1).all()
+    assert (table["unchanged"] == 1).all()
+    curve = gu.robustness_curve(
+        e.queries, e.gallery, gu.MeanShift(), [0, 0.5, 1], gu.GaussianNoise(0), targets=e.targets
+    )
+    for column in ("robustness", "unchanged", "accuracy", "noisy_accuracy"):
+        assert (curve[column] == 1).all()
+    frame = gu.compare_closings(
+        e.queries, e.gallery, {"none": None}, {"none": gu.GaussianNoise(0)}, targets=e.targets
+    )
+    assert (frame[["accuracy", "unchanged", "robustness"]] == 1).all(axis=None)
+
+
+def _closings() -> list[closing.Closing]:
+    classes = [c for c in vars(closing).values() if inspect.isclass(c)]
+    made = [c for c in classes if issubclass(c, closing.Closing) and c is not closing.Closing]
+    return [c() for c in made if not inspect.isabstract(c) and _without_arguments(c)]
+
+
+def _without_arguments(kind: type) -> bool:
+    parameters = inspect.signature(kind).parameters.values()
+    return all(p.default is not inspect.Parameter.empty for p in parameters)
+
+
+@pytest.mark.parametrize("method", _closings(), ids=lambda c: type(c).__name__)
+def test_equal_items_are_equal_after_a_closing(method: closing.Closing) -> None:
+    generator = torch.Generator().manual_seed(0)
+    gallery = torch.randn(203, 65, generator=generator)
+    gallery[150:] = gallery[:53]
+    queries = torch.randn(203, 65, generator=generator)
+    _, moved = method.fit(queries, gallery).transform(queries, gallery)
+    assert torch.equal(moved[150:], moved[:53])
+
+
+@pytest.mark.parametrize("name", SCORINGS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_of_equal_options_the_first_is_chosen(name: str, dtype: torch.dtype) -> None:
+    options = _gallery(60 * 9, 33).view(60, 9, 33)
+    options[:, 8] = options[:, 2]
+    options[1::2, 7] = options[1::2, 0]
+    queries = (options[torch.arange(60), torch.tensor([2, 0] * 30)] * 2).to(dtype)
+    flat = options.to(dtype)
+    found = gu.multiple_choice(queries, flat, name)
+    for query, own, answer in zip(queries, options, found, strict=True):
+        assert int(answer) == _reference(query, own, name)[0]
+    noise = gu.GaussianNoise(0.0)
+    if name != "cosine":
+        kept, right = choice_survival(queries, flat, found, noise, name)
+        assert torch.equal(kept, torch.ones_like(kept))
+        assert torch.equal(right, torch.ones_like(kept))
+
+
+def test_hard_choices_take_the_first_of_equal_texts() -> None:
+    texts = torch.nn.functional.normalize(_gallery(100, 16).float())
+    rows, place = hard_choices(texts, torch.arange(100), options=5)
+    twins = first_equals(texts)
+    for target in range(100):
+        likeness = (texts.double() @ texts[target].double())[twins]
+        likeness[target] = math.inf
+        wanted = likeness.argsort(descending=True, stable=True)[:5]
+        assert rows[target, place[target]] == target
+        assert set(rows[target].tolist()) == set(wanted.tolist())
+
+
+def test_all_costs_share_a_block_size() -> None:
+    gallery = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
+    blocks = list(scoring.all_costs(gallery, gallery, "euclidean"))
+    assert torch.equal(torch.cat(blocks), scoring.cost(gallery, gallery, "euclidean"))
