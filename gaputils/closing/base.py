@@ -56,8 +56,9 @@ class Closing(BaseEstimator):  # type: ignore[misc]
     Parameters are set in `__init__` alone; what `fit` learns has names that end with an
     underscore. A closing of one's own defines `_fit` and how it moves each side, either as steps
     (`_query_steps`, `_gallery_steps`; see `gaputils._steps`), which can be served without PyTorch,
-    or as code (`_move_queries`, `_move_gallery`, on tensors). Left out, a side stays. Its class
-    is known to `load` as soon as it is defined.
+    or as code on tensors (`_move_queries`, `_move_gallery`, or `_transform` where one side cannot
+    be moved without the other). Left out, a side stays. Its class is known to `load` as soon as it
+    is defined.
 
     `preserves_ranking` tells whether every query is guaranteed to keep its Euclidean ranking of
     the gallery that was fitted.
@@ -99,7 +100,12 @@ class Closing(BaseEstimator):  # type: ignore[misc]
 
         Raises `NotFittedError` before `fit` and `ValueError` on another dimension.
         """
-        return Sides(self.transform_queries(queries), self.transform_gallery(gallery))
+        if not self._moves_together():
+            return Sides(self.transform_queries(queries), self.transform_gallery(gallery))
+        check_is_fitted(self, "dim_")
+        first, second = as_pair(queries, gallery)
+        moved = self._transform(self._checked("queries", first), second)
+        return Sides(as_given(moved[0], first, queries), as_given(moved[1], second, gallery))
 
     def transform_queries(self, queries: Q) -> Q:
         """`queries` (n, d) moved, without the gallery; pass a single query as ``query[None]``.
@@ -144,10 +150,17 @@ class Closing(BaseEstimator):  # type: ignore[misc]
 
     def _query_steps(self) -> Steps | None:
         """How queries move; None if that depends on the gallery they search."""
-        return ()
+        return None if self._moves_together() else ()
 
     def _gallery_steps(self) -> Steps | None:
-        return ()
+        return None if self._moves_together() else ()
+
+    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+        """Both sides moved; to be defined where one cannot be moved without the other."""
+        return self._move_queries(queries), self._move_gallery(gallery)
+
+    def _moves_together(self) -> bool:
+        return type(self)._transform is not Closing._transform
 
     def _move_queries(self, queries: Tensor) -> Tensor:
         steps = self._query_steps()
@@ -159,7 +172,12 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         return self._run("queries", steps, queries)
 
     def _move_gallery(self, gallery: Tensor) -> Tensor:
-        return self._run("gallery", self._gallery_steps() or (), gallery)
+        steps = self._gallery_steps()
+        if steps is None:
+            raise ValueError(
+                f"gallery: {self!r} moves an item by the queries; call transform(queries, gallery)"
+            )
+        return self._run("gallery", steps, gallery)
 
     def _run(self, name: str, steps: Steps, rows: Tensor) -> Tensor:
         def learned(tensor: str) -> Tensor:

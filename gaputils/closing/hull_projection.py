@@ -119,7 +119,7 @@ class HullProjection(OnHull):
 
             def moved(kept: int) -> tuple[Tensor, Tensor]:
                 self._learn(hull, circumsphere(gallery, hull, kept), kept)
-                return self._transform(work(queries), base)
+                return self._both(work(queries), base)
 
             kept = fewest_components(len(hull.components), work(queries), base, level, moved)
         else:
@@ -209,7 +209,7 @@ class HullProjection(OnHull):
         moved = self._to_best_radius(work(rows), work(items))
         return Sides(as_given(moved, as_matrix("queries", queries), queries), moved_gallery)
 
-    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+    def _both(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
         auto = self.radius == "auto"
         moved = self._to_best_radius(queries, gallery) if auto else self._move_queries(queries)
         return moved, self._move_gallery(gallery)

@@ -86,3 +86,25 @@ def test_a_method_can_be_loaded_as_soon_as_it_is_defined(tmp_path: Path) -> None
 
     path = Heavier(2.0).fit(*sides()).save(tmp_path / "own.safetensors")
     assert type(closing.load(path)) is Heavier
+
+
+class Together(closing.Closing):
+    """Both sides about the mean of the two, which neither side knows alone."""
+
+    def _fit(self, queries: Tensor, gallery: Tensor) -> None: ...
+
+    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+        middle = (queries.mean(dim=0) + gallery.mean(dim=0)) / 2
+        return queries - middle, gallery - middle
+
+
+def test_a_closing_that_moves_both_sides_at_once_moves_neither_alone(tmp_path: Path) -> None:
+    queries, gallery = sides()
+    fitted = Together().fit(queries, gallery)
+    moved = fitted.transform(queries, gallery)
+    np.testing.assert_allclose(moved.queries.mean(axis=0), -moved.gallery.mean(axis=0))
+    for side, rows in (("queries", queries), ("gallery", gallery)):
+        with pytest.raises(ValueError, match=rf"^{side}: Together\(\) moves"):
+            getattr(fitted, f"transform_{side}")(rows)
+    _, metadata = read_safetensors(fitted.save(tmp_path / "own.safetensors"))
+    assert (metadata["queries"], metadata["gallery"]) == ("null", "null")
