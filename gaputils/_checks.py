@@ -82,6 +82,8 @@ def as_direction(name: str, value: Any, dim: int) -> Tensor:
 
 def as_targets(name: str, value: Any, rows: int, items: int, device: torch.device) -> Tensor:
     """`value` as (rows,) gallery indices, each in [0, items)."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name}: expected a plain array, got a masked one; fill it first")
     try:
         targets = torch.as_tensor(value, device=device)
     except (TypeError, ValueError, RuntimeError) as error:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +101,15 @@ def lines_of(text: str) -> list[str]:
     ['one', 'two\\u2028still two']
     """
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+
+
+def texts(values: Iterable[Any]) -> list[str]:
+    """`values`, all of which are texts; raises `TypeError` for one that is none."""
+    found = list(values)
+    for value in found:
+        if not isinstance(value, str):
+            raise TypeError(f"expected a text, got {value!r}")
+    return found
 
 
 def read_json(path: Path, *, argument: str = "") -> Any:

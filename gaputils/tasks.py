@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gaputils import _checks
 from gaputils.embeddings import Embeddings, require_embeddings
-from gaputils.scoring import check_scoring, choice_costs, cost, top_k
+from gaputils.scoring import check_scoring, choice_costs, cost, first_equals, settle, top_k
 
 _SCORES_AT_ONCE = 2**24
 
@@ -160,10 +160,14 @@ def mixed_retrieval(
     for x, y in sides.values():
         check_scoring(y, scoring, x)
     labels = _as_labels("query_labels", query_labels, len(queries))
+    twins = {kind: first_equals(y) for kind, (_, y) in sides.items()}
     step = max(1, _SCORES_AT_ONCE // sum(len(y) for _, y in sides.values()))
     parts = [
         rate_mixed(
-            {kind: -cost(x[rows], y, scoring) for kind, (x, y) in sides.items()},
+            {
+                kind: -settle(cost(x[rows], y, scoring), twins[kind])
+                for kind, (x, y) in sides.items()
+            },
             labels[rows],
             item_labels,
             k,

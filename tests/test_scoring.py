@@ -14,6 +14,7 @@ import gaputils as gu
 from gaputils import closing, scoring
 from gaputils.pages.multiple_choice import choice_survival, hard_choices
 from gaputils.scoring import SCORINGS, first_equals, least, nearest, top_k
+from gaputils.tasks import mixed_retrieval
 
 DTYPES = [torch.float16, torch.float32, torch.float64]
 
@@ -157,7 +158,8 @@ def test_reports_and_curves_count_the_first_of_two_equal_classes() -> None:
 
 def _closings() -> list[closing.Closing]:
     classes = [c for c in vars(closing).values() if inspect.isclass(c)]
-    made = [c for c in classes if issubclass(c, closing.Closing) and c is not closing.Closing]
+    apart = (closing.Closing, closing.MixedGallery)
+    made = [c for c in classes if issubclass(c, closing.Closing) and c not in apart]
     return [c() for c in made if not inspect.isabstract(c) and _without_arguments(c)]
 
 
@@ -174,6 +176,18 @@ def test_equal_items_are_equal_after_a_closing(method: closing.Closing) -> None:
     queries = torch.randn(203, 65, generator=generator)
     _, moved = method.fit(queries, gallery).transform(queries, gallery)
     assert torch.equal(moved[150:], moved[:53])
+
+
+@pytest.mark.parametrize("center", [True, False])
+def test_equal_items_of_a_mixed_gallery_stay_equal(center: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    rows = {kind: torch.randn(203, 65, generator=generator) for kind in ("image", "text")}
+    for items in rows.values():
+        items[150:] = items[:53]
+    queries = torch.randn(203, 65, generator=generator)
+    _, moved = closing.MixedGallery(center=center).fit(queries, rows).transform(queries, rows)
+    for items in moved.values():
+        assert torch.equal(items[150:], items[:53])
 
 
 @pytest.mark.parametrize("name", SCORINGS)
@@ -210,3 +224,17 @@ def test_all_costs_share_a_block_size() -> None:
     gallery = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
     blocks = list(scoring.all_costs(gallery, gallery, "euclidean"))
     assert torch.equal(torch.cat(blocks), scoring.cost(gallery, gallery, "euclidean"))
+
+
+@pytest.mark.parametrize("name", SCORINGS)
+def test_a_mixed_search_takes_the_first_of_equal_items(name: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(203, 65, generator=generator)
+    images[150:] = images[:53]
+    labels = torch.arange(203)
+    found = mixed_retrieval(
+        3 * images[:53], {"image": images}, labels[:53], {"image": labels}, k=1, scoring=name
+    )
+    wanted = torch.tensor([int(row) for row in nearest(3 * images[:53], images, name)])
+    assert bool((wanted < 150).all())
+    assert found["recall@1"] == float((wanted == labels[:53]).double().mean())

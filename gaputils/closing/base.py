@@ -145,6 +145,10 @@ class Closing(BaseEstimator):  # type: ignore[misc]
 
         return QueriesTransformer(self, gallery)
 
+    def _try_on(self, rows: Tensor) -> None:
+        """Move `rows` as either side, to see that all that was learned is there and fits."""
+        self.transform(rows, rows)
+
     @abstractmethod
     def _fit(self, queries: Tensor, gallery: Tensor) -> None: ...
 
@@ -189,10 +193,6 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
         return moved
-
-    def _try_out(self, rows: Tensor) -> None:
-        """Raise if what was learned does not move `rows` (1, d): a part is missing or misshapen."""
-        self.transform(rows, rows)
 
     def _checked(self, name: str, value: Any) -> Tensor:
         rows = as_matrix(name, value)
@@ -315,5 +315,5 @@ def load(path: str | os.PathLike[str], device: torch.device | str = "cpu") -> Cl
         dim = integer("dim_", closing.dim_, low=1, high=2**20)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            closing._try_out(torch.ones(1, dim, device=device))
+            closing._try_on(torch.ones(1, dim, device=device))
     return closing

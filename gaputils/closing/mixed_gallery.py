@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from gaputils._checks import as_matrix, as_pair, work
-from gaputils._steps import Steps
 from gaputils.closing.base import Closing
 
 _ROWS_AT_ONCE = 2**15
@@ -103,8 +102,8 @@ class MixedGallery(Closing):
         self.radius_ = longest
         return self
 
-    def transform(self, queries: Any, galleries: Any) -> tuple[Any, Any]:  # type: ignore[override]
-        """`transform_queries` and `transform_gallery`, with every kind that was fitted."""
+    def transform(self, queries: Any, galleries: Any) -> Any:
+        """`transform_queries` and `transform_gallery`: a pair of both, every fitted kind in it."""
         check_is_fitted(self, "dim_")
         missing = [kind for kind in self.kinds_ if kind not in _as_kinds(galleries)]
         if missing:
@@ -125,7 +124,7 @@ class MixedGallery(Closing):
         added = moved.new_tensor([[1.0, 0.0] if self.equal_norms else [1.0]])
         return _as_given(torch.cat([moved, added.expand(len(moved), -1)], dim=1), queries)
 
-    def transform_gallery(self, galleries: Any) -> dict[str, Any]:  # type: ignore[override]
+    def transform_gallery(self, galleries: Any) -> Any:
         """The rows of each kind in `galleries` as they are stored; kinds may be left out.
 
         `galleries` maps kinds to (m_k, d) rows; returns the same kinds with (m_k, d + 1) rows,
@@ -143,15 +142,19 @@ class MixedGallery(Closing):
             )
         return {kind: self._lifted(kind, values) for kind, values in given.items()}
 
-    def _query_steps(self) -> Steps:
-        about = [("shift", "query_mean_", -1.0), ("lengthen", 1.0)] if self.center else []
-        return [*about, ("append", [1.0, 0.0] if self.equal_norms else [1.0])]
+    def _query_steps(self) -> tuple[tuple[Any, ...], ...]:
+        """What `transform_queries` does, as named steps that a saved file can hold."""
+        about = (("shift", "query_mean_", -1.0), ("lengthen", 1.0)) if self.center else ()
+        return (*about, ("append", [1.0, 0.0] if self.equal_norms else [1.0]))
 
     def _gallery_steps(self) -> None:
-        """None that a file could hold: what is moved is a mapping."""
+        """None: each kind moves by steps of its own."""
 
-    def _try_out(self, rows: Tensor) -> None:
-        self.transform(rows, dict.fromkeys(self.kinds_, 0 * rows))
+    def _try_on(self, rows: Tensor) -> None:
+        if not len(self.kinds_) == len(self.means_) == len(self.factors_) == len(self.offsets_):
+            raise ValueError("it holds other numbers of kinds, means, factors and offsets")
+        nothing = torch.zeros_like(rows)  # no row is shorter, so `equal_norms` takes it
+        self.transform(nothing, dict.fromkeys(self.kinds_, nothing))
 
     def _lifted(self, kind: str, values: Any) -> Any:
         rows = self._rows(_name(kind), values)

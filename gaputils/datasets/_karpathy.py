@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gaputils._reading import read_json, reading
+from gaputils._reading import read_json, reading, texts
 
 SOURCE = "https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip"
 
@@ -18,7 +18,7 @@ def read_karpathy(path: Path, split: str) -> list[tuple[str, list[str]]]:
         found = [
             (
                 str(Path(image.get("filepath", "")) / image["filename"]),
-                [sentence["raw"] for sentence in image["sentences"]],
+                texts(sentence["raw"] for sentence in image["sentences"]),
             )
             for image in images
         ]

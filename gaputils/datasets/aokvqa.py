@@ -44,6 +44,8 @@ def aokvqa(split: str = "val", *, root: Root = None, images: Root = None) -> Cho
 
 def _from_json(file: Path, folder: Path, split: str, images: Path | None) -> ChoiceDataset:
     rows = read_json(file)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError(f"{file} is not in A-OKVQA's format: expected a list of objects")
     year = f"{split}2017"
     above = [folder, folder / "coco", folder / "images"] if images is None else [images]
     place = first_existing(path / year for path in above)
@@ -68,7 +70,7 @@ def _dataset(
         answer = row.get("correct_choice_idx")
         if answer is None and split != "test":
             raise ValueError(f"{where}: row {place} has no correct_choice_idx")
-        if answer is not None and not 0 <= int(answer) < len(some):
+        if answer is not None and not (isinstance(answer, int) and 0 <= answer < len(some)):
             raise ValueError(f"{where}: row {place}: correct_choice_idx is {answer}")
         questions.append(question)
         options.append([str(text) for text in some])

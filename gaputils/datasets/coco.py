@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gaputils._checks import choice
 from gaputils._reading import read_json, reading
+from gaputils._reading import texts as as_texts
 from gaputils.datasets._karpathy import SOURCE as KARPATHY
 from gaputils.datasets._karpathy import read_karpathy
 from gaputils.datasets._sources import (
@@ -63,7 +64,7 @@ def _annotations(folder: Path, split: str) -> tuple[list[str], list[list[str]]]:
         texts: dict[int, list[str]] = {image["id"]: [] for image in content["images"]}
         for annotation in content["annotations"]:
             texts[annotation["image_id"]].append(annotation["caption"])
-        images = [(image["file_name"], texts[image["id"]]) for image in content["images"]]
+        images = [(image["file_name"], as_texts(texts[image["id"]])) for image in content["images"]]
     captioned = [(name, some) for name, some in images if some]
     return [name for name, _ in captioned], [some for _, some in captioned]
 

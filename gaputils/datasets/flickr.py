@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gaputils._reading import lines_of, read_csv, read_text, reading
+from gaputils._reading import texts as as_texts
 from gaputils.datasets._karpathy import read_karpathy
 from gaputils.datasets._sources import (
     ImageFiles,
@@ -63,7 +64,7 @@ def _hub(path: Path, split: str) -> Rows:
     with reading(path, "in the hub's format"):
         splits = sorted({row["split"] for row in content})
         rows = [
-            (row["filename"], list(json.loads(row["raw"])))
+            (row["filename"], as_texts(json.loads(row["raw"])))
             for row in content
             if split in ("all", row["split"])
         ]

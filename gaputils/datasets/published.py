@@ -88,9 +88,12 @@ def published(
     folder (``$GAPUTILS_CACHE``, or the system's). Sets that were published as a matrix of cosines
     come back as unit rows in the model's own dimension, by eigendecomposition:
     ``info["exact_up_to"]`` is then "rotation", and whatever depends on products alone is the
-    model's own, single coordinates are not. `info` has `model`, `data`, `modalities`, `dim_from`
-    (where the dimension is from), `source`, `commit`, `licence`, `citation` and `doubts`: the sets
-    "amumo-…" lie on a branch that has no licence file of its own, beside a branch under MIT.
+    model's own, single coordinates are not. The matrix does not tell the dimension, on which the
+    robustness to noise of a given total variance depends: it is that of the architecture.
+
+    `info` has `model`, `data`, `modalities`, `dim_from` (where the dimension is from), `source`,
+    `commit`, `licence`, `citation` and `doubts`: the sets "amumo-…" lie on a branch that has no
+    licence file of its own, beside a branch under MIT.
 
     `otherwise` says what to do where a file is neither stored nor to be had: None raises; the name
     of a data set gives those of the shipped model on it ("openmoji"); a function without arguments

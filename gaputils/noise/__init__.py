@@ -1,6 +1,7 @@
 """What answers survive: perturbations of a gallery, and the probability that a ranking keeps."""
 
 from gaputils.noise.between import covariance_between, variance_between
+from gaputils.noise.bounds import sandwich
 from gaputils.noise.perturbations import (
     AlternativeGallery,
     BinaryQuantization,
@@ -30,5 +31,6 @@ __all__ = [
     "equivalent_gaussian",
     "estimate",
     "robustness",
+    "sandwich",
     "variance_between",
 ]

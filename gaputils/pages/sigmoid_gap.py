@@ -168,7 +168,7 @@ def real(name: str) -> tuple[Embeddings | None, str]:
     """The published embeddings `name`, or None and a sentence on what is missing."""
     try:
         return published(name), ""
-    except (DataUnavailable, ValueError) as error:
+    except DataUnavailable as error:
         return None, f"The published embeddings {name} are not here ({error})"
 
 

@@ -53,7 +53,7 @@ def named(role: str, where: str, arrays: Arrays, rows: int, sides: set[str]) -> 
     alike = [
         name
         for name in others
-        if any(word in name.lower() for word in words) and _length(arrays[name]) in (rows, None)
+        if any(word in name.lower() for word in words) and arrays[name].shape[:1] == (rows,)
     ]
     if len(alike) > 1:
         raise ValueError(f"{role}: {where} holds {', '.join(map(repr, alike))}; name one of them")
@@ -119,7 +119,3 @@ def _number(text: str) -> int | float | None:
         except ValueError:
             continue
     return None
-
-
-def _length(value: Array | Unusable) -> int | None:
-    return value.shape[0] if value.shape else None

@@ -28,6 +28,8 @@ KINDS: dict[str, str] = {
     "truncated": "the file ends too early",
     "another kind": "the file holds something else",
     "pickle": "a pickle under the name of a safe format",
+    "encoding": "a list of files in another encoding than UTF-8",
+    "device": "a device that this machine has not",
     "path": "a list of files names one outside its folder",
     "lie": "a list of files says what its files do not hold",
     "gap": "a table lacks rows or numbers, an image any range of them",

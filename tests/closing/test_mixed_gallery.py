@@ -294,3 +294,29 @@ def test_a_thousand_rows_of_each_kind_are_fitted_within_a_second_and_a_query_wit
         fitted.transform_queries(query[None])
         one.append(time.perf_counter() - started)
     assert np.median(one) < 1e-3
+
+
+@pytest.mark.parametrize(("center", "equal_norms"), [(True, False), (False, True)])
+def test_the_steps_of_queries_are_what_is_done_to_them(center: bool, equal_norms: bool) -> None:
+    queries, kinds = rows()
+    fitted = gu.MixedGallery(center, equal_norms).fit(queries, kinds)
+    moved = queries
+    for name, *arguments in fitted._query_steps():
+        if name == "shift":
+            moved = moved + arguments[1] * getattr(fitted, arguments[0]).numpy()
+        elif name == "lengthen":
+            moved = arguments[0] * moved / np.linalg.norm(moved, axis=1, keepdims=True)
+        else:
+            assert name == "append"
+            moved = np.hstack([moved, np.tile(arguments[0], (len(moved), 1))])
+    np.testing.assert_allclose(moved, fitted.transform_queries(queries), rtol=1e-12)
+    assert fitted._gallery_steps() is None
+
+
+def test_a_file_that_lacks_a_kind_is_refused(tmp_path: Path) -> None:
+    queries, kinds = rows()
+    fitted = gu.MixedGallery().fit(queries, kinds)
+    fitted.kinds_ = fitted.kinds_[:2]
+    path = fitted.save(tmp_path / "mixed.safetensors")
+    with pytest.raises(ValueError, match=r"^path: .*mixed\.safetensors .*other numbers of kinds"):
+        closing.load(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import tarfile
 from pathlib import Path
 
@@ -83,3 +84,30 @@ def test_a_list_nested_without_end_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "val2017").mkdir()
     with pytest.raises(UnreadableFile, match=r"captions_val2017\.json is not whole JSON: .*nested"):
         gu.datasets.load("coco", tmp_path)
+
+
+@pytest.mark.parametrize("caption", [None, 3, ["a"], {}])
+def test_a_caption_that_is_no_text_names_the_file(tmp_path: Path, caption: object) -> None:
+    (tmp_path / "images").mkdir()
+    image = {"filename": "0.png", "split": "test", "sentences": [{"raw": caption}]}
+    (tmp_path / "dataset_flickr30k.json").write_text(json.dumps({"images": [image]}))
+    with pytest.raises(UnreadableFile, match=r"dataset_flickr30k\.json is not .*expected a text"):
+        gu.datasets.load("flickr30k", tmp_path)
+    (tmp_path / "val2017").mkdir()
+    content = {
+        "images": [{"id": 1, "file_name": "0.png"}],
+        "annotations": [{"image_id": 1, "caption": caption}],
+    }
+    (tmp_path / "captions_val2017.json").write_text(json.dumps(content))
+    with pytest.raises(UnreadableFile, match=r"captions_val2017\.json is not .*expected a text"):
+        gu.datasets.load("coco", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [{}, [3], [{"image_id": 0, "question": "?", "choices": ["a", "b"]}, None]]
+)
+def test_questions_that_are_no_objects_name_the_file(tmp_path: Path, content: object) -> None:
+    (tmp_path / "val2017").mkdir()
+    (tmp_path / "aokvqa_v1p0_val.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"aokvqa_v1p0_val\.json is not in A-OKVQA's format"):
+        gu.datasets.load("aokvqa", tmp_path)

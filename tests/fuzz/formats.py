@@ -143,6 +143,25 @@ def _flickr(folder: Path) -> Path:
     return folder / "dataset_flickr30k.json"
 
 
+def _coco(folder: Path) -> Path:
+    (folder / "val2017").mkdir()
+    images = [{"id": number, "file_name": f"{number}.png"} for number in range(3)]
+    captions = [{"image_id": number, "caption": f"a {number}"} for number in range(3)]
+    content = {"images": images, "annotations": captions}
+    (folder / "captions_val2017.json").write_text(json.dumps(content))
+    return folder / "captions_val2017.json"
+
+
+def _aokvqa(folder: Path) -> Path:
+    (folder / "val2017").mkdir()
+    rows = [
+        {"image_id": i, "question": "what?", "choices": ["a", "b"], "correct_choice_idx": i}
+        for i in range(2)
+    ]
+    (folder / "aokvqa_v1p0_val.json").write_text(json.dumps(rows))
+    return folder / "aokvqa_v1p0_val.json"
+
+
 def _hub(folder: Path) -> Path:
     pictures = []
     for number in range(3):
@@ -235,6 +254,10 @@ FORMATS: dict[str, Format] = {
     "tar": Format(_tar, _all_images("webdataset"), damages.in_tar),
     "Karpathy's JSON": Format(
         _flickr, lambda p: gu.datasets.load("flickr30k", p.parent), damages.in_json
+    ),
+    "COCO's JSON": Format(_coco, lambda p: gu.datasets.load("coco", p.parent), damages.in_json),
+    "A-OKVQA's JSON": Format(
+        _aokvqa, lambda p: gu.datasets.load("aokvqa", p.parent), damages.in_json
     ),
     "CIFAR": Format(_cifar, lambda p: gu.datasets.load("cifar10", p.parents[1])),
     "manifest": Format(_manifest, lambda p: read_manifest(p.parent), damages.in_manifest),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -76,10 +78,23 @@ def test_few_rows_have_their_gap_and_its_spread() -> None:
     assert found["between"] == pytest.approx((unit[0] @ unit[1].T).mean())
 
 
-def test_what_is_missing_is_said() -> None:
-    table, missing = sigmoid_gap.shown({"nobody": "no-such-set"}, 12)
+def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unavailable(name: str) -> gu.Embeddings:
+        raise gu.datasets.DataUnavailable(f"put {name} there")
+
+    monkeypatch.setattr(sigmoid_gap, "published", unavailable)
+    table, missing = sigmoid_gap.shown({"SigLIP2": "siglip2-naflex"}, 12)
     assert len(table) == 0
-    assert "no-such-set are not here" in missing
+    assert (
+        missing == "The published embeddings siglip2-naflex are not here (put siglip2-naflex there)"
+    )
+
+
+def test_twelve_rows_of_siglip2(published: Callable[[str], gu.Embeddings]) -> None:
+    found = sigmoid_gap.few(published("siglip2-naflex"), 12)
+    assert found["gap"] == pytest.approx(1.2217, abs=1e-3)
+    assert found["low"] < found["gap"] < found["high"] + 0.05
+    assert found["images"] == pytest.approx(0.885, abs=1e-3)
 
 
 def test_figures_draw_every_curve() -> None:

@@ -104,6 +104,21 @@ def test_two_that_could_be_meant_must_be_named(tmp_path: Path) -> None:
     assert read_pair(path, targets="label_b").targets.tolist() == T[::-1].tolist()
 
 
+@pytest.mark.parametrize(
+    "targets", [T / 1.0, T[:, None], T > 2, np.ma.array(T, mask=T == 2), [3, None, 2, 0, 5, 4], "T"]
+)
+def test_embeddings_take_whole_numbers_alone(targets: object) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"^targets: expected"):
+        gu.Embeddings(X, Y, targets)
+
+
+def test_a_number_called_label_is_no_label(tmp_path: Path) -> None:
+    path = _write(tmp_path / "p.npz", image=X, text=Y, labels=T, num_labels=np.array(6))
+    assert read_pair(path).targets.tolist() == T.tolist()
+    path = _write(tmp_path / "q.npz", image=X, text=Y, num_labels=np.array(6))
+    assert read_pair(path).paired
+
+
 def test_names_of_classes_are_no_labels(tmp_path: Path) -> None:
     names = np.array(["cat", "dog"])
     path = _write(tmp_path / "p.npz", image=X, text=Y[:2], label_names=names, targets=T % 2)

@@ -36,7 +36,8 @@ def page(path: Path, metadata: dict[str, Any], first: str = "a: int = 1") -> Pat
         nbformat.v4.new_code_cell(first, metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell(GLUE),
     ]
-    path.write_text(json.dumps(nbformat.v4.new_notebook(cells=cells, metadata=metadata)))
+    content = {**nbformat.v4.new_notebook(cells=cells), "metadata": metadata}
+    path.write_text(json.dumps(content))
     return path
 
 
