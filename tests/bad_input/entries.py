@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,8 @@ def _embeddings(call: Any) -> Any:
 
 def _closings() -> list[Entry]:
     found = []
-    for name in sorted(set(closing.__all__) & set(closing.registered())):
+    for name in sorted(set(closing.__all__) & set(closing.registered()) - {"MixedGallery"}):
         method = getattr(closing, name)
-        if name == "MixedGallery":
-            continue
         zero = BOTH if name in ("Standardizing", "DimensionAblation") else ()
         pairs = {"one row": ("ValueError", "^gallery: Procrustes is fitted on pairs")}
         found += [
@@ -89,6 +88,28 @@ def _closings() -> list[Entry]:
             ),
         ]
     return found
+
+
+def _mixed() -> list[Entry]:
+    def kinds(values: Any) -> dict[str, Any]:
+        return {"text": values, "image": good()[1]}
+
+    def transform(queries: Any, texts: Any) -> list[Any]:
+        fitted = gu.MixedGallery().fit(good()[0], kinds(good()[1]))
+        asked, lifted = fitted.transform(queries, kinds(texts))
+        return [asked, *lifted.values()]
+
+    sides = ("queries", r"galleries\['text'\]")
+    alike = dict.fromkeys(sides, ("ValueError", "expected rows that differ"))
+    return [
+        Entry(
+            "MixedGallery.fit",
+            lambda q, t: gu.MixedGallery().fit(q, kinds(t)),
+            sides,
+            one_row=alike,
+        ),
+        Entry("MixedGallery.transform", transform, sides),
+    ]
 
 
 def _geometry() -> list[Entry]:
@@ -151,6 +172,8 @@ def _theory() -> list[Entry]:
     points["predicted_variance_along_gap"] = lambda x, y: theory.predicted_variance_along_gap(
         x, y, 0.1, 0.1, 2
     )
+    for name in ("loss", "probabilities", "gradient", "gradients"):
+        points[f"sigmoid.{name}"] = partial(getattr(theory.sigmoid, name), tau=0.1, bias=0.0)
     found = [
         Entry(f"theory.{name}", call, ("x", "y"), one_row=_NEGATIVES, batches=True)
         for name, call in points.items()
@@ -160,6 +183,13 @@ def _theory() -> list[Entry]:
         Entry(
             "theory.simulate",
             lambda x, y: theory.simulate(x, y, tau=0.1, lr=0.01, steps=2).x,
+            ("x0", "y0"),
+            one_row=_NEGATIVES,
+            batches=True,
+        ),
+        Entry(
+            "theory.sigmoid.simulate",
+            lambda x, y: theory.sigmoid.simulate(x, y, tau=0.1, bias=0.0, lr=0.01, steps=2).x,
             ("x0", "y0"),
             one_row=_NEGATIVES,
             batches=True,
@@ -251,6 +281,7 @@ ENTRIES: list[Entry] = [
     *_described(),
     *_ranked(),
     *_closings(),
+    *_mixed(),
     *_geometry(),
     *_theory(),
 ]
