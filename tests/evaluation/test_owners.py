@@ -20,6 +20,8 @@ from gaputils.pages.quantisation import under_noises
 from gaputils.scoring import SCORINGS
 from gaputils.storage.files import write_npz
 
+pytestmark = pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
+
 COUNTS = [3, 6, 4, 5, 3, 4, 6, 5]
 OWNERS = np.repeat(np.arange(len(COUNTS)), COUNTS)
 

@@ -255,6 +255,7 @@ def test_a_given_gap_is_what_each_question_sees():
     torch.testing.assert_close(moved - options, gap.expand_as(options))
 
 
+@pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
 def test_closing_once_moves_the_options_as_the_gallery():
     e, options, _ = questions()
     fitted = gu.MeanShift().fit(e.queries, e.gallery)
