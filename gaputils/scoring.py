@@ -36,6 +36,11 @@ def nearest(queries: Tensor, gallery: Tensor, scoring: str = "euclidean") -> Ten
     """
     queries, gallery = as_pair(queries, gallery)
     check_scoring(gallery, scoring, queries)
+    return _nearest(queries, gallery, scoring)
+
+
+def _nearest(queries: Tensor, gallery: Tensor, scoring: str) -> Tensor:
+    """`nearest` of sides that were checked."""
     step = max(1, 2**24 // len(gallery))
     return torch.cat(
         [cost(rows, gallery, scoring).argmin(dim=1) for rows in torch.split(queries, step)]

@@ -22,7 +22,6 @@ from gaputils.cli.support import (
     write,
     write_frame,
 )
-from gaputils.evaluation.compare import survival_table
 
 app = typer.Typer(
     help="Measure the modality gap of embeddings, close it, and see what that is worth.",
@@ -49,6 +48,9 @@ Components = Annotated[
 Alpha = Annotated[float | None, typer.Option(help="0 leaves all as it is, 1 closes the gap.")]
 Radius = Annotated[str | None, typer.Option(help="A multiple of the circumradius, or auto.")]
 Center = Annotated[bool, typer.Option("--center", help="Centre both sides, ready for cosine.")]
+Scoring = Annotated[
+    str, typer.Option(help="How you rank: cosine, inner-product or euclidean.")
+]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="File for the result.")]
 
@@ -123,8 +125,10 @@ def report(
     queries: QueriesKey = None,
     gallery: GalleryKey = None,
     targets: TargetsKey = None,
+    scoring: Scoring = "cosine",
     variance: Variance = 0.04,
-    rows: Annotated[int, typer.Option(min=3, help="Rows for what is quadratic in them.")] = 1000,
+    rows: Annotated[int, typer.Option(min=3, help="Queries that are measured.")] = 1000,
+    items: Annotated[int, typer.Option(min=2, help="Gallery rows that are searched.")] = 5000,
     figure: Annotated[
         Path | None, typer.Option(help="File for a figure: .png, .pdf, .svg.")
     ] = None,
@@ -141,13 +145,14 @@ def report(
     for path in (figure, out):
         require_folder(path)
     e = read(first, second, queries, gallery, targets)
-    found = make(e, variance, rows=rows, seed=seed)
+    found = make(e, variance, scoring=scoring, rows=rows, items=items, seed=seed)
     if figure is not None:
         draw_clouds(e, figure, seed)
     if form == "json":
         content = {
             "measures": found.measures.to_dict(),
-            "benefits": found.benefits.to_dict("index"),
+            "benefits": found.benefits.to_dict("records"),
+            "best": found.best,
             "verdict": found.verdict,
             "code": found.code,
         }
@@ -156,7 +161,7 @@ def report(
         write(found.measures.rename_axis("measure").to_csv(), out)
     else:
         measures = pd.DataFrame({"value": found.measures}).to_string(float_format="{:.4f}".format)
-        benefits = found.benefits.to_string(float_format="{:.4f}".format)
+        benefits = found.benefits.to_string(index=False, float_format="{:.4f}".format)
         write("\n\n".join([measures, benefits, found.verdict, found.code]), out)
 
 
@@ -218,8 +223,8 @@ def robustness(
     targets: TargetsKey = None,
     variance: Annotated[list[float], typer.Option(help="Repeat for several.")] = [0.04],  # noqa: B006
     per: Annotated[str, typer.Option(help="vector (total variance) or coordinate.")] = "vector",
-    scoring: Annotated[str, typer.Option(help="euclidean, inner-product or cosine.")] = "euclidean",
-    draws: Annotated[int | None, typer.Option(help="Simulate instead of the exact value.")] = None,
+    scoring: Scoring = "cosine",
+    draws: Annotated[int, typer.Option(help="Draws where there is no exact value.")] = 200,
     method: Annotated[str, typer.Option(help="Close the gap with this first; none.")] = "none",
     n_components: Components = None,
     alpha: Alpha = None,
@@ -229,15 +234,28 @@ def robustness(
     out: Out = None,
     seed: Seed = 0,
 ) -> None:
-    """Share of the queries whose nearest gallery item survives noise; accuracy beside it."""
+    """Share of the queries whose nearest gallery item survives noise, before and after closing."""
+    from gaputils.evaluation.compare import compare_closings
+    from gaputils.noise.perturbations import GaussianNoise
+
     form = check_format(format)
     require_folder(out)
     e = read(first, second, queries, gallery, targets)
-    sides = (e.queries, e.gallery)
+    closings: dict[str, Any] = {"original": None}
     if method != "none":
-        sides = build_closing(method, n_components, alpha, radius, center).fit_transform(*sides)
-    table = survival_table(sides, e.targets, variance, per, scoring, draws=draws, seed=seed)
-    write_frame(table, form, out)
+        closing = build_closing(method, n_components, alpha, radius, center)
+        closings[repr(closing)] = closing
+    table = compare_closings(
+        e.queries,
+        e.gallery,
+        closings,
+        {f"{value:g}": GaussianNoise(value, per=per) for value in variance},
+        targets=e.targets,
+        scorings=[scoring],
+        draws=draws,
+        seed=seed,
+    )
+    write_frame(table.rename(columns={"noise": "variance"}), form, out)
 
 
 @app.command(epilog="Example: `gaputils sweep grids/paper.yml --out runs --jobs 4`")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -17,15 +17,28 @@ from gaputils.scoring import cost
 class Estimate:
     """Shares of draws, per query and as a mean over queries.
 
-    `per_query` (n,); `mean` and its `standard_error` over draws. The queries of one draw share
-    its noise, so the error is taken between draws, not between queries. It is 0 for noise that
-    is not random, and nan for a single draw of noise that is.
+    `per_query` (n,); `mean` and its `standard_error` over draws; `shares` (draws,) the mean of each
+    draw. The queries of one draw share its noise, so the error is taken between draws, not between
+    queries. It is 0 for noise that is not random, and nan for a single draw of noise that is.
+    An exact answer has an error of 0 and no draws.
     """
 
     per_query: Tensor
     mean: float
     standard_error: float
     draws: int
+    shares: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.float64))
+
+    @classmethod
+    def exact(cls, per_query: Tensor) -> Estimate:
+        """Probabilities (n,) that need no sampling."""
+        return cls(per_query, float(per_query.double().mean()), 0.0, 0)
+
+    @classmethod
+    def sampled(cls, hits: Tensor, shares: Tensor, random: bool = True) -> Estimate:
+        """From how often each query was hit, `hits` (n,), and each draw's `shares` (draws,)."""
+        error = _standard_error(shares) if random else 0.0
+        return cls(hits / len(shares), float(shares.mean()), error, len(shares), shares)
 
 
 def simulate(
@@ -60,13 +73,7 @@ def simulate(
             hits[k] += hit
             shares[k, draw] = float(hit.mean())
     return [
-        Estimate(
-            hits[k] / draws,
-            float(shares[k].mean()),
-            _standard_error(shares[k]) if noise.random else 0.0,
-            draws,
-        )
-        for k in range(len(winners))
+        Estimate.sampled(hit, share, noise.random) for hit, share in zip(hits, shares, strict=True)
     ]
 
 

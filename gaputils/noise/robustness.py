@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,7 +14,7 @@ from gaputils._checks import Seed, as_pair, as_targets, choice, number, work
 from gaputils.noise._monte_carlo import Estimate, simulate
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise, Noise
-from gaputils.scoring import check_scoring, cost, nearest
+from gaputils.scoring import _nearest, check_scoring, cost
 
 METHODS = ("exact", "monte-carlo")
 
@@ -44,10 +46,9 @@ def robustness(
     """
     queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
     if method == "monte-carlo":
-        winner = nearest(queries, gallery, scoring)
+        winner = _nearest(queries, gallery, scoring)
         return simulate(queries, gallery, noise, [winner], scoring, draws, seed)[0].per_query
-    assert isinstance(noise, GaussianNoise)
-    return _exact_wins(queries, gallery, noise, None, scoring, tolerance)
+    return _exact_wins(queries, gallery, [noise], [None], scoring, tolerance)[1][0][0]
 
 
 def accuracy_under_noise(
@@ -70,8 +71,7 @@ def accuracy_under_noise(
     wanted = as_targets("targets", targets, len(queries), len(gallery), queries.device)
     if method == "monte-carlo":
         return simulate(queries, gallery, noise, [wanted], scoring, draws, seed)[0].per_query
-    assert isinstance(noise, GaussianNoise)
-    return _exact_wins(queries, gallery, noise, wanted, scoring, tolerance)
+    return _exact_wins(queries, gallery, [noise], [wanted], scoring, tolerance)[1][0][0]
 
 
 def estimate(
@@ -86,7 +86,7 @@ def estimate(
 ) -> tuple[Estimate, Estimate | None]:
     """Monte-Carlo robustness and, with `targets` (n,), accuracy, each with its standard error."""
     queries, gallery, wanted = _checked(queries, gallery, noise, "monte-carlo", scoring, targets)
-    winners = [nearest(queries, gallery, scoring), *([] if wanted is None else [wanted])]
+    winners = [_nearest(queries, gallery, scoring), *([] if wanted is None else [wanted])]
     found = simulate(queries, gallery, noise, winners, scoring, draws, seed)
     return found[0], (found[1] if wanted is not None else None)
 
@@ -122,29 +122,91 @@ def check_exact(noise: Noise, scoring: str) -> GaussianNoise:
     return noise
 
 
+def is_exact(noise: Noise, scoring: str) -> bool:
+    """True if the exact engine answers for `noise` under `scoring`."""
+    try:
+        check_exact(noise, scoring)
+    except ValueError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Each query's nearest item without noise, (n,), and how it fares under each of the noises.
+
+    `kept` says how probably that item stays the nearest, `right` how probably the target is.
+    """
+
+    nearest: Tensor
+    kept: list[Estimate]
+    right: list[Estimate] | None
+
+
+def answers_under(
+    queries: Tensor,
+    gallery: Tensor,
+    noises: Sequence[Noise],
+    targets: Tensor | None,
+    scoring: str,
+    draws: int,
+    seed: Seed,
+) -> Answers:
+    """Exact for the noises for which there is an exact answer, else from `draws` draws.
+
+    What every comparison is made of. The arguments are not checked again.
+    """
+    wanted = [] if targets is None else [targets]
+    exact = [noise for noise in noises if is_exact(noise, scoring)]
+    found = _nearest(queries, gallery, scoring) if len(exact) < len(noises) else None
+    solved: list[list[Tensor]] = []
+    if exact:
+        found, solved = _exact_wins(queries, gallery, exact, [found, *wanted], scoring, 1e-5)
+    assert found is not None
+    left = iter(solved)
+    estimates = [
+        [Estimate.exact(share) for share in next(left)]
+        if is_exact(noise, scoring)
+        else simulate(queries, gallery, noise, [found, *wanted], scoring, draws, seed)
+        for noise in noises
+    ]
+    right = None if targets is None else [one[1] for one in estimates]
+    return Answers(found, [one[0] for one in estimates], right)
+
+
 def _exact_wins(
     queries: Tensor,
     gallery: Tensor,
-    noise: GaussianNoise,
-    winner: Tensor | None,
+    noises: Sequence[Noise],
+    winners: Sequence[Tensor | None],
     scoring: str,
     tolerance: float,
-) -> Tensor:
-    """(n,) win probabilities of `winner` (n,), or of each query's own nearest item."""
+) -> tuple[Tensor, list[list[Tensor]]]:
+    """Nearest items (n,), and for each noise the win probabilities (n,) of each of `winners` (n,).
+
+    None among these is each query's own nearest item.
+    """
     dim = queries.shape[1]
-    variance = noise.coordinate_variance(dim)
+    variances = [check_exact(noise, scoring).coordinate_variance(dim) for noise in noises]
     number("tolerance", tolerance, low=0, high=1, strict=True)
     step = max(1, 2**22 // len(gallery))
-    parts = []
     wide = work(gallery)
+    nearest, shares = [], []
     for start in range(0, len(queries), step):
         rows = work(queries[start : start + step])
         costs = cost(rows, wide, scoring)
-        part = costs.argmin(dim=1) if winner is None else winner[start : start + step]
+        nearest.append(costs.argmin(dim=1))
+        asked = [nearest[-1] if one is None else one[start : start + step] for one in winners]
         norms = torch.linalg.vector_norm(rows, dim=1)
-        wins = ExactWins(dim, [variance], scoring, tolerance)
-        parts.append(wins(costs, [part], norms)[0][0])
-    return torch.cat(parts).clamp(0, 1).to(queries.dtype)
+        shares.append(ExactWins(dim, variances, scoring, tolerance)(costs, asked, norms))
+    joined = [
+        [
+            torch.cat([part[v][k] for part in shares]).clamp(0, 1).to(queries.dtype)
+            for k in range(len(winners))
+        ]
+        for v in range(len(variances))
+    ]
+    return torch.cat(nearest), joined
 
 
 def _checked(

@@ -1,0 +1,96 @@
+"""A part of a large pair of sides on which everything can be measured, drawn without reading it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from gaputils import _checks
+from gaputils.embeddings import Embeddings
+
+ITEMS = 5000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some `embeddings` of the sides `queries` and `gallery`, arrays that may be memory maps."""
+
+    embeddings: Embeddings
+    queries: Any
+    gallery: Any
+
+    @classmethod
+    def of(cls, source: Embeddings | tuple[Any, ...], rows: int, items: int, seed: int) -> Sample:
+        """At most `rows` queries and `items` gallery rows, each query's right item among them."""
+        rows = _checks.integer("rows", rows, low=1)
+        items = _checks.integer("items", items, low=2)
+        queries, gallery, targets = _sides(source)
+        generator = _checks.as_generator(seed)
+        shown = _draw(len(queries), rows, generator)
+        wanted = torch.empty(0, dtype=torch.int64)
+        if targets is not None:
+            targets = targets.cpu()[shown]
+            wanted = targets.unique()
+        kept = torch.arange(len(gallery))
+        if len(gallery) > items:
+            rest = torch.ones(len(gallery), dtype=torch.bool)
+            rest[wanted] = False
+            others = rest.nonzero()[:, 0]
+            spare = others[_draw(len(others), max(0, items - len(wanted)), generator)]
+            kept = torch.cat([wanted, spare]).sort().values
+        if targets is not None:
+            targets = torch.searchsorted(kept, targets)
+        info = source.info if isinstance(source, Embeddings) else {}
+        part = Embeddings(_take(queries, shown), _take(gallery, kept), targets, dict(info))
+        if targets is None:
+            part.targets = None  # as many of one as of the other does not make them pairs
+        return cls(part, queries, gallery)
+
+    @property
+    def total_queries(self) -> int:
+        return len(self.queries)
+
+    @property
+    def total_items(self) -> int:
+        return len(self.gallery)
+
+    @property
+    def is_part(self) -> bool:
+        e = self.embeddings
+        return len(e.queries) < self.total_queries or len(e.gallery) < self.total_items
+
+
+def _sides(source: Embeddings | tuple[Any, ...]) -> tuple[Any, Any, torch.Tensor | None]:
+    if isinstance(source, Embeddings):
+        return source.queries, source.gallery, source.targets
+    if len(source) not in (2, 3):
+        raise ValueError(
+            f"embeddings: expected (queries, gallery) or (queries, gallery, targets), "
+            f"got a tuple of {len(source)}"
+        )
+    queries, gallery = source[:2]
+    for name, side in (("queries", queries), ("gallery", gallery)):
+        if not isinstance(side, (np.ndarray, torch.Tensor)) or side.ndim != 2 or not len(side):
+            _checks.as_matrix(name, side)
+    targets = source[2] if len(source) == 3 else None
+    if targets is None and len(queries) == len(gallery):
+        return queries, gallery, torch.arange(len(queries))
+    if targets is not None:
+        device = torch.device("cpu")
+        targets = _checks.as_targets("targets", targets, len(queries), len(gallery), device)
+    return queries, gallery, targets
+
+
+def _draw(count: int, limit: int, generator: torch.Generator) -> torch.Tensor:
+    if count <= limit:
+        return torch.arange(count)
+    return torch.randperm(count, generator=generator)[:limit].sort().values
+
+
+def _take(side: Any, rows: torch.Tensor) -> Any:
+    if len(rows) == len(side):
+        return side
+    return side[rows.to(side.device)] if isinstance(side, torch.Tensor) else side[rows.numpy()]
