@@ -17,6 +17,7 @@ from gaputils.cli.support import (
     check_format,
     draw_clouds,
     read,
+    read_in_place,
     reports_errors,
     require_folder,
     write,
@@ -140,14 +141,15 @@ def report(
     import pandas as pd
 
     from gaputils.evaluation.report import report as make
+    from gaputils.evaluation.sample import Sample
 
     form = check_format(format)
     for path in (figure, out):
         require_folder(path)
-    e = read(first, second, queries, gallery, targets)
-    found = make(e, variance, scoring=scoring, rows=rows, items=items, seed=seed)
+    source = read_in_place(first, second, queries, gallery, targets)
+    found = make(source, variance, scoring=scoring, rows=rows, items=items, seed=seed)
     if figure is not None:
-        draw_clouds(e, figure, seed)
+        draw_clouds(Sample.of(source, rows, items, seed).embeddings, figure, seed)
     if form == "json":
         content = {
             "measures": found.measures.to_dict(),

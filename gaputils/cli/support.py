@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import typer
 
@@ -48,6 +48,17 @@ def read(
             )
         return load_folder(first)
     return read_pair(first, second, queries=queries, gallery=gallery, targets=targets)
+
+
+def read_in_place(
+    first: Path, second: Path | None, queries: str | None, gallery: str | None, targets: str | None
+) -> Embeddings | tuple[Any, Any]:
+    """As `read`, but the arrays of two .npy files stay where they are, as memory maps."""
+    from gaputils.storage.files import _one
+
+    if second is None or targets is not None or {first.suffix, second.suffix} != {".npy"}:
+        return read(first, second, queries, gallery, targets)
+    return _one(first, queries, "queries"), _one(second, gallery, "gallery")
 
 
 def build_closing(

@@ -10,8 +10,10 @@ import torch
 
 from gaputils import _checks
 from gaputils.embeddings import Embeddings
+from gaputils.geometry.streaming import hand_back
 
 ITEMS = 5000
+_AT_ONCE = 128
 
 
 @dataclass(frozen=True)
@@ -93,4 +95,11 @@ def _draw(count: int, limit: int, generator: torch.Generator) -> torch.Tensor:
 def _take(side: Any, rows: torch.Tensor) -> Any:
     if len(rows) == len(side):
         return side
-    return side[rows.to(side.device)] if isinstance(side, torch.Tensor) else side[rows.numpy()]
+    if isinstance(side, torch.Tensor):
+        return side[rows.to(side.device)]
+    # A row of a memory map brings its neighbours with it, up to megabytes: they are handed back.
+    parts = []
+    for chosen in rows.split(_AT_ONCE):
+        parts.append(np.array(side[chosen.numpy()]))
+        hand_back(side)
+    return np.concatenate(parts)
