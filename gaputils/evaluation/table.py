@@ -42,7 +42,8 @@ def tabulate(
     A row for each of `labels`, which name what stands in `outcomes` as the closing of the value,
     and each scoring and noise in their order there. `outcomes` hold the original's, too.
     """
-    integer("bootstrap", bootstrap, low=0)
+    if integer("bootstrap", bootstrap, low=0) == 1:
+        raise ValueError("bootstrap: expected 0 for none, or at least 2 draws, got 1")
     scorings = dict.fromkeys(scoring for _, scoring, _ in outcomes)
     noises = dict.fromkeys(noise for _, _, noise in outcomes)
     rows, parts, drawn = [], [], []

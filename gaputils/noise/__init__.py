@@ -13,6 +13,7 @@ from gaputils.noise.robustness import (
     accuracy_under_noise,
     certified_radius,
     estimate,
+    has_exact_answer,
     robustness,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "certified_radius",
     "equivalent_gaussian",
     "estimate",
+    "has_exact_answer",
     "robustness",
 ]

@@ -16,7 +16,7 @@ from gaputils.evaluation.table import Key, Outcome, tabulate
 from gaputils.noise._monte_carlo import Estimate
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise
-from gaputils.noise.robustness import Answers, is_exact
+from gaputils.noise.robustness import Answers, has_exact_answer
 from gaputils.scoring import SCORINGS, check_scoring, cost
 
 Sides = tuple[Tensor, Tensor]
@@ -96,7 +96,7 @@ def choice_answers(
     costs = _costs(rows, wide, scoring)
     first = costs.argmin(dim=1)
     variances = [noise.coordinate_variance(rows.shape[1]) for noise in noises]
-    if all(is_exact(noise, scoring) for noise in noises):
+    if all(has_exact_answer(noise, scoring, rows.shape[1]) for noise in noises):
         norms = torch.linalg.vector_norm(rows, dim=1)
         found = ExactWins(rows.shape[1], variances, scoring)(costs, [first, right], norms)
         kept, hit = ([Estimate.exact(pair[k]) for pair in found] for k in (0, 1))
