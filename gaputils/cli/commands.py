@@ -49,9 +49,7 @@ Components = Annotated[
 Alpha = Annotated[float | None, typer.Option(help="0 leaves all as it is, 1 closes the gap.")]
 Radius = Annotated[str | None, typer.Option(help="A multiple of the circumradius, or auto.")]
 Center = Annotated[bool, typer.Option("--center", help="Centre both sides, ready for cosine.")]
-Scoring = Annotated[
-    str, typer.Option(help="How you rank: cosine, inner-product or euclidean.")
-]
+Scoring = Annotated[str, typer.Option(help="How you rank: cosine, inner-product or euclidean.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="File for the result.")]
 

@@ -126,6 +126,7 @@ def closing_first(
             for noise, kept, hit in zip(noises, found.kept, right, strict=True):
                 yield (label, scoring, noise), Outcome(found.nearest, kept, hit)
 
+
 def _noise_first(
     sides: Sides,
     closings: Mapping[str, Closing | None],
@@ -146,7 +147,9 @@ def _noise_first(
     for name, noise in noises.items():
         count = draws if noise.random else 1
         generator = as_generator(seed, sides[1].device)
-        hits = {key: torch.zeros(len(w), len(sides[0])).to(w[0].device) for key, w in wanted.items()}
+        hits = {
+            key: torch.zeros(len(w), len(sides[0])).to(w[0].device) for key, w in wanted.items()
+        }
         shares = {key: torch.zeros(len(w), count, dtype=torch.float64) for key, w in wanted.items()}
         for draw in range(count):
             noisy = noise.apply(*sides, generator)

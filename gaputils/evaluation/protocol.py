@@ -54,7 +54,9 @@ def distinct_items(embeddings: Embeddings) -> Embeddings:
     equal = torch.cdist(gallery, gallery, compute_mode="donot_use_mm_for_euclid_dist")
     first = (equal.square() <= _EQUAL * scale).to(torch.uint8).argmax(1)
     kept, item = first.unique(return_inverse=True)
-    return Embeddings(embeddings.queries, embeddings.gallery[kept], item[targets], dict(embeddings.info))
+    return Embeddings(
+        embeddings.queries, embeddings.gallery[kept], item[targets], dict(embeddings.info)
+    )
 
 
 def bootstrap_means(values: Any, resamples: int = 1000, seed: int = 0) -> np.ndarray[Any, Any]:

@@ -77,7 +77,7 @@ def benefits(
 
     `embeddings` are `Embeddings`, or a pair (queries, gallery) or a triple with targets of arrays,
     say memory maps, of which only what is measured is read. At most `rows` queries and `items`
-    gallery rows are, drawn with `seed`, each query's right item among them: among all items of a
+    gallery rows are, drawn with `seed`, but always each query's right item: among all items of a
     larger gallery less survives. Queries without a right item in the gallery are for you to leave
     out.
 
@@ -127,9 +127,11 @@ def report(
 def candidates(scoring: str) -> dict[str, Closing | None]:
     """The closings that are tried under `scoring`, simplest first."""
     far, centred = "hull projection, scaled", "hull projection, centred"
-    last = {far: HullProjection(radius=2)} if scoring == "euclidean" else {
-        centred: HullProjection(center=True)
-    }
+    last = (
+        {far: HullProjection(radius=2)}
+        if scoring == "euclidean"
+        else {centred: HullProjection(center=True)}
+    )
     return {
         ORIGINAL: None,
         "mean shift": MeanShift(),
@@ -171,9 +173,7 @@ def _find(
             refused[label] = str(error)
     name = f"σ² = {variance:g}"
     sides = e.queries, e.gallery
-    outcomes = dict(
-        closing_first(sides, ready, {name: noise}, e.targets, [scoring], draws, number)
-    )
+    outcomes = dict(closing_first(sides, ready, {name: noise}, e.targets, [scoring], draws, number))
     labels = {label: None if closing is None else label for label, closing in ready.items()}
     table = tabulate(outcomes, labels, e.targets, bootstrap, number)
     return _Findings(sample, table, outcomes, refused, (scoring, name), bootstrap, number)

@@ -44,7 +44,9 @@ def under_noises(
             )
             for each in (noises, likes)
         )
-        measured["variance"] = measured["noise"].map({n: like.variance for n, like in likes.items()})
+        measured["variance"] = measured["noise"].map(
+            {n: like.variance for n, like in likes.items()}
+        )
         predicted = predicted.set_index(keys)["robustness"].rename("predicted")
         parts.append(measured.join(predicted, on=keys))
     frame = pd.concat(parts, ignore_index=True)

@@ -17,6 +17,7 @@ from gaputils.geometry.hull import principal_components, project
 from gaputils.noise.perturbations import GaussianNoise, Noise
 from gaputils.scoring import nearest
 
+
 def over_components(
     queries: Any, gallery: Any, counts: Sequence[int], noise: GaussianNoise
 ) -> pd.DataFrame:

@@ -118,7 +118,9 @@ def _draw(listed: list[tuple[str, str, list[int]]], pictures: Any) -> Any:
     for ax, (title, name, found) in zip(
         figure.subplots(len(listed), 1, gridspec_kw=box), listed, strict=True
     ):
-        ax.set_title(title, loc="left", fontsize=10.5, color=ink(closing_color(name)), fontweight="bold")
+        ax.set_title(
+            title, loc="left", fontsize=10.5, color=ink(closing_color(name)), fontweight="bold"
+        )
         ax.imshow(np.concatenate([_framed(pictures[i], i == first) for i in found], axis=1))
         ax.set_axis_off()
         ax.set_anchor("W")

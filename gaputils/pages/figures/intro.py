@@ -32,7 +32,9 @@ def survival_bars(survival: pd.Series[float], ax: Axes) -> Axes:
     """A bar a closing, coloured as everywhere in the book, with its value."""
     names = [str(name) for name in survival.index]
     colors = [closing_color(name) for name in names]
-    bars = ax.barh([broken(name, 12) for name in names], survival.to_numpy(), color=colors, height=0.7)
+    bars = ax.barh(
+        [broken(name, 12) for name in names], survival.to_numpy(), color=colors, height=0.7
+    )
     ax.bar_label(bars, fmt="%.2f", padding=2, fontsize="small")
     ax.invert_yaxis()
     ax.set_xlim(0, 1.18)

@@ -39,9 +39,7 @@ def closing_dots(
         style: dict[str, Any] = {"color": SCORING_COLOR[name], "label": name if legend else None}
         errors = part.get(f"{value}_error")
         rows = part["closing"].map(place) + offsets[name]
-        ax.errorbar(
-            part[value], rows, xerr=errors, fmt=SCORING_MARKER[name], markersize=5, **style
-        )
+        ax.errorbar(part[value], rows, xerr=errors, fmt=SCORING_MARKER[name], markersize=5, **style)
         original = part.loc[part["closing"] == "original", value]
         if len(original):
             ax.axvline(float(original.iloc[0]), color=SCORING_COLOR[name], linewidth=0.8, alpha=0.6)
