@@ -117,7 +117,7 @@ def closing_first(
     draws: int,
     seed: int,
 ) -> Iterator[tuple[Key, Outcome]]:
-    """Each outcome of noise on what fitted closings return, the original's among them; unchecked."""
+    """Each outcome of noise on what fitted closings return, the original among them; unchecked."""
     for label, closing in _with_original(closings):
         closed = _usable(moved(closing, *sides), scorings)
         for scoring in scorings:

@@ -195,7 +195,7 @@ def _recommend(found: _Findings) -> tuple[str, list[str]]:
 
 def _alike(found: _Findings, one: str, other: str) -> bool:
     """True if two closings' robustness differs by at most one paired standard error."""
-    pair = {(None, *found.key): found.outcomes[other, *found.key]}
+    pair: dict[Key, Outcome] = {(None, *found.key): found.outcomes[other, *found.key]}
     pair[one, *found.key] = found.outcomes[one, *found.key]
     row = tabulate(pair, {one: one}, None, found.bootstrap, found.seed).iloc[0]
     return bool(abs(row["gain"]) <= max(row["gain_error"], _RESOLUTION))

@@ -73,7 +73,8 @@ def properties(
             hits = top_k(*sides, most, scoring) == targets[:, None]
             recalls = {f"recall@{k}": float(hits[:, :k].any(dim=1).double().mean()) for k in ks}
             radius = {"certified_radius": _certificate(*sides, scoring)}
-            rows.append({"closing": label, "scoring": scoring} | recalls | radius | told)
+            names = {"closing": label, "scoring": scoring}
+            rows.append({**names, **recalls, **radius, **told})
     return pd.DataFrame(rows)
 
 
@@ -114,7 +115,8 @@ def winners(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _first(rows: pd.DataFrame, column: str, error: str) -> str:
-    best = rows.loc[rows[column].idxmax()]
-    level = best[column] - rows[error].clip(lower=best[error])
+    place = int(rows[column].to_numpy().argmax())
+    best, its_error = float(rows[column].iloc[place]), float(rows[error].iloc[place])
+    level = best - rows[error].clip(lower=its_error)
     names = rows.loc[rows[column] >= level, "closing"]
-    return f"{', '.join(names)} ({best[column]:.3f})"
+    return f"{', '.join(names)} ({best:.3f})"

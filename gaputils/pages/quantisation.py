@@ -47,7 +47,8 @@ def under_noises(
         measured["variance"] = measured["noise"].map(
             {n: like.variance for n, like in likes.items()}
         )
-        predicted = predicted.set_index(keys)["robustness"].rename("predicted")
-        parts.append(measured.join(predicted, on=keys))
+        told = predicted.set_index(keys)["robustness"].rename("predicted")
+        parts.append(measured.join(told, on=keys))
     frame = pd.concat(parts, ignore_index=True)
-    return frame.drop(columns=[name for name in frame if "gain" in name or name == "unchanged"])
+    told_twice = [name for name in map(str, frame) if "gain" in name or name == "unchanged"]
+    return frame.drop(columns=told_twice)

@@ -18,7 +18,7 @@ def benefits(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     if ax is None:
         _, ax = plt.subplots(figsize=(WIDTH, 0.9 + 0.42 * len(frame)))
     names = [str(name) for name in frame["closing"]]
-    errors = frame["gain_error"] if "gain_error" in frame else None
+    errors = frame.get("gain_error")
     bars = ax.barh(
         range(len(frame)),
         frame["robustness"],

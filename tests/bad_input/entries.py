@@ -212,6 +212,7 @@ def _described() -> list[Entry]:
         "methods.unit_rows": unit_rows,
         "methods.about_circumcentre": about_circumcentre,
         "methods.choose_items": lambda e: choose_items(e, [0]),
+        "answerable_blocks": lambda e: len(gu.answerable_blocks(e, 2)),
         "all_methods.properties": lambda e: properties(e, {"none": None}, ks=[1])[
             ["recall@1", "spread"]
         ],

@@ -91,7 +91,7 @@ def test_robustness_with_and_without_closing(pair: Path) -> None:
     closed = run("robustness", pair, "--method", "HullProjection", "--format", "csv").output
     names = "closing,scoring,variance,robustness,robustness_error,gain,gain_error,right"
     assert closed.startswith(names)
-    lines = [line.split(",")[:2] for line in closed.splitlines()[1:]]
+    lines = [line.split(",")[:2] for line in closed.strip().splitlines()[1:]]
     assert lines == [["original", "cosine"], ["HullProjection()", "cosine"]]
 
 

@@ -86,7 +86,7 @@ def test_no_winner_is_called_inside_one_standard_error() -> None:
 
 
 def test_of_closings_that_cannot_be_told_apart_the_simplest_is_named() -> None:
-    """All queries off the hull by the same vector: the shift removes all that the projection does."""
+    """All queries off the hull by one vector: the shift removes all that the projection does."""
     rng = np.random.default_rng(1)
     gallery = np.zeros((5, 12))
     gallery[:, :6] = rng.normal(size=(5, 6))

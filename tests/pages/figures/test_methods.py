@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from gaputils.pages.figures import methods as draw
+from gaputils.plots.theme import closing_color
 
 
 @pytest.fixture
