@@ -122,7 +122,7 @@ def closing_first(
         closed = _usable(moved(closing, *sides), scorings)
         for scoring in scorings:
             found = answers_under(*closed, list(noises.values()), targets, scoring, draws, seed)
-            right = found.right or [None] * len(noises)
+            right: Sequence[Estimate | None] = found.right or [None] * len(noises)
             for noise, kept, hit in zip(noises, found.kept, right, strict=True):
                 yield (label, scoring, noise), Outcome(found.nearest, kept, hit)
 

@@ -53,7 +53,7 @@ def distinct_items(embeddings: Embeddings) -> Embeddings:
     scale = gallery.square().sum(1).mean()
     equal = torch.cdist(gallery, gallery, compute_mode="donot_use_mm_for_euclid_dist")
     first = (equal.square() <= _EQUAL * scale).to(torch.uint8).argmax(1)
-    kept, item = first.unique(return_inverse=True)
+    kept, item = torch.unique(first, return_inverse=True)
     return Embeddings(
         embeddings.queries, embeddings.gallery[kept], item[targets], dict(embeddings.info)
     )

@@ -216,8 +216,8 @@ def _worth(found: _Findings, best: str, alike: list[str], variance: float) -> li
     table = found.table.set_index("closing")
     start = table.loc[ORIGINAL]
     told = [
-        f"Ranked by {_WORDS[scoring]} as they are, {_pm(start, 'robustness')} of the answers survive "
-        f"noise of total variance {variance:g} on the gallery."
+        f"Ranked by {_WORDS[scoring]} as they are, {_pm(start, 'robustness')} of the answers "
+        f"survive noise of total variance {variance:g} on the gallery."
     ]
     if best == ORIGINAL:
         gains = table.drop(index=ORIGINAL)["gain"]

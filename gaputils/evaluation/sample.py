@@ -35,7 +35,7 @@ class Sample:
         wanted = torch.empty(0, dtype=torch.int64)
         if targets is not None:
             targets = targets.cpu()[shown]
-            wanted = targets.unique()
+            wanted = torch.unique(targets)
         kept = torch.arange(len(gallery))
         if len(gallery) > items:
             rest = torch.ones(len(gallery), dtype=torch.bool)
@@ -99,7 +99,7 @@ def _take(side: Any, rows: torch.Tensor) -> Any:
         return side[rows.to(side.device)]
     # A row of a memory map brings its neighbours with it, up to megabytes: they are handed back.
     parts = []
-    for chosen in rows.split(_AT_ONCE):
+    for chosen in torch.split(rows, _AT_ONCE):
         parts.append(np.array(side[chosen.numpy()]))
         hand_back(side)
     return np.concatenate(parts)
