@@ -117,19 +117,9 @@ def read(
     owners: str | None,
     normalize: bool,
 ) -> Embeddings:
-    """A pair from files, or from a folder that `gaputils embed` wrote."""
-    from gaputils.embeddings import Embeddings
+    """A pair from files or folders."""
     from gaputils.storage.files import read_pair
-    from gaputils.storage.folder import load_folder
 
-    if first.is_dir():
-        if any(given is not None for given in (second, queries, gallery, targets, owners)):
-            raise ValueError(
-                f"{first}: a folder of shards holds both sides and names them itself; "
-                f"leave out the second file and the names"
-            )
-        e = load_folder(first)
-        return Embeddings(e.queries, e.gallery, e.targets, e.info, normalize)
     return read_pair(
         first,
         second,
