@@ -199,6 +199,9 @@ def write_frame(frame: pd.DataFrame, form: str, out: Path | None) -> None:
 
 
 def draw_clouds(e: Embeddings, path: Path, seed: int) -> None:
+    from gaputils._extras import require_extra
+
+    require_extra("plots", "--figure", "matplotlib", "seaborn")
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from gaputils._checks import choice
+from gaputils._extras import require_extra
 from gaputils._files import write_safetensors
 from gaputils.models import _open_clip
 from gaputils.models._precision import InSinglePrecision, single_precision
@@ -94,6 +95,7 @@ def export_checkpoint(folder: str | Path, step: int | None = None) -> Path:
 
 def register() -> None:
     """Make open_clip know the architecture "tiny-openmoji"."""
+    require_extra("models", "a model of open_clip", "open_clip", "torchvision", "PIL")
     import open_clip
 
     if TINY not in open_clip.list_models():
@@ -133,9 +135,9 @@ def _pick_step(folder: Path, step: int | None) -> int:
 
 
 def _load_history(folder: Path, step: int | None) -> tuple[nn.Module, Any, Any, dict[str, Any]]:
+    register()
     import open_clip
 
-    register()
     step = _pick_step(folder, step)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "open_clip_model.safetensors"

@@ -48,11 +48,12 @@ def folder_arrays(folder: Path) -> Arrays:
         return arrow_columns(_data_files(folder))
     parts = shards_of(folder)
     arrays: dict[str, Array | Unusable] = {
-        name: rows[0] if len(rows) == 1 else np.concatenate(rows) for name, rows in parts.items()
+        name: cut[0] if len(cut) == 1 else np.concatenate(cut) for name, cut in parts.items()
     }
     metadata = folder / "metadata"
     if parts.keys() & set(CLIP_RETRIEVAL) and metadata.is_dir():
-        arrays = {**_labels_beside(metadata, {value.shape[0] for value in arrays.values()}), **arrays}
+        rows = {value.shape[0] for value in arrays.values()}
+        arrays = {**_labels_beside(metadata, rows), **arrays}
     return arrays
 
 

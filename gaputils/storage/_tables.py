@@ -21,7 +21,7 @@ _OF_FILES = b"ARROW1"
 
 def parquet_columns(path: Path) -> Arrays:
     """The columns of a ``.parquet`` file that hold numbers or vectors."""
-    require_extra("data", f"{path}: reading it")
+    require_extra("data", f"{path}: reading it", "pyarrow")
     import pyarrow.parquet as parquet
 
     with reading(path, "a whole .parquet file"):
@@ -30,7 +30,7 @@ def parquet_columns(path: Path) -> Arrays:
 
 def arrow_columns(paths: Sequence[Path]) -> Arrays:
     """The columns of ``.arrow`` files below each other, in Arrow's stream or file format."""
-    require_extra("data", f"{paths[0]}: reading it")
+    require_extra("data", f"{paths[0]}: reading it", "pyarrow")
     import pyarrow as pa
 
     tables = []
