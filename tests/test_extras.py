@@ -42,7 +42,8 @@ from gaputils.cli import app
 x, y = np.random.default_rng(0).normal(size=(2, 30, 6))
 np.savez("pair.npz", queries=x, gallery=y)
 torch.save({"image": torch.tensor(x), "text": torch.tensor(y)}, "pair.pt")
-for e in (gu.read_pair("pair.npz"), gu.read_pair("pair.pt"), gu.Embeddings(x, y[:7], np.arange(30) % 7)):
+uneven = gu.Embeddings(x, y[:7], np.arange(30) % 7)
+for e in (gu.read_pair("pair.npz"), gu.read_pair("pair.pt"), uneven):
     assert gu.measure_gap(e).notna()["wasserstein"]
 closing = gu.MeanShift().fit(x, y)
 closing.save("closing.safetensors")
