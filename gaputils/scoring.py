@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gaputils import _checks
-from gaputils._checks import as_pair, choice, require_nonzero_rows
+from gaputils._checks import as_pair, choice, require_nonzero_rows, work
 
 SCORINGS = ("euclidean", "inner-product", "cosine")
 
@@ -29,6 +29,17 @@ def cost(queries: Tensor, gallery: Tensor, scoring: str) -> Tensor:
     return queries.square().sum(dim=-1).unsqueeze(-1) + squares.unsqueeze(-2) - 2 * product
 
 
+def centered(gallery: Tensor, scoring: str) -> tuple[Tensor, Tensor]:
+    """The gallery's mean (d,), and the gallery about it, in double precision.
+
+    A common shift changes no distance, if the queries take it too, and no difference between inner
+    products, but the digits of a large one would be lost. Under cosine nothing may be shifted.
+    """
+    wide = work(gallery)
+    middle = torch.zeros_like(wide[0]) if scoring == "cosine" else wide.mean(dim=0)
+    return middle, wide - middle
+
+
 def nearest(queries: Tensor, gallery: Tensor, scoring: str = "euclidean") -> Tensor:
     """(n,) index of each query's nearest gallery item; of equals, the first.
 
@@ -38,6 +49,11 @@ def nearest(queries: Tensor, gallery: Tensor, scoring: str = "euclidean") -> Ten
     """
     queries, gallery = as_pair(queries, gallery)
     check_scoring(gallery, scoring, queries)
+    return _nearest(queries, gallery, scoring)
+
+
+def _nearest(queries: Tensor, gallery: Tensor, scoring: str) -> Tensor:
+    """`nearest` of sides that were checked."""
     return torch.cat([costs.argmin(dim=1) for costs in all_costs(queries, gallery, scoring)])
 
 

@@ -1,5 +1,7 @@
 """What answers survive: perturbations of a gallery, and the probability that a ranking keeps."""
 
+from gaputils.noise.between import covariance_between, variance_between
+from gaputils.noise.bounds import sandwich
 from gaputils.noise.perturbations import (
     AlternativeGallery,
     BinaryQuantization,
@@ -13,6 +15,7 @@ from gaputils.noise.robustness import (
     accuracy_under_noise,
     certified_radius,
     estimate,
+    has_exact_answer,
     robustness,
 )
 
@@ -25,7 +28,11 @@ __all__ = [
     "UniformQuantization",
     "accuracy_under_noise",
     "certified_radius",
+    "covariance_between",
     "equivalent_gaussian",
     "estimate",
+    "has_exact_answer",
     "robustness",
+    "sandwich",
+    "variance_between",
 ]

@@ -13,7 +13,7 @@ from bad_input.arrays import D, Entry, good
 from gaputils import closing, geometry, theory
 from gaputils.closing.catalogue import about_circumcentre
 from gaputils.embeddings import choose_items, unit_rows
-from gaputils.evaluation.compare import compare
+from gaputils.pages.all_methods import properties
 from gaputils.pages.born import cosine_sample, gap_and_robustness
 from gaputils.pages.why_distance_hurts import changed_by_shift
 from gaputils.scoring import nearest, top_k
@@ -70,10 +70,8 @@ def _embeddings(call: Any) -> Any:
 
 def _closings() -> list[Entry]:
     found = []
-    for name in closing.__all__:
+    for name in sorted(set(closing.__all__) & set(closing.registered()) - {"MixedGallery"}):
         method = getattr(closing, name)
-        if name in ("Closing", "MixedGallery") or not isinstance(method, type):
-            continue
         zero = BOTH if name in ("Standardizing", "DimensionAblation") else ()
         pairs = {"one row": ("ValueError", "^gallery: Procrustes is fitted on pairs")}
         found += [
@@ -234,8 +232,8 @@ def _described() -> list[Entry]:
     """Entries that take `Embeddings`: bad rows end where these are made."""
     calls: dict[str, Any] = {
         "measure_gap": lambda e: gu.measure_gap(e, ["gap_norm"]),
-        "benefits": lambda e: gu.benefits(e, draws=2),
-        "report": lambda e: gu.report(e, draws=2).benefits,
+        "benefits": lambda e: gu.benefits(e),
+        "report": lambda e: gu.report(e).benefits,
         "zero_shot": lambda e: gu.zero_shot(e)["top1"],
         "retrieval": gu.tasks.retrieval,
         "geometry.principal_coordinates": gu.geometry.principal_coordinates,
@@ -244,8 +242,9 @@ def _described() -> list[Entry]:
         "methods.unit_rows": unit_rows,
         "methods.about_circumcentre": about_circumcentre,
         "methods.choose_items": lambda e: choose_items(e, [0]),
-        "side_by_side.compare": lambda e: compare(e, {"none": None}, draws=2)[
-            ["accuracy", "agreement", "spread"]
+        "answerable_blocks": lambda e: len(gu.answerable_blocks(e, 2)),
+        "all_methods.properties": lambda e: properties(e, {"none": None}, ks=[1])[
+            ["recall@1", "spread"]
         ],
     }
     cosine = (
@@ -255,14 +254,14 @@ def _described() -> list[Entry]:
         "report",
         "histories.cosine_sample",
         "methods.unit_rows",
-        "side_by_side.compare",
+        "all_methods.properties",
     )
     few = dict.fromkeys(BOTH, ("ValueError", "expected at least 2 rows"))
     one_row: dict[str, Any] = {
         "benefits": {"gallery": few["gallery"]},
         "report": {"gallery": few["gallery"]},
         "histories.cosine_sample": few,
-        "side_by_side.compare": {"gallery": ("ValueError", "expected rows that differ")},
+        "all_methods.properties": {"gallery": ("ValueError", "expected rows that differ")},
     }
     return [
         Entry(
