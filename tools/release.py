@@ -1,9 +1,9 @@
 """Release the version that `gaputils.__version__` names: date it, build it, check it, tag it.
 
 The version stands in one place, gaputils/__init__.py; CHANGELOG.md has a section for it whose date
-is "unreleased", and CITATION.cff and book/cite.md name it (a test sees to that). This writes the date
-into both, builds the wheel and the source, sees that the wheel says that version and that its
-metadata pass, commits and tags. Nothing is pushed.
+is "unreleased", and CITATION.cff and book/cite.md name it (a test sees to that). This writes the
+date into the first two, builds the wheel and the source, sees that the wheel is whole and of that
+version, commits and tags. Nothing is pushed.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def main() -> int:
     if not asked.dry_run:
         date_files(ROOT, number, today)
     dist = ROOT / "_build" / "dist" / number
-    build = [sys.executable, "-m", "build", "--outdir", str(dist), str(ROOT)]
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(dist), str(ROOT)]
     subprocess.run(build, check=True)
     for wheel in dist.glob("*.whl"):
         check_wheel(wheel, number)

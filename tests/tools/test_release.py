@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 import address
 import gaputils as gu
 import release
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def read(name: str) -> str:
