@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,15 @@ def test_ten_lines_run(
     exec(code, {"images": images, "captions": captions[:8]})
     assert (tmp_path / "closing.safetensors").is_file()
     assert "gap" in capsys.readouterr().out
+
+
+@pytest.mark.nightly
+def test_ten_lines_on_arrays_pass_strict_types(tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    code = next(b for b in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "import" in b)
+    arrays = "import numpy as np\n\nimages, captions = np.ones((9, 4), np.float32), np.eye(4)\n"
+    (tmp_path / "snippet.py").write_text(arrays + code)
+    root = Path(__file__).resolve().parents[1]
+    command = [sys.executable, "-m", "mypy", "--strict", str(tmp_path / "snippet.py")]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

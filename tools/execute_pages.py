@@ -27,7 +27,7 @@ from myst_nb.core.read import myst_nb_reader_plugin
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "_build" / ".jupyter_cache"
 # Nothing may run beside what these measure.
-TIMED = ("notebooks/exact_robustness", "notebooks/growth", "notebooks/speed")
+TIMED = ("book/production", "notebooks/exact_robustness", "notebooks/growth", "notebooks/speed")
 LONGEST_FIRST = ("closing_it", "two_clusters", "born", "all_methods", "explorer", "quantisation")
 
 
