@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     pass
 
 TINY = "tiny-openmoji"
+"""The name of the model that ships with the package."""
 
 PAPER_MODELS: dict[str, tuple[str, str]] = {
     "OpenAI ViT-B/16": ("ViT-B-16-quickgelu", "openai"),
