@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gaputils import _checks
-from gaputils._checks import as_pair, choice, require_nonzero_rows
+from gaputils._checks import as_pair, choice, require_nonzero_rows, work
 
 SCORINGS = ("euclidean", "inner-product", "cosine")
 
@@ -27,6 +27,17 @@ def cost(queries: Tensor, gallery: Tensor, scoring: str) -> Tensor:
     if scoring == "cosine":
         return -product / squares.sqrt().unsqueeze(-2)
     return queries.square().sum(dim=-1).unsqueeze(-1) + squares.unsqueeze(-2) - 2 * product
+
+
+def centered(gallery: Tensor, scoring: str) -> tuple[Tensor, Tensor]:
+    """The gallery's mean (d,), and the gallery about it, in double precision.
+
+    A common shift changes no distance, if the queries take it too, and no difference between inner
+    products, but the digits of a large one would be lost. Under cosine nothing may be shifted.
+    """
+    wide = work(gallery)
+    middle = torch.zeros_like(wide[0]) if scoring == "cosine" else wide.mean(dim=0)
+    return middle, wide - middle
 
 
 def nearest(queries: Tensor, gallery: Tensor, scoring: str = "euclidean") -> Tensor:

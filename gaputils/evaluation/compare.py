@@ -13,9 +13,10 @@ from torch import Tensor
 from gaputils._checks import Seed, as_answers, as_pair, work
 from gaputils.closing.base import Closing
 from gaputils.closing.catalogue import Methods, close, spread
+from gaputils.closing.on_hull import comparing
 from gaputils.embeddings import Embeddings, known_targets
 from gaputils.noise.perturbations import GaussianNoise, Noise
-from gaputils.noise.robustness import accuracy_under_noise, certified_radius, estimate, robustness
+from gaputils.noise.robustness import certified_radius, estimate
 from gaputils.scoring import SCORINGS, cost, nearest, top_k
 
 
@@ -33,8 +34,8 @@ def compare_closings(
     """Robustness and clean accuracy of each method, scoring and noise, a row for each.
 
     `closings` maps a label to a method (fitted here on both sides) or to None for the original;
-    `noises` maps a label to a noise. Gaussian noise on the gallery is answered exactly under
-    Euclidean and inner-product scoring, anything else by `draws` Monte-Carlo draws from `seed`.
+    `noises` maps a label to a noise. Gaussian noise on the gallery is answered exactly, anything
+    else by `draws` Monte-Carlo draws from `seed`.
 
     Columns: `method`, `scoring`, `noise`, `robustness`, `standard_error` (0 where exact),
     `unchanged` (share of queries whose nearest item is the original one under that scoring) and
@@ -47,7 +48,8 @@ def compare_closings(
     for method, closing in closings.items():
         sides = (queries, gallery)
         if closing is not None:
-            sides = closing.fit(queries, gallery).transform(queries, gallery)
+            with comparing():
+                sides = closing.fit(queries, gallery).transform(queries, gallery)
         for scoring in scorings:
             found = nearest(*sides, scoring)
             row: dict[str, Any] = {
@@ -66,9 +68,7 @@ def compare_closings(
 def _robustness(
     queries: Any, gallery: Any, noise: Noise, scoring: str, draws: int, seed: Seed
 ) -> tuple[float, float]:
-    if isinstance(noise, GaussianNoise) and noise.on == "gallery" and scoring != "cosine":
-        return float(robustness(queries, gallery, noise, scoring=scoring).mean()), 0.0
-    kept, _ = estimate(queries, gallery, noise, scoring=scoring, draws=draws, seed=seed)
+    kept, _ = estimate(queries, gallery, noise, "auto", scoring=scoring, draws=draws, seed=seed)
     return kept.mean, kept.standard_error
 
 
@@ -90,8 +90,7 @@ def compare(
     nearest item), ``robustness@v`` and ``accuracy@v`` under Gaussian noise of total variance v
     on the gallery, `certified_radius` (mean; missing for cosine), ``recall@k`` (share of queries
     with their target among the k nearest; where owners are known, one of their own), `spread` of
-    the gallery over the original's, `seconds` for fit and transform. Exact but for cosine, which
-    takes `draws` draws.
+    the gallery over the original's, `seconds` for fit and transform. All exact.
 
     A method that inflates the gallery meets a fixed noise with an advantage that is none of its
     making. With `relative` each variance is taken relative to the gallery's own spread: v times
@@ -133,15 +132,18 @@ def _under(
     e: Embeddings, noise: GaussianNoise, scoring: str, draws: int, seed: Seed
 ) -> tuple[float, float]:
     """Mean robustness and accuracy under `noise`, exact where there is an exact answer."""
-    if scoring == "cosine":
-        kept, right = estimate(
-            e.queries, e.gallery, noise, targets=e.answers, scoring=scoring, draws=draws, seed=seed
-        )
-        assert right is not None
-        return kept.mean, right.mean
-    stays = robustness(e.queries, e.gallery, noise, scoring=scoring)
-    wins = accuracy_under_noise(e.queries, e.gallery, e.answers, noise, scoring=scoring)
-    return _share(stays), _share(wins)
+    kept, right = estimate(
+        e.queries,
+        e.gallery,
+        noise,
+        "auto",
+        targets=e.answers,
+        scoring=scoring,
+        draws=draws,
+        seed=seed,
+    )
+    assert right is not None
+    return kept.mean, right.mean
 
 
 def _certificate(e: Embeddings, scoring: str) -> float:
@@ -183,8 +185,8 @@ def survival_table(
     import gaputils as gu
 
     simulate: dict[str, Any] = {"method": "exact"}
-    if draws is not None or scoring == "cosine":
-        simulate = {"method": "monte-carlo", "draws": draws or 1000, "seed": seed}
+    if draws is not None:
+        simulate = {"method": "monte-carlo", "draws": draws, "seed": seed}
     e, rows = embeddings, []
     for value in variances:
         noise = gu.GaussianNoise(value, per=per)

@@ -15,7 +15,7 @@ from gaputils.closing.base import Closing
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise, Noise
 from gaputils.noise.robustness import METHODS, check_exact, estimate
-from gaputils.scoring import check_scoring, first_equals, nearest, settle
+from gaputils.scoring import centered, check_scoring, first_equals, nearest, settle
 
 _CHUNK = 2**21
 
@@ -88,15 +88,17 @@ class _Line:
             torch.lerp(self.gallery, self.moved_gallery, alpha),
         )
 
-    def chunks(self) -> Iterable[tuple[slice, _Products]]:
+    def chunks(self, scoring: str) -> Iterable[tuple[slice, _Products]]:
         """Slices of the queries, each with the products from which every alpha's costs follow."""
-        base = work(self.gallery)
+        middle, base = centered(self.gallery, scoring)
         still = torch.equal(self.gallery, self.moved_gallery)
-        end = base if still else work(self.moved_gallery)
+        moved_middle, end = (middle, base) if still else centered(self.moved_gallery, scoring)
         step = max(1, _CHUNK // len(base))
         for start in range(0, len(self.queries), step):
             rows = slice(start, start + step)
             own, moved = work(self.queries[rows]), work(self.moved_queries[rows])
+            if scoring == "euclidean":
+                own, moved = own - middle, moved - moved_middle
             yield rows, _Products(own, moved, base, end)
 
 
@@ -115,19 +117,19 @@ class _Products:
             self.last = moved @ end.mT
         self.cross = to_end + from_moved
 
-    def cost(self, alpha: float, scoring: str) -> tuple[Tensor, Tensor]:
-        """Costs (rows, m) at `alpha`, as `scoring.cost`, and the queries' norms (rows,)."""
+    def cost(self, alpha: float, scoring: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Costs (rows, m) at `alpha`; norms of the queries (rows,) and of the items (m,)."""
         rest, sign = 1 - alpha, -2 if scoring == "euclidean" else -1
         costs = self.first * (sign * rest * rest)
         costs.add_(self.last, alpha=sign * alpha * alpha)
         costs.add_(self.cross, alpha=sign * rest * alpha)
         query = torch.lerp(self.own, self.moved, alpha).square().sum(dim=1)
-        if scoring == "inner-product":
-            return costs, query.sqrt()
         item = torch.lerp(self.base, self.end, alpha).square().sum(dim=1)
         if scoring == "cosine":
-            return costs.div_(item.sqrt()), query.sqrt()
-        return costs.add_(item).add_(query[:, None]), query.sqrt()
+            costs.div_(item.sqrt())
+        elif scoring == "euclidean":
+            costs.add_(item).add_(query[:, None])
+        return costs, query.sqrt(), item.sqrt()
 
 
 def _exact(
@@ -140,18 +142,20 @@ def _exact(
     same_order: bool,
 ) -> list[dict[str, Any]]:
     dim, count = line.queries.shape[1], len(line.queries)
-    gaussian = [check_exact(noise, scoring) for noise in noises]
+    gaussian = [check_exact(noise, scoring, dim) for noise in noises]
     variances = [noise.coordinate_variance(dim) for noise in gaussian]
     sums = torch.zeros(len(alphas), len(noises), 2, dtype=torch.float64)
     clean = torch.zeros(len(alphas), 2, dtype=torch.float64)
     ends = work(line.gallery), work(line.moved_gallery)
     twins = [first_equals(torch.lerp(*ends, alpha)) for alpha in alphas]
     twins_before = first_equals(ends[0])
-    for rows, products in line.chunks():
+    for rows, products in line.chunks(scoring):
         wins = ExactWins(dim, variances, scoring, tolerance, same_order)
         original = settle(products.cost(0.0, scoring)[0], twins_before).argmin(dim=1)
         for a, alpha in enumerate(alphas):
-            costs, norms = products.cost(alpha, scoring)
+            costs, norms, lengths = products.cost(alpha, scoring)
+            if scoring == "cosine" and not bool(norms.all() and lengths.all()):
+                raise ValueError(f"alphas: expected no row of norm zero for cosine, got {alpha:g}")
             settle(costs, twins[a])
             winner = costs.argmin(dim=1)
             clean[a, 0] += float((winner == original).sum())
@@ -159,7 +163,7 @@ def _exact(
             if targets is not None:
                 winners += targets[rows].unbind(1)
                 clean[a, 1] += float((winner[:, None] == targets[rows]).sum())
-            for n, (kept, *right) in enumerate(wins(costs, winners, norms)):
+            for n, (kept, *right) in enumerate(wins(costs, winners, norms, lengths)):
                 sums[a, n, 0] += float(kept.sum())
                 sums[a, n, 1] += sum(float(probability.sum()) for probability in right)
     return [

@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 
 from gaputils import _checks
 from gaputils.closing import Closing, HullProjection, MeanShift
+from gaputils.closing.on_hull import comparing
 from gaputils.embeddings import Embeddings, require_embeddings
 from gaputils.geometry import measure_gap
 from gaputils.noise.perturbations import GaussianNoise
@@ -65,7 +66,6 @@ def benefits(
     variance: float = 0.04,
     *,
     rows: int = 1000,
-    draws: int = 100,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Robustness with and without closing, beside what it changes: a row per way of ranking.
@@ -73,11 +73,11 @@ def benefits(
     Gaussian noise of total `variance` on each gallery item. Columns: `unchanged` (share of queries
     whose noise-free answer is that of the original embeddings), `robustness` (mean probability
     that the answer survives the noise), `gain` over the original under Euclidean scoring, and with
-    targets `accuracy` and `noisy_accuracy`; where `embeddings.owners` are known, each query's own
-    gallery rows are right, not its target alone. Euclidean rows are exact; cosine rows are means of
-    `draws` simulated noises. The last two ways normalise the gallery and are compared with the
-    original's cosine answers. At most `rows` queries, drawn with `seed`, are measured; the gallery
-    is whole. Raises `ValueError` for a gallery of one row or rows of norm zero.
+    targets `accuracy` and `noisy_accuracy`, all exact; where `embeddings.owners` are known, each
+    query's own gallery rows are right, not its target alone. The last two ways normalise the
+    gallery and are compared with the original's cosine answers. At most `rows` queries, drawn with
+    `seed`, are measured; the gallery is whole. Raises `ValueError` for a gallery of one row or
+    zero rows.
     """
     noise = GaussianNoise(_checks.number("variance", variance, low=0, strict=True))
     limit = _checks.integer("rows", rows, low=1)
@@ -93,17 +93,15 @@ def benefits(
         base = normalize(gallery) if way.unit else gallery
         moved = (queries, base)
         if way.closing is not None:
-            moved = clone(way.closing).fit(embeddings.queries, base).transform(queries, base)
+            with comparing():
+                moved = clone(way.closing).fit(embeddings.queries, base).transform(queries, base)
         before = nearest(queries, gallery, "cosine" if way.unit else way.scoring)
         after = nearest(*moved, way.scoring)
-        method = "monte-carlo" if way.scoring == "cosine" else "exact"
-        kept = robustness(*moved, noise, method, scoring=way.scoring, draws=draws, seed=seed)
+        kept = robustness(*moved, noise, scoring=way.scoring)
         row = {"unchanged": _mean(before == after), "robustness": _mean(kept)}
         if answers is not None:
             row["accuracy"] = _mean((after[:, None] == answers).any(dim=1))
-            noisy = accuracy_under_noise(
-                *moved, answers, noise, method, scoring=way.scoring, draws=draws, seed=seed
-            )
+            noisy = accuracy_under_noise(*moved, answers, noise, scoring=way.scoring)
             row["noisy_accuracy"] = _mean(noisy)
         result[name] = row
     frame = pd.DataFrame.from_dict(result, orient="index")
@@ -116,7 +114,6 @@ def report(
     variance: float = 0.04,
     *,
     rows: int = 1000,
-    draws: int = 100,
     seed: int = 0,
 ) -> Report:
     """Is there a gap, does closing it help here, by how much, and the lines that do it.
@@ -124,7 +121,7 @@ def report(
     The arguments are those of `benefits`; `rows` also limits the quadratic measures.
     """
     measures = measure_gap(embeddings, max_rows=max(3, rows), seed=seed)
-    table = benefits(embeddings, variance, rows=rows, draws=draws, seed=seed)
+    table = benefits(embeddings, variance, rows=rows, seed=seed)
     faithful = table[table["unchanged"] >= 0.99]
     best = str(faithful["robustness"].idxmax())
     return Report(measures, table, best, _verdict(measures, table, best, variance), _code(best))

@@ -1,9 +1,13 @@
 r"""Sampling-free survival of one gallery item under isotropic Gaussian noise on the gallery.
 
-With noise of variance ``v`` per coordinate, independent over the items, the scaled squared
-distance ``T_j = ||y - x_j - eps_j||^2 / v`` is noncentral chi-square with ``d`` degrees of freedom
-and noncentrality ``D_j / v``, and the ``T_j`` are independent. So item ``i`` wins with probability
-``E_{t ~ T_i} prod_{j != i} P(T_j > t)``: one integral per query. (Our derivation.)
+With noise of variance ``v`` per coordinate, independent over the items, the noisy distance
+``R_j = ||y - x_j - eps_j|| / sqrt(v)`` is the norm of a Gaussian vector, noncentral chi with ``d``
+degrees of freedom and noncentrality ``D_j / v``, and the ``R_j`` are independent. So item ``i``
+wins with probability ``E_{r ~ R_i} prod_{j != i} P(R_j > r)``: one integral per query. Under inner
+products the noisy scores are independent normals, and the integral is the same. (Our derivation.)
+
+Arrays are (nodes, items, queries) inside, so that the innermost axis is long and every product over
+items runs along it.
 """
 
 from __future__ import annotations
@@ -14,19 +18,23 @@ import scipy.special
 import torch
 from torch import Tensor
 
-# Trapezoid rule over the winner's normal score; what lies beyond the ends weighs 2e-6.
-NODES = torch.linspace(-4.5, 4.5, 19, dtype=torch.float64)
-WEIGHTS = torch.softmax(-(NODES**2) / 2, dim=0)
+from gaputils.noise import _chi, _few
 
-# Below both bounds the saddlepoint formula errs by more than 3e-5: scipy's distribution is used.
-_SADDLEPOINT_DIM = 64
-_SADDLEPOINT_NONCENTRALITY = 128.0
+# What lies beyond the outermost nodes, on either side, weighs 3.4e-6.
+_OUTERMOST = 4.5
+
+# Single precision holds a product of so many survival probabilities to 1e-5, ties included.
+_SINGLE_PRECISION_ITEMS = 256
 
 
-_POINTS = ((1.2, 4), (1.6, 6), (2.0, 10), (3.0, 14))
-_MOST_POINTS = 30
-_NEWTON_STEPS = 6
-_NEWTON_ENOUGH = 1e-4  # the next error is smaller by the order of 1/sqrt(d)
+def nodes(items: int, device: torch.device | str = "cpu") -> Tensor:
+    """Equally spaced normal scores on which a win among so many `items` is integrated.
+
+    The others' product of survival functions is a step of width ``1 / sqrt(2 log items)``; a
+    trapezoidal sum sees it to better than 1e-5 if the count of nodes grows with ``log items``.
+    """
+    count = math.ceil(10.5 + 2.5 * math.log(max(items, 2)))
+    return torch.linspace(-_OUTERMOST, _OUTERMOST, count, dtype=torch.float64, device=device)
 
 
 def euclidean_win(distances: Tensor, winner: Tensor, dim: int, variance: float) -> Tensor:
@@ -35,40 +43,37 @@ def euclidean_win(distances: Tensor, winner: Tensor, dim: int, variance: float) 
     `distances` (n, k) squared, `winner` (n,) column indices, `variance` per coordinate.
     """
     noncentrality = (distances / variance).clamp_min(0)
-    own = noncentrality.gather(1, winner[:, None])
-    t = quantile(NODES.to(distances), own, dim)
-    if _needs_scipy(noncentrality, dim):
-        return _integrate(survival(t[:, None, :], noncentrality[:, :, None], dim), winner)
-    score = _interpolated_score(t, noncentrality, dim)
-    return _integrate(torch.erfc(score * math.sqrt(0.5)) / 2, winner)
+    few = noncentrality.amin(dim=1) + dim < _chi.enough(noncentrality.shape[1])
+    if not bool(few.any()):
+        return _nearly_normal_win(noncentrality, winner, dim)
+    result = torch.empty_like(noncentrality[:, 0])
+    x = nodes(noncentrality.shape[1], distances.device)
+    weights, survive = _few.weights_and_survival(noncentrality[few], winner[few], dim, x)
+    result[few] = expected_product(weights, survive, winner[few])
+    if not bool(few.all()):
+        result[~few] = _nearly_normal_win(noncentrality[~few], winner[~few], dim)
+    return result
 
 
-def _interpolated_score(t: Tensor, noncentrality: Tensor, dim: int) -> Tensor:
-    """(n, k, nodes) `normal_score` of every item at every `t` (n, nodes), in single precision.
+def _nearly_normal_win(noncentrality: Tensor, winner: Tensor, dim: int) -> Tensor:
+    """The integral over ``R_i = mean + z deviation`` of the nearest item's own, `z` the nodes."""
+    z = nodes(noncentrality.shape[1], noncentrality.device)
+    root = _chi.root(noncentrality, dim)
+    nearest = root.at(noncentrality.argmin(dim=1))
+    offset = (nearest.mean - root.mean) / root.deviation
+    ratio = nearest.deviation / root.deviation
+    polynomial = _chi.score_polynomial(*root[2:])
 
-    Each query's scores are nearly linear in ``s = sqrt(lambda + d / 2)``, so a Chebyshev series
-    over its items' range of ``s`` gives them all by one matrix product. Survival probabilities are
-    within 5e-5 of the saddlepoint formula's, about its own error, for ranges up to eightfold.
-    """
-    s = torch.sqrt(noncentrality + dim / 2)
-    low, high = s.amin(dim=1, keepdim=True), s.amax(dim=1, keepdim=True)
-    points, to_series = _chebyshev(float((high / low).max()), s.device)
-    half = (high - low).clamp_min(1e-6 * high) / 2
-    at = ((low + half * (1 + points)).square() - dim / 2).clamp_min(0)[:, :, None]
-    values, _ = normal_score(saddlepoint(t[:, None, :], at, dim), at, dim)
-    series = to_series @ values
-    angle = torch.acos(((s - low) / half - 1).clamp(-1, 1))
-    powers = torch.cos(torch.arange(len(points), device=s.device) * angle[:, :, None])
-    return powers.float() @ series.float()
+    own = [value.gather(1, winner[:, None]) for value in (offset, ratio, *polynomial)]
+    at = own[0] + own[1] * z
+    weights = gaussian_weights(z, _chi.evaluate(own[2:], at), own[1] * _chi.slope(own[2:], at))
 
-
-def _chebyshev(ratio: float, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Interpolation points in [-1, 1], as many as a range of that `ratio` needs; their series."""
-    count = next((count for bound, count in _POINTS if ratio < bound), _MOST_POINTS)
-    angles = torch.pi * (torch.arange(count, dtype=torch.float64, device=device) + 0.5) / count
-    series = torch.cos(torch.arange(count, device=device)[:, None] * angles) * 2 / count
-    series[0] /= 2
-    return torch.cos(angles), series
+    kind = precision(noncentrality)
+    standardized = (z.to(kind)[:, None, None] * ratio.T.to(kind) + offset.T.to(kind)).clamp_min_(
+        -2 * _OUTERMOST
+    )
+    score = _chi.evaluate([value.T.to(kind) for value in polynomial], standardized)
+    return expected_product(weights, survival_of(score), winner)
 
 
 def inner_product_win(scores: Tensor, winner: Tensor, deviation: Tensor) -> Tensor:
@@ -76,15 +81,39 @@ def inner_product_win(scores: Tensor, winner: Tensor, deviation: Tensor) -> Tens
 
     `scores` (n, k), `deviation` (n,) the noise's standard deviation in score, ``||y|| sqrt(v)``.
     """
-    lead = scores.gather(1, winner[:, None]) - scores
-    z = NODES.to(scores) + (lead / deviation[:, None]).nan_to_num()[:, :, None]
-    return _integrate(torch.special.ndtr(z), winner)
+    z = nodes(scores.shape[1], scores.device)
+    lag = ((scores - scores.gather(1, winner[:, None])) / deviation[:, None]).nan_to_num()
+    kind = precision(scores)
+    score = lag.T.to(kind) - z.to(kind)[:, None, None]
+    return expected_product(
+        gaussian_weights(z, z[None], torch.ones_like(z)), survival_of(score), winner
+    )
 
 
-def _integrate(survive: Tensor, winner: Tensor) -> Tensor:
-    index = winner[:, None, None].expand(-1, 1, survive.shape[2])
-    product = survive.scatter(1, index, 1.0).prod(dim=1)
-    return product @ WEIGHTS.to(product)
+def gaussian_weights(z: Tensor, score: Tensor, slope: Tensor) -> Tensor:
+    """(n, nodes) weights of the winner's law at nodes `z` where its normal score is `score`."""
+    step = (z[1] - z[0]) / math.sqrt(2 * math.pi)
+    return step * slope * torch.exp(-score.square() / 2)
+
+
+def precision(values: Tensor) -> torch.dtype:
+    """The precision in which survival probabilities of `values` (n, k) are multiplied."""
+    return torch.float32 if values.shape[1] <= _SINGLE_PRECISION_ITEMS else values.dtype
+
+
+def survival_of(score: Tensor) -> Tensor:
+    """``1 - Phi(score)``, in place."""
+    return score.mul_(math.sqrt(0.5)).erf_().mul_(-0.5).add_(0.5)
+
+
+def expected_product(weights: Tensor, survive: Tensor, winner: Tensor) -> Tensor:
+    """Sum over the nodes of `weights` (n, nodes) times the product over the items but the winner.
+
+    `survive` (nodes, k, n), overwritten at `winner` (n,).
+    """
+    survive.scatter_(1, winner.expand(survive.shape[0], 1, -1), 1.0)
+    product = survive.prod(dim=1).T
+    return (weights * product).sum(dim=1)
 
 
 def euclidean_reach(nearest: Tensor, dim: int, variance: float, items: int, tol: float) -> Tensor:
@@ -92,82 +121,19 @@ def euclidean_reach(nearest: Tensor, dim: int, variance: float, items: int, tol:
 
     All of them together beat the nearest, at squared distance `nearest` (n,), with probability
     at most `tol`. Chernoff's bound at any ``0 < s < 1/2`` is
-    ``P(T_j < T_i) <= (1 - 4 s^2)^(-d/2) exp(lambda_i s / (1 - 2 s) - lambda_j s / (1 + 2 s))``;
-    it is solved for ``lambda_j`` and the best of several ``s`` is taken.
+    ``P(T_j < T_i) <= (1 - 4 s^2)^(-d/2) exp(lambda_i s / (1 - 2 s) - lambda_j s / (1 + 2 s))``
+    for ``T = R^2``; it is solved for ``lambda_j``, and the best is taken of several ``s`` about
+    ``sqrt(log(items / tol) / (2 d + 4 lambda_i))``, the best one where it is small.
     """
-    s = torch.logspace(-6, -0.31, 96, dtype=nearest.dtype, device=nearest.device)
-    budget = math.log(items / tol) - dim / 2 * torch.log1p(-4 * s**2)
-    ratio = (1 + 2 * s) / s
     own = nearest[:, None] / variance
-    return variance * (ratio * budget + own * ((1 + 2 * s) / (1 - 2 * s))).amin(dim=1)
+    evidence = math.log(items / tol)
+    around = torch.tensor([0.25, 0.5, 0.8, 1.0], dtype=nearest.dtype, device=nearest.device)
+    s = (around * torch.sqrt(evidence / (2 * dim + 4 * own))).clamp_max(0.45)
+    budget = evidence - dim / 2 * torch.log1p(-4 * s**2)
+    bounds = (1 + 2 * s) * (budget / s + own / (1 - 2 * s))
+    return variance * bounds.amin(dim=1)
 
 
 def inner_product_reach(best: Tensor, deviation: Tensor, items: int, tol: float) -> Tensor:
     """Score below which a query's items may be left out, as in `euclidean_reach`."""
     return best + deviation * math.sqrt(2) * float(scipy.special.ndtri(min(0.5, tol / items)))
-
-
-def survival(t: Tensor, noncentrality: Tensor, dim: int) -> Tensor:
-    """P(T > t) for T noncentral chi-square; `t` and `noncentrality` broadcast."""
-    score, _ = normal_score(saddlepoint(t, noncentrality, dim), noncentrality, dim)
-    result: Tensor = torch.special.ndtr(-score)
-    if _needs_scipy(noncentrality, dim):
-        shape = (t + noncentrality).shape
-        t, noncentrality = t.expand(shape), noncentrality.expand(shape)
-        few = noncentrality < _SADDLEPOINT_NONCENTRALITY
-        below = scipy.special.chndtr(t[few].cpu().numpy(), dim, noncentrality[few].cpu().numpy())
-        result[few] = torch.as_tensor(1 - below, dtype=result.dtype, device=result.device)
-    return result
-
-
-def quantile(score: Tensor, noncentrality: Tensor, dim: int) -> Tensor:
-    """The t with P(T <= t) = Phi(score), by Newton steps on the saddlepoint's coordinate."""
-    q = saddlepoint(_cube_root_quantile(score, noncentrality, dim), noncentrality, dim)
-    for _ in range(_NEWTON_STEPS):
-        reached, slope = normal_score(q, noncentrality, dim)
-        error = reached - score
-        q = torch.maximum(q - error / slope, (q - 1) / 2)
-        if float(error.abs().max()) < _NEWTON_ENOUGH:
-            break
-    t = dim * (1 + q) + noncentrality * (1 + q) ** 2
-    if _needs_scipy(noncentrality, dim):
-        shape = (score + noncentrality).shape
-        score, wide = score.expand(shape), noncentrality.expand(shape)
-        few = wide < _SADDLEPOINT_NONCENTRALITY
-        level = torch.special.ndtr(score[few]).cpu().numpy()
-        exact = scipy.special.chndtrix(level, dim, wide[few].cpu().numpy())
-        t[few] = torch.as_tensor(exact, dtype=t.dtype, device=t.device)
-    return t
-
-
-def _needs_scipy(noncentrality: Tensor, dim: int) -> bool:
-    return dim < _SADDLEPOINT_DIM and bool((noncentrality < _SADDLEPOINT_NONCENTRALITY).any())
-
-
-def normal_score(q: Tensor, noncentrality: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    r"""Barndorff-Nielsen's ``r*``: ``P(T <= t) = Phi(r*)`` up to about 3e-5, and ``dw/dq``.
-
-    `q` is the saddlepoint's coordinate, ``t = d (1 + q) + lambda (1 + q)^2``. With
-    ``h = (q - log(1 + q)) / q^2`` and ``a^2 = d h + lambda`` the signed root is ``w = q a`` and
-    ``r* = w + log(1 + c q) / (2 w)``, ``c = (d (1/2 - h) / q + lambda) / a^2``. Written so,
-    only slowly varying factors cancel at ``q = 0``, the mean, and they may be taken next to it.
-    """
-    safe = torch.where(q.abs() < 1e-4, 1e-4, q)
-    h = (safe - torch.log1p(safe)) / (safe * safe)
-    square = dim * h + noncentrality
-    root = square.sqrt()
-    c = (dim * (0.5 - h) / safe + noncentrality) / square
-    score = q * root + torch.log1p(c * safe) / (2 * safe * root)
-    return score, (dim / (1 + q) + 2 * noncentrality) / (2 * root)
-
-
-def saddlepoint(t: Tensor, noncentrality: Tensor, dim: int) -> Tensor:
-    """The `q` of `normal_score` at which the scaled squared distance is `t`."""
-    return 2 * t / (dim + torch.sqrt(dim * dim + 4 * noncentrality * t)) - 1
-
-
-def _cube_root_quantile(score: Tensor, noncentrality: Tensor, dim: int) -> Tensor:
-    """Abdel-Aty's cube-root approximation, kept positive."""
-    mean = dim + noncentrality
-    spread = 2 * (dim + 2 * noncentrality) / (9 * mean**2)
-    return mean * (1 - spread + score * spread.sqrt()).clamp_min(0.05) ** 3

@@ -1,16 +1,23 @@
-"""Robustness by drawing the noise: any noise, any scoring, with its standard error."""
+"""Robustness by drawing the noise: any noise, any scoring, with its standard error.
+
+Gaussian noise on the gallery is drawn in single precision, many noisy galleries at a time, which
+one matrix product compares with the queries. Other noise is applied once a draw.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_generator, integer
-from gaputils.noise.perturbations import Noise
-from gaputils.scoring import all_costs
+from gaputils._checks import Seed, as_generator, integer, work
+from gaputils.noise.perturbations import GaussianNoise, Noise
+from gaputils.scoring import all_costs, centered
+
+_ELEMENTS = 2**22
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,7 @@ class Estimate:
 
     `per_query` (n,); `mean` and its `standard_error` over draws. The queries of one draw share
     its noise, so the error is taken between draws, not between queries. It is 0 for noise that
-    is not random, and nan for a single draw of noise that is.
+    is not random or where the answer is exact, with 0 draws, and nan for a single draw.
     """
 
     per_query: Tensor
@@ -41,30 +48,93 @@ def simulate(
 
     Raises `TypeError` or `ValueError` unless `draws` is an integer of at least 1.
     """
-    draws = integer("draws", draws, low=1)
+    draws = integer("draws", draws, low=1) if noise.random else 1
     generator = as_generator(seed, gallery.device)
-    draws = draws if noise.random else 1
-    hits = [torch.zeros(len(queries), device=queries.device) for _ in winners]
-    shares = torch.zeros(len(winners), draws, dtype=torch.float64)
-    for draw in range(draws):
-        noisy_queries, noisy_gallery = noise.apply(queries, gallery, generator)
-        found = torch.cat(
-            [costs.argmin(dim=1) for costs in all_costs(noisy_queries, noisy_gallery, scoring)]
-        )
-        for k, winner in enumerate(winners):
-            own = winner.view(len(winner), -1)
-            hit = (found[:, None] == own).any(dim=1).to(torch.float32)
-            hits[k] += hit
-            shares[k, draw] = float(hit.mean())
+    if isinstance(noise, GaussianNoise) and noise.random and noise.on == "gallery":
+        batches = _gaussian(queries, gallery, noise, winners, scoring, draws, generator)
+    else:
+        batches = _one_by_one(queries, gallery, noise, winners, scoring, draws, generator)
+    hits = torch.zeros(len(winners), len(queries), dtype=torch.float64, device=queries.device)
+    shares = []
+    for batch in batches:
+        hits += batch.sum(dim=1)
+        shares.append(batch.double().mean(dim=2))
+    share = torch.cat(shares, dim=1).cpu()
     return [
         Estimate(
-            hits[k] / draws,
-            float(shares[k].mean()),
-            _standard_error(shares[k]) if noise.random else 0.0,
+            (hit / draws).float(),
+            float(share[k].mean()),
+            _standard_error(share[k]) if noise.random else 0.0,
             draws,
         )
-        for k in range(len(winners))
+        for k, hit in enumerate(hits)
     ]
+
+
+def _one_by_one(
+    queries: Tensor,
+    gallery: Tensor,
+    noise: Noise,
+    winners: list[Tensor],
+    scoring: str,
+    draws: int,
+    generator: torch.Generator,
+) -> Iterator[Tensor]:
+    """Whether each of `winners` came first, (winners, 1, n), a draw at a time."""
+    answers = [winner.view(len(winner), -1) for winner in winners]
+    for _ in range(draws):
+        noisy = noise.apply(queries, gallery, generator)
+        found = torch.cat([costs.argmin(dim=1) for costs in all_costs(*noisy, scoring)])[:, None]
+        yield torch.stack([(found == own).any(dim=1) for own in answers])[:, None]
+
+
+def _gaussian(
+    queries: Tensor,
+    gallery: Tensor,
+    noise: GaussianNoise,
+    winners: list[Tensor],
+    scoring: str,
+    draws: int,
+    generator: torch.Generator,
+) -> Iterator[Tensor]:
+    """Whether each of `winners` came first, (winners, draws, n), many draws at a time.
+
+    How many depends on the gallery alone, so that a seed gives a query the same noise whichever
+    other queries there are.
+    """
+    middle, wide = centered(gallery, scoring)
+    items = wide.float()
+    rows = (work(queries) - middle if scoring == "euclidean" else work(queries)).float()
+    deviation = math.sqrt(noise.coordinate_variance(items.shape[1]))
+    count, dim = items.shape
+    at_once = max(1, _ELEMENTS // items.numel())
+    step = max(1, _ELEMENTS // (at_once * count))
+    same = ~queries.any(dim=1)  # a query of zeros ranks nothing: the first item stays first
+    for start in range(0, draws, at_once):
+        size = min(at_once, draws - start), count, dim
+        noisy = torch.randn(size, generator=generator, device=items.device, dtype=items.dtype)
+        noisy = noisy.mul_(deviation).add_(items).flatten(0, 1)
+        if scoring == "cosine":
+            noisy = torch.nn.functional.normalize(noisy, dim=1)
+        half = noisy.square().sum(dim=1, keepdim=True) / 2 if scoring == "euclidean" else None
+        found = []
+        for begin in range(0, len(rows), step):
+            part = slice(begin, begin + step)
+            costs = -(noisy @ rows[part].T) if half is None else half - noisy @ rows[part].T
+            costs = costs.view(size[0], count, -1)
+            least = costs.amin(dim=1)
+            answers = [_won(costs, least, own[part], same[part]) for own in winners]
+            found.append(torch.stack(answers))
+        yield torch.cat(found, dim=2)
+
+
+def _won(costs: Tensor, least: Tensor, own: Tensor, same: Tensor) -> Tensor:
+    """(draws, n) whether one of the items `own` (n,) or (n, answers) has the `least` cost."""
+    index = own.view(len(own), -1).T
+    known = index >= 0
+    found = costs.gather(1, index.clamp_min(0).expand(len(costs), *index.shape))
+    won = torch.where(same, index == 0, (found <= least[:, None]) & known)
+    return won.any(dim=1)
 
 
 def _standard_error(shares: Tensor) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gaputils.noise import _exact
+from gaputils.noise import _cosine, _exact
 
 _ELEMENTS = 2**20
 
@@ -16,7 +16,7 @@ _ELEMENTS = 2**20
 class ExactWins:
     """Exact win probabilities of one chunk of queries, for several variances at once.
 
-    `dim` of the space, `variances` per coordinate, `scoring` "euclidean" or "inner-product".
+    `dim` of the space, `variances` per coordinate, `scoring` one of `scoring.SCORINGS`.
     Items that beat the nearest one with probability at most `tolerance` in all are left out; the
     rest are sorted once for all variances. With `same_order` the caller promises that the costs
     of later calls rank the items as the first call's do, and they are not sorted again.
@@ -34,28 +34,35 @@ class ExactWins:
         self.tolerance, self.same_order = tolerance, same_order
         self._order: Tensor | None = None
 
-    def __call__(self, costs: Tensor, winners: list[Tensor], norms: Tensor) -> list[list[Tensor]]:
+    def __call__(
+        self, costs: Tensor, winners: list[Tensor], norms: Tensor, lengths: Tensor
+    ) -> list[list[Tensor]]:
         """Probability that `winners[k]` (n,) comes first, for each variance and each k.
 
-        `costs` (n, m) of `scoring.cost`, `norms` (n,) of the queries (for inner products alone).
+        `costs` (n, m) of `scoring.cost`, `norms` (n,) of the queries (Euclidean scoring needs
+        none), `lengths` (m,) or (n, m) of the items (cosine alone needs them).
         """
+        if self.scoring == "cosine":
+            costs = (costs / norms[:, None]).clamp(-1, 1)
         best, first = costs.min(dim=1)
-        limits = [
-            _reach(best, self.dim, v, norms, costs.shape[1], self.scoring, self.tolerance)
-            for v in self.variances
-        ]
+        limits = [self._reach(costs, best, v, norms, lengths) for v in self.variances]
         counts = [(costs <= limit[:, None]).sum(dim=1) for limit in limits]
         values, columns = self._nearest(costs, max(int(count.max()) for count in counts))
         places = [_place(columns, winner) for winner in winners]
+        scale = norms
+        if self.scoring == "cosine":
+            scale = lengths.expand(costs.shape).gather(1, columns)
         results = []
         for variance, count, limit in zip(self.variances, counts, limits, strict=True):
             if variance == 0:
                 results.append([(winner == first).to(costs.dtype) for winner in winners])
             else:
-                # A batch keeps as many items as its widest row needs: the others' further items
-                # count as if they stood at the limit, so that none widens the range to be fitted.
-                near = torch.minimum(values, limit[:, None])
-                found = self._one(near, places, count, variance, norms)
+                near = values
+                if self.scoring == "euclidean":
+                    # Items beyond a row's limit, kept for another row of its batch, count as if
+                    # they stood there: none widens the range on which distances are interpolated.
+                    near = torch.minimum(values, limit[:, None])
+                found = self._one(near, places, count, variance, scale)
                 if self.scoring == "inner-product":
                     found = [
                         torch.where(norms == 0, (winner == first).to(share), share)
@@ -63,6 +70,23 @@ class ExactWins:
                     ]
                 results.append(found)
         return results
+
+    def _reach(
+        self, costs: Tensor, best: Tensor, variance: float, norms: Tensor, lengths: Tensor
+    ) -> Tensor:
+        """(n,) cost above which items may be left out."""
+        if variance == 0:
+            return best
+        items, deviation = costs.shape[1], math.sqrt(variance)
+        if self.scoring == "euclidean":
+            near = best.clamp_min(0)
+            limit = _exact.euclidean_reach(near, self.dim, variance, items, self.tolerance)
+        elif self.scoring == "inner-product":
+            noise = norms * deviation
+            limit = -_exact.inner_product_reach(-best, noise, items, self.tolerance)
+        else:
+            limit = -_cosine.cosine_reach(-costs, lengths / deviation, self.dim, self.tolerance)
+        return torch.maximum(limit, best)
 
     def _nearest(self, costs: Tensor, kept: int) -> tuple[Tensor, Tensor]:
         """The `kept` least costs of each row, ascending, and their columns."""
@@ -75,7 +99,7 @@ class ExactWins:
         return costs.gather(1, columns), columns
 
     def _one(
-        self, values: Tensor, places: list[Tensor], count: Tensor, variance: float, norms: Tensor
+        self, values: Tensor, places: list[Tensor], count: Tensor, variance: float, scale: Tensor
     ) -> list[Tensor]:
         """Win probabilities at one variance, in batches of rows that keep about as many items."""
         found = [torch.zeros_like(values[:, 0]) for _ in places]
@@ -83,39 +107,30 @@ class ExactWins:
         start = 0
         while start < len(order):
             stop = _batch_end(ascending, start)
-            rows = order[start:stop]
-            near = values[rows, : int(ascending[stop - 1])]
+            rows, kept = order[start:stop], int(ascending[stop - 1])
+            near = values[rows, :kept]
+            wide = scale[rows, :kept] if scale.ndim == 2 else scale[rows]
             for k, place in enumerate(places):
                 own = place[rows]
                 again = own == places[0][rows] if k else torch.zeros_like(own, dtype=torch.bool)
                 result = torch.where(again, found[0][rows], 0.0)
-                todo = ~again & (own >= 0) & (own < near.shape[1])
+                todo = ~again & (own >= 0) & (own < kept)
                 if bool(todo.any()):
-                    args = near[todo], own[todo], self.dim, variance, norms[rows][todo]
-                    result[todo] = _win(*args, self.scoring)
+                    result[todo] = self._win(near[todo], own[todo], variance, wide[todo])
                 found[k][rows] = result
             start = stop
         return found
 
-
-def _reach(
-    best: Tensor,
-    dim: int,
-    variance: float,
-    norms: Tensor,
-    items: int,
-    scoring: str,
-    tolerance: float,
-) -> Tensor:
-    """(n,) cost above which items may be left out."""
-    if variance == 0:
-        return best
-    if scoring == "euclidean":
-        limit = _exact.euclidean_reach(best.clamp_min(0), dim, variance, items, tolerance)
-    else:
-        deviation = norms * math.sqrt(variance)
-        limit = -_exact.inner_product_reach(-best, deviation, items, tolerance)
-    return torch.maximum(limit, best)
+    def _win(self, near: Tensor, place: Tensor, variance: float, scale: Tensor) -> Tensor:
+        """Win probability of the item at `place` (n,) among `near` (n, k)."""
+        if near.shape[1] == 1:
+            return torch.ones_like(near[:, 0])
+        deviation = math.sqrt(variance)
+        if self.scoring == "euclidean":
+            return _exact.euclidean_win(near, place, self.dim, variance)
+        if self.scoring == "inner-product":
+            return _exact.inner_product_win(-near, place, scale * deviation)
+        return _cosine.cosine_win(-near, scale / deviation, place, self.dim)
 
 
 def _place(columns: Tensor, winner: Tensor) -> Tensor:
@@ -124,19 +139,8 @@ def _place(columns: Tensor, winner: Tensor) -> Tensor:
     return torch.where(match.any(dim=1), match.to(torch.uint8).argmax(dim=1), -1)
 
 
-def _win(
-    near: Tensor, place: Tensor, dim: int, variance: float, norms: Tensor, scoring: str
-) -> Tensor:
-    """Win probability of the item at `place` (n,) among `near` (n, k)."""
-    if near.shape[1] == 1:
-        return torch.ones_like(near[:, 0])
-    if scoring == "euclidean":
-        return _exact.euclidean_win(near, place, dim, variance).to(near.dtype)
-    return _exact.inner_product_win(-near, place, norms * math.sqrt(variance))
-
-
 def _batch_end(count: Tensor, start: int) -> int:
     """End of the longest batch from `start` that fits the budget; `count` ascends."""
     widths = count[start:] * torch.arange(1, len(count) - start + 1, device=count.device)
-    fitting = int((widths * len(_exact.NODES) <= _ELEMENTS).sum())
+    fitting = int((widths * len(_exact.nodes(int(count[-1]))) <= _ELEMENTS).sum())
     return start + max(1, fitting)

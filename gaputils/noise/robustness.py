@@ -12,7 +12,7 @@ from gaputils._checks import Seed, as_answers, as_pair, choice, number, work
 from gaputils.noise._monte_carlo import Estimate, simulate
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise, Noise
-from gaputils.scoring import check_scoring, cost, first_equals, nearest, settle
+from gaputils.scoring import centered, check_scoring, cost, first_equals, nearest, settle
 
 METHODS = ("exact", "monte-carlo")
 
@@ -33,14 +33,24 @@ def robustness(
     Chowers et al. 2026, Eq. 10, per query. `queries` (n, d), `gallery` (m, d); returns (n,)
     probabilities in [0, 1].
 
-    `method="exact"` needs no sampling (`gaputils._exact`): Gaussian noise on the gallery, scoring
-    "euclidean" or "inner-product"; its absolute error is below 1e-4 for any d, of which
-    `tolerance` is the share allowed for items too far away to matter. `method="monte-carlo"`
-    takes any noise and also "cosine", where the noisy gallery is renormalised; `draws` and `seed`
-    say how often and from where; `estimate` gives its standard error.
+    `method="exact"` needs no sampling (`gaputils.noise._exact`, `gaputils.noise._cosine`). It is
+    for isotropic Gaussian noise on the gallery, independent from item to item, under any scoring;
+    "cosine" renormalises the noisy gallery. Its absolute error is below 1e-4 for any d and any
+    number of items, of which `tolerance` is the share allowed for items too far away to matter.
+    Without noise, and for the inner products of a query of zeros, the nearest item stays first.
+    `method="monte-carlo"` takes any noise; `draws` and `seed` say how often and from where;
+    `estimate` gives its standard error.
 
-    Raises `ValueError` if the dimensions differ, a value is not finite, or `method` cannot answer
-    for this noise or scoring.
+    Raises `ValueError` if the dimensions differ, a value is not finite, a row is zero under
+    "cosine", or `method` cannot answer for this noise or scoring.
+
+    >>> import numpy as np
+    >>> queries, gallery = np.array([[2.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
+    >>> for scoring in ("euclidean", "inner-product", "cosine"):
+    ...     print(f"{robustness(queries, gallery, GaussianNoise(1.0), scoring=scoring).item():.3f}")
+    0.878
+    0.841
+    0.853
     """
     queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
     if method == "monte-carlo":
@@ -79,19 +89,36 @@ def estimate(
     queries: Any,
     gallery: Any,
     noise: Noise,
+    method: str = "monte-carlo",
     *,
     targets: Any = None,
     scoring: str = "euclidean",
     draws: int = 1000,
     seed: Seed = 0,
+    tolerance: float = 1e-5,
 ) -> tuple[Estimate, Estimate | None]:
-    """Monte-Carlo robustness and, with `targets`, accuracy, each with its standard error.
+    """Robustness and, with `targets` (n,), accuracy, each with its standard error.
 
-    `targets` as for `accuracy_under_noise`.
+    `method="auto"` is exact wherever `robustness` can be, with an error and a number of draws of
+    zero, and samples any other noise; "exact" and "monte-carlo" are as there.
     """
-    queries, gallery, wanted = _checked(queries, gallery, noise, "monte-carlo", scoring, targets)
-    winners = [nearest(queries, gallery, scoring), *([] if wanted is None else [wanted])]
-    found = simulate(queries, gallery, noise, winners, scoring, draws, seed)
+    choice("method", method, (*METHODS, "auto"))
+    if method == "auto":
+        queries, gallery, _ = _checked(queries, gallery, noise, "monte-carlo", scoring, None)
+        exact = has_exact_answer(noise, scoring, queries.shape[1])
+        method = "exact" if exact else "monte-carlo"
+    queries, gallery, wanted = _checked(queries, gallery, noise, method, scoring, targets)
+    winners = [None, wanted] if wanted is not None else [None]
+    if method == "exact":
+        assert isinstance(noise, GaussianNoise)
+        shares = [
+            _exact_wins(queries, gallery, noise, winner, scoring, tolerance) for winner in winners
+        ]
+        found = [Estimate(share, float(share.double().mean()), 0.0, 0) for share in shares]
+    else:
+        first = nearest(queries, gallery, scoring)
+        chosen = [first if winner is None else winner for winner in winners]
+        found = simulate(queries, gallery, noise, chosen, scoring, draws, seed)
     return found[0], (found[1] if wanted is not None else None)
 
 
@@ -114,15 +141,28 @@ def certified_radius(queries: Any, gallery: Any) -> Tensor:
     return torch.cat(radii).to(queries.dtype)
 
 
-def check_exact(noise: Noise, scoring: str) -> GaussianNoise:
+def has_exact_answer(noise: Noise, scoring: str, dim: int) -> bool:
+    """Whether the exact engine can answer: for isotropic Gaussian noise on the gallery.
+
+    In one dimension a cosine is a sign, which all items on one side of zero share: there is no
+    first among them.
+    """
+    gaussian = isinstance(noise, GaussianNoise) and noise.on == "gallery"
+    return gaussian and not (scoring == "cosine" and dim == 1)
+
+
+def check_exact(noise: Noise, scoring: str, dim: int) -> GaussianNoise:
     """`noise` if the exact engine can answer for it under `scoring`, else a `ValueError`."""
     if not isinstance(noise, GaussianNoise) or noise.on != "gallery":
         raise ValueError(
             f"method: 'exact' is for GaussianNoise on the gallery, got {noise!r}; "
             "use method='monte-carlo'"
         )
-    if scoring == "cosine":
-        raise ValueError("method: 'exact' has no 'cosine' scoring; use method='monte-carlo'")
+    if not has_exact_answer(noise, scoring, dim):
+        raise ValueError(
+            "scoring: expected 'euclidean' or 'inner-product' in one dimension, where a cosine is "
+            f"a sign, got {scoring!r}"
+        )
     return noise
 
 
@@ -140,15 +180,18 @@ def _exact_wins(
     number("tolerance", tolerance, low=0, high=1, strict=True)
     step = max(1, 2**22 // len(gallery))
     parts = []
-    wide = work(gallery)
-    twins = first_equals(wide)
+    middle, wide = centered(gallery, scoring)
+    lengths, twins = torch.linalg.vector_norm(wide, dim=1), first_equals(work(gallery))
+    wins = ExactWins(dim, [variance], scoring, tolerance)
     for start in range(0, len(queries), step):
         rows = work(queries[start : start + step])
+        if scoring == "euclidean":
+            rows = rows - middle
         costs = settle(cost(rows, wide, scoring), twins)
         part = costs.argmin(dim=1, keepdim=True) if winner is None else winner[start : start + step]
         norms = torch.linalg.vector_norm(rows, dim=1)
-        wins = ExactWins(dim, [variance], scoring, tolerance)
-        parts.append(torch.stack(wins(costs, list(part.unbind(1)), norms)[0]).sum(dim=0))
+        shares = wins(costs, list(part.unbind(1)), norms, lengths)[0]
+        parts.append(torch.stack(shares).sum(dim=0))
     return torch.cat(parts).clamp(0, 1).to(queries.dtype)
 
 
@@ -161,7 +204,7 @@ def _checked(
     if not isinstance(noise, Noise):
         raise TypeError(f"noise: expected a noise such as GaussianNoise, got {noise!r}")
     if method == "exact":
-        check_exact(noise, scoring)
+        check_exact(noise, scoring, queries.shape[1])
     if targets is not None:
         targets = as_answers("targets", targets, len(queries), len(gallery), queries.device)
     return queries, gallery, targets

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from gaputils._checks import as_pair, integer, number
+from gaputils.noise._exact import nodes
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise
 from gaputils.noise.robustness import estimate, robustness
@@ -35,7 +36,8 @@ def quadrature_errors(dims: Sequence[int], trials: int = 30, seed: int = 0) -> p
             distances[1] = distances[0] if rng.random() < 0.2 else distances[1]
             costs = torch.from_numpy(distances)[None]
             first = torch.zeros(1, dtype=torch.int64)
-            found = ExactWins(dim, [1.0], "euclidean")(costs, [first], torch.ones(1))[0][0]
+            wins, one = ExactWins(dim, [1.0], "euclidean"), torch.ones(1)
+            found = wins(costs, [first], one, one)[0][0]
             exact, expected = float(found), survival(distances, 1.0, dim, item=0)
             rows.append((dim, items, distances[0], exact, expected, abs(exact - expected)))
     columns = ["dim", "items", "noncentrality", "exact", "quadrature", "error"]
@@ -70,6 +72,7 @@ def cost_of_exactness(
     gallery: Any,
     variance: float,
     *,
+    scoring: str = "euclidean",
     standard_error: float = 2e-4,
     draws: int = 100,
     rounds: int = 5,
@@ -83,11 +86,12 @@ def cost_of_exactness(
     noise = GaussianNoise(variance)
     wanted = number("standard_error", standard_error, low=0, strict=True)
     seconds = min(
-        _seconds(queries, gallery, noise) for _ in range(integer("rounds", rounds, low=1))
+        _seconds(queries, gallery, noise, scoring) for _ in range(integer("rounds", rounds, low=1))
     )
-    estimate(queries, gallery, noise, draws=2)
+    estimate(queries, gallery, noise, scoring=scoring, draws=2)
     started = time.perf_counter()
-    found, _ = estimate(queries, gallery, noise, draws=integer("draws", draws, low=2))
+    draws = integer("draws", draws, low=2)
+    found, _ = estimate(queries, gallery, noise, scoring=scoring, draws=draws)
     a_draw = (time.perf_counter() - started) / draws
     needed = (found.standard_error / wanted) ** 2 * draws
     return pd.Series(
@@ -98,11 +102,16 @@ def cost_of_exactness(
             "Monte Carlo, extrapolated (s)": a_draw * needed,
             "ratio": a_draw * needed / seconds,
         },
-        name=f"standard error {wanted:g}",
+        name=scoring,
     )
 
 
-def _seconds(queries: Any, gallery: Any, noise: GaussianNoise) -> float:
+def _seconds(queries: Any, gallery: Any, noise: GaussianNoise, scoring: str) -> float:
     started = time.perf_counter()
-    robustness(queries, gallery, noise)
+    robustness(queries, gallery, noise, scoring=scoring)
     return time.perf_counter() - started
+
+
+def node_counts(items: Sequence[int]) -> pd.Series[int]:
+    """How many nodes the engine integrates a win among so many `items` on."""
+    return pd.Series({count: len(nodes(count)) for count in items}, name="nodes")

@@ -17,7 +17,7 @@ from gaputils.encoding.embed import embed
 from gaputils.evaluation.protocol import answerable_blocks, distinct_items, paired_gain
 from gaputils.geometry import gap_vector
 from gaputils.models import load_model, training_steps
-from gaputils.noise import GaussianNoise, accuracy_under_noise, estimate, robustness
+from gaputils.noise import GaussianNoise, accuracy_under_noise, robustness
 from gaputils.scoring import SCORINGS, nearest
 
 UNTOUCHED, SHIFT, OURS = "untouched", "mean shift", "projected and centred"
@@ -84,7 +84,6 @@ def measure(
     embeddings: Embeddings,
     variance: float,
     scorings: Iterable[str] = SCORINGS,
-    draws: int = 200,
     seed: int = 0,
 ) -> pd.DataFrame:
     """What each of `CLOSINGS` is worth on answerable queries, a row for each and each scoring.
@@ -108,8 +107,7 @@ def measure(
             for name, pairs in sides.items()
         }
         survival = {
-            name: _survival(pairs, targets, noise, scoring, draws, seed)
-            for name, pairs in sides.items()
+            name: _survival(pairs, targets, noise, scoring) for name, pairs in sides.items()
         }
         for name in CLOSINGS:
             row: dict[str, Any] = {"closing": name, "scoring": scoring, "outside": outside}
@@ -140,18 +138,11 @@ def _survival(
     targets: Sequence[Tensor],
     noise: GaussianNoise,
     scoring: str,
-    draws: int,
-    seed: int,
 ) -> dict[str, Tensor]:
     """Per query of all blocks: the probability that its answer stays, and that it is right."""
-    kept, right = [], []
-    for sides, wanted in zip(pairs, targets, strict=True):
-        if scoring == "cosine":
-            options: dict[str, Any] = {"scoring": scoring, "draws": draws, "seed": seed}
-            found = estimate(*sides, noise, targets=wanted, **options)
-            kept.append(found[0].per_query.double())
-            right.append(found[1].per_query.double() if found[1] else kept[-1])
-        else:
-            kept.append(robustness(*sides, noise, scoring=scoring))
-            right.append(accuracy_under_noise(*sides, wanted, noise, scoring=scoring))
+    kept = [robustness(*sides, noise, scoring=scoring) for sides in pairs]
+    right = [
+        accuracy_under_noise(*sides, wanted, noise, scoring=scoring)
+        for sides, wanted in zip(pairs, targets, strict=True)
+    ]
     return {"robustness": torch.cat(kept), "right": torch.cat(right)}

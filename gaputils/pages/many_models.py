@@ -157,7 +157,7 @@ def glue_numbers(found: Mapping[str, float | int]) -> None:
     """Make `found` available to the prose under "many_" and each key, gains with three digits,
     other shares with two, and a dash for what only the published sets can tell.
     """
-    for key in _OF_ABLATION:
+    for key in set(_OF_ABLATION) - set(found):
         glue(f"many_{key}", "–")
     for key, value in found.items():
         digits = (

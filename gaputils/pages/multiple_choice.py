@@ -76,15 +76,11 @@ def choice_survival(
     answers: Any,
     noise: GaussianNoise,
     scoring: str = "euclidean",
-    *,
-    draws: int = 200,
-    seed: Seed = 0,
 ) -> tuple[Tensor, Tensor]:
     """Probabilities under noise on the options that the answer stays, and that it is right.
 
     `queries` (n, d), `options` (n, k, d), `answers` (n,) the right places; two results (n,).
-    Exact for "euclidean" and "inner-product"; "cosine" takes `draws` draws, each with fresh noise
-    for every question. Robustness as in Chowers et al. 2026, Eq. 10, a gallery a question.
+    Exact. Robustness as in Chowers et al. 2026, Eq. 10, a gallery a question.
     """
     rows = work(as_matrix("queries", queries))
     wide = work(options)
@@ -93,19 +89,11 @@ def choice_survival(
     costs = choice_costs(rows, wide, scoring)
     first = costs.argmin(dim=1)
     variance = noise.coordinate_variance(rows.shape[1])
-    if scoring != "cosine":
-        norms = torch.linalg.vector_norm(rows, dim=1)
-        kept, hit = ExactWins(rows.shape[1], [variance], scoring)(costs, [first, right], norms)[0]
-        return kept, hit
-    generator = as_generator(seed, wide.device)
-    single, queries32 = wide.float(), rows.float()
-    counts = torch.zeros(2, len(rows), dtype=rows.dtype, device=rows.device)
-    for _ in range(draws):
-        shape, device = single.shape, single.device
-        noisy = torch.randn(shape, device=device, generator=generator).mul_(math.sqrt(variance))
-        found = choice_costs(queries32, noisy.add_(single), scoring).argmin(dim=1)
-        counts += torch.stack([found == first, found == right])
-    return counts[0] / draws, counts[1] / draws
+    norms = torch.linalg.vector_norm(rows, dim=1)
+    lengths = torch.linalg.vector_norm(wide, dim=2)
+    wins = ExactWins(rows.shape[1], [variance], scoring)
+    kept, hit = wins(costs, [first, right], norms, lengths)[0]
+    return kept, hit
 
 
 def choice_curve(
@@ -115,9 +103,6 @@ def choice_curve(
     alphas: Sequence[float],
     variances: Sequence[float],
     scoring: str = "euclidean",
-    *,
-    draws: int = 200,
-    seed: Seed = 0,
 ) -> pd.DataFrame:
     """Mean robustness and accuracy along the straight line from `start` to `end`.
 
@@ -131,7 +116,7 @@ def choice_curve(
         clean = _share(choice_costs(*line, scoring).argmin(dim=1) == right)
         for variance in variances:
             noise = GaussianNoise(variance)
-            kept, hit = choice_survival(*line, right, noise, scoring, draws=draws, seed=seed)
+            kept, hit = choice_survival(*line, right, noise, scoring)
             point = {"alpha": float(alpha), "variance": variance, "robustness": _share(kept)}
             points.append({**point, "accuracy": clean, "noisy_accuracy": _share(hit)})
     return pd.DataFrame(points)
@@ -142,9 +127,6 @@ def compare_choices(
     answers: Any,
     variances: Sequence[float],
     scorings: Sequence[str] = SCORINGS,
-    *,
-    draws: int = 200,
-    seed: Seed = 0,
 ) -> pd.DataFrame:
     """A row for each named pair of queries (n, d) and options (n, k, d), and each scoring.
 
@@ -163,7 +145,7 @@ def compare_choices(
             row["accuracy"], row["agreement"] = _share(found == right), _share(found == before)
             for variance in variances:
                 noise = GaussianNoise(variance)
-                kept, hit = choice_survival(*moved, right, noise, scoring, draws=draws, seed=seed)
+                kept, hit = choice_survival(*moved, right, noise, scoring)
                 row[f"robustness@{variance:g}"] = _share(kept)
                 row[f"accuracy@{variance:g}"] = _share(hit)
             table.append(row)

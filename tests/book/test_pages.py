@@ -34,7 +34,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "explorer": {"seed": 1},
     "hull_projection": {"model": LOCAL, "variance": 0.1, "sizes": [5, 20, 40], "draws": 5},
     "intro": {"variance": 0.1, "captions": 20},
-    "many_models": {"variance": 0.1, "draws": 3, "seed": 1, "guard": False},
+    "many_models": {"variance": 0.1, "seed": 1, "guard": False},
     "mixed_galleries": {
         "model": LOCAL,
         "halves": 2,

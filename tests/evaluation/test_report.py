@@ -17,7 +17,7 @@ NAMES = ["as it is, Euclidean", "mean shift, Euclidean", "hull projection, Eucli
 )
 def test_published_clip_has_the_known_robustness(items: int, known: list[float], published) -> None:
     e = published("liang2022-clip-coco")
-    table = gu.benefits(gu.Embeddings(e.queries, e.gallery[:items]), draws=5)
+    table = gu.benefits(gu.Embeddings(e.queries, e.gallery[:items]))
     np.testing.assert_allclose(table.loc[NAMES, "robustness"], known, atol=0.003)
     assert (table["unchanged"] == 1).all()
     np.testing.assert_allclose(table["gain"], table["robustness"] - table["robustness"].iloc[0])
@@ -35,7 +35,7 @@ def two_sides(gap: float, n: int = 80, m: int = 6, d: int = 24) -> gu.Embeddings
 
 def test_report_recommends_what_it_measured_as_best() -> None:
     e = two_sides(gap=8.0)
-    found = gu.report(e, variance=0.1, draws=20)
+    found = gu.report(e, variance=0.1)
     assert isinstance(found, Report)
     assert found.benefits.loc[found.best, "robustness"] == found.benefits["robustness"].max()
     assert "Closing it helps" in found.verdict
@@ -44,7 +44,7 @@ def test_report_recommends_what_it_measured_as_best() -> None:
 
 def test_the_code_of_the_report_does_what_it_says() -> None:
     e = two_sides(gap=8.0)
-    found = gu.report(e, variance=0.1, draws=20)
+    found = gu.report(e, variance=0.1)
     names = {"gu": gu, "torch": torch, "queries": e.queries, "gallery": e.gallery}
     exec(found.code, names)
     noise = gu.GaussianNoise(0.1)
@@ -57,7 +57,7 @@ def test_the_code_of_the_report_does_what_it_says() -> None:
 
 
 def test_accuracy_stays_when_the_answers_do() -> None:
-    table = gu.benefits(two_sides(gap=3.0), draws=5)
+    table = gu.benefits(two_sides(gap=3.0))
     assert (table["unchanged"] == 1).all()
     for _, group in table.groupby(table.index.str.contains("centred|cosine|radius")):
         assert group["accuracy"].nunique() == 1
@@ -65,13 +65,13 @@ def test_accuracy_stays_when_the_answers_do() -> None:
 
 
 def test_sides_that_overlap_are_called_so() -> None:
-    found = gu.report(two_sides(gap=0.0, m=60), draws=5)
+    found = gu.report(two_sides(gap=0.0, m=60))
     assert "overlap" in found.verdict
 
 
 def test_rows_are_drawn_with_the_seed() -> None:
     e = two_sides(gap=3.0)
-    first, again, other = (gu.benefits(e, rows=20, draws=5, seed=s) for s in (0, 0, 1))
+    first, again, other = (gu.benefits(e, rows=20, seed=s) for s in (0, 0, 1))
     assert first.equals(again)
     assert not first.equals(other)
     with pytest.raises(ValueError, match="variance"):

@@ -273,7 +273,7 @@ def test_what_is_left_out_follows_the_tolerance(scoring: str) -> None:
     noise = gu.GaussianNoise(8.0)
     exact = gu.robustness(queries, gallery, noise, scoring=scoring, tolerance=1e-9)
     rough = gu.robustness(queries, gallery, noise, scoring=scoring, tolerance=0.5)
-    assert 1e-3 < float((rough - exact).abs().max()) < 0.5
+    assert 1e-4 < float((rough - exact).abs().max()) < 0.5
 
 
 @pytest.mark.parametrize("scoring", [*SCORINGS, "cosine"])
@@ -311,8 +311,6 @@ def test_simulated_accuracy_follows_the_target_the_scoring_and_the_seed(scoring:
 
 def test_what_the_exact_engine_cannot_do_is_refused_with_the_way_out() -> None:
     queries, gallery = sides(0, 3, 4, 5)
-    with pytest.raises(ValueError, match=r"^method: .* use method='monte-carlo'$"):
-        gu.robustness(queries, gallery, gu.GaussianNoise(0.1), scoring="cosine")
     with pytest.raises(ValueError, match=r"^method: .*; use method='monte-carlo'$"):
         gu.robustness(queries, gallery, gu.GaussianNoise(0.1, on="queries"))
     still = queries * [[0], [1], [1]], gallery

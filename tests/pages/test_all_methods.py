@@ -62,8 +62,8 @@ def test_a_table_row_is_what_the_plain_calls_give():
     assert found["recall@1"] == found["accuracy"]
     assert found["agreement"] == 1
     cosine = row(frame, method="original", scoring="cosine")
-    kept, _ = gu.estimate(e.queries, e.gallery, noise, scoring="cosine", draws=50, seed=3)
-    assert cosine["robustness@0.02"] == pytest.approx(kept.mean)
+    kept = gu.robustness(e.queries, e.gallery, noise, scoring="cosine")
+    assert cosine["robustness@0.02"] == pytest.approx(float(kept.mean()))
     assert np.isnan(cosine["certified_radius"])
 
 
@@ -225,7 +225,7 @@ def test_hard_choices_are_the_right_text_and_its_nearest():
         multiple_choice.hard_choices(e.gallery, e.targets, 31)
 
 
-@pytest.mark.parametrize("scoring", ["euclidean", "inner-product"])
+@pytest.mark.parametrize("scoring", SCORINGS)
 def test_choice_survival_is_the_robustness_of_each_question(scoring):
     e, options, answers = questions()
     noise = gu.GaussianNoise(0.05)
@@ -236,19 +236,6 @@ def test_choice_survival_is_the_robustness_of_each_question(scoring):
         assert float(kept[i]) == pytest.approx(float(expected[0]), abs=1e-4)
         wanted = gu.accuracy_under_noise(*one, answers[i : i + 1], noise, scoring=scoring)
         assert float(hit[i]) == pytest.approx(float(wanted[0]), abs=1e-4)
-
-
-def test_choice_survival_by_cosine_agrees_with_its_own_draws():
-    e, options, answers = questions()
-    noise = gu.GaussianNoise(0.05)
-    kept, _ = multiple_choice.choice_survival(
-        e.queries, options, answers, noise, "cosine", draws=400
-    )
-    for i in range(0, 40, 13):
-        one, _ = gu.estimate(
-            e.queries[i : i + 1], options[i], noise, scoring="cosine", draws=2000, seed=1
-        )
-        assert abs(float(kept[i]) - one.mean) < 5 * (0.25 / 400 + 0.25 / 2000) ** 0.5
 
 
 @pytest.mark.parametrize("gap", [False, True])
@@ -268,6 +255,7 @@ def test_a_given_gap_is_what_each_question_sees():
     torch.testing.assert_close(moved - options, gap.expand_as(options))
 
 
+@pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
 def test_closing_once_moves_the_options_as_the_gallery():
     e, options, _ = questions()
     fitted = gu.MeanShift().fit(e.queries, e.gallery)
@@ -286,7 +274,7 @@ def test_robustness_rises_along_the_projection_and_accuracy_stays():
         assert part["robustness"].is_monotonic_increasing
     assert frame["accuracy"].nunique() == 1
     table = multiple_choice.compare_choices(
-        {"original": (e.queries, options), "hull": end}, answers, [0.05], draws=20
+        {"original": (e.queries, options), "hull": end}, answers, [0.05]
     )
     found = row(table, method="hull", scoring="euclidean")
     curve = row(frame, alpha=1.0, variance=0.05)

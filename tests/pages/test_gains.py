@@ -52,7 +52,7 @@ def test_under_inner_product_the_shift_changes_nothing(monkeypatch) -> None:
 def test_every_scoring_of_every_set_has_a_row_and_says_what_it_is(monkeypatch) -> None:
     monkeypatch.setattr(gains, "BLOCK", 10)
     sets = {"near": clouds(10, 0.0, loss="InfoNCE"), "far": clouds(10, 1.0)}
-    frame = gains.measure_sets(sets, 0.1, draws=5)
+    frame = gains.measure_sets(sets, 0.1)
     assert len(frame) == 2 * 3 * 3
     gap = frame.groupby("set")["gap"].first()
     assert gap["far"] > gap["near"]

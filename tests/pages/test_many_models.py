@@ -92,11 +92,17 @@ def test_the_ablation_has_gap_and_recall_by_loss(frame) -> None:
 
 def test_without_the_ablation_a_dash_stands_for_its_numbers(frame, monkeypatch) -> None:
     kept = {}
-    monkeypatch.setattr(many_models, "glue", lambda key, value: kept.update({key: value}))
+
+    def once(key, value) -> None:
+        assert key not in kept
+        kept[key] = value
+
+    monkeypatch.setattr(many_models, "glue", once)
     many_models.glue_numbers(many_models.numbers(frame.assign(trained_on=None)))
     assert kept["many_ablation_gap_least"] == "–"
     assert kept["many_r_outside_cosine"] == "1.00"
     assert kept["many_sets"] == 8
+    kept.clear()
     many_models.glue_numbers(many_models.numbers(frame))
     assert kept["many_ablation_gap_least"] == "0.20"
 

@@ -1,0 +1,109 @@
+r"""The norm of a Gaussian vector, ``R = sqrt(W)`` with ``W`` noncentral chi-square: nearly normal.
+
+Both exact engines rest on it: a noisy distance is such a norm, and a noisy cosine has one below
+its fraction. The first five cumulants of ``R`` follow from those of ``W``, which are
+``2^(n-1) (n-1)! (d + n lambda)``, by expanding the root about ``d + lambda``; the series of Cornish
+and Fisher (1938; Hill and Davis 1968) then turns a standardised value into a normal score.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+# Row n: the n-th cumulant of R / sqrt(N), N = dim + noncentrality, as a polynomial in 1/N whose
+# coefficients are polynomials in p = noncentrality / N, highest power first.
+_MEAN = (
+    (1,),
+    (-1 / 4, -1 / 4),
+    (-15 / 32, 2 / 32, 1 / 32),
+    (-315 / 128, 175 / 128, 15 / 128, 5 / 128),
+)
+_VARIANCE = (
+    (1 / 2, 1 / 2),
+    (7 / 8, -2 / 8, -1 / 8),
+    (75 / 16, -47 / 16, -3 / 16, -1 / 16),
+    (5445 / 128, -5260 / 128, 702 / 128, 20 / 128, 5 / 128),
+)
+_THIRD = (
+    (-3 / 4, 2 / 4, 1 / 4),
+    (-83 / 16, 63 / 16, 3 / 16, 1 / 16),
+    (-6705 / 128, 6948 / 128, -1042 / 128, -52 / 128, -13 / 128),
+)
+_FOURTH = ((3, -3, 0, 0), (699 / 16, -804 / 16, 138 / 16, 12 / 16, 3 / 16))
+_FIFTH = ((-315 / 16, 420 / 16, -90 / 16, -12 / 16, -3 / 16),)
+
+
+def enough(items: int) -> float:
+    """The `dim + noncentrality` from which the normal scores will do for a product of `items`.
+
+    The more items, the farther out in its tail a distribution counts: measured, a win's error is
+    below 4e-5 from here on.
+    """
+    return max(48.0, 52 * math.log(items) - 90)
+
+
+class Root(NamedTuple):
+    """Mean, deviation and the standardised third, fourth and fifth cumulants of ``R``."""
+
+    mean: Tensor
+    deviation: Tensor
+    third: Tensor
+    fourth: Tensor
+    fifth: Tensor
+
+    def at(self, index: Tensor) -> Root:
+        """Those of one column a row, `index` (n,), as (n, 1)."""
+        return Root(*(value.gather(1, index[:, None]) for value in self))
+
+
+def root(noncentrality: Tensor, dim: int) -> Root:
+    """Cumulants of the norm of a `dim`-vector of unit normals whose mean has that squared norm."""
+    size = noncentrality + dim
+    p, e = noncentrality / size, 1 / size
+    deviation = _series(_VARIANCE, p, e).clamp_min(0.05).sqrt()
+    third = _series(_THIRD, p, e) * e.sqrt() / deviation**3
+    fourth = _series(_FOURTH, p, e) * e / deviation**4
+    fifth = _series(_FIFTH, p, e) * e**1.5 / deviation**5
+    return Root(size.sqrt() * _series(_MEAN, p, e), deviation, third, fourth, fifth)
+
+
+def _series(rows: tuple[tuple[float, ...], ...], p: Tensor, e: Tensor) -> Tensor:
+    total = torch.zeros_like(p)
+    for row in reversed(rows):
+        inner = torch.full_like(p, row[0])
+        for coefficient in row[1:]:
+            inner = inner.mul_(p).add_(coefficient)
+        total = total.mul_(e).add_(inner)
+    return total
+
+
+def score_polynomial(third: Tensor, fourth: Tensor, fifth: Tensor) -> list[Tensor]:
+    """Coefficients, constant first, of the normal score as a polynomial in a standardised value.
+
+    The series of Cornish and Fisher to its third order.
+    """
+    cube, mixed = third**3, third * fourth
+    return [
+        third / 6 - fifth / 40 + mixed * (15 / 144) - cube * (52 / 648),
+        1 + fourth / 8 - third**2 * (7 / 36),
+        -third / 6 + fifth / 20 - mixed * (42 / 144) + cube * (187 / 648),
+        third**2 / 9 - fourth / 24,
+        mixed * (11 / 144) - fifth / 120 - cube * (69 / 648),
+    ]
+
+
+def evaluate(polynomial: list[Tensor], z: Tensor) -> Tensor:
+    """The polynomial at `z`, its coefficients constant first."""
+    result = polynomial[-1] * z
+    for coefficient in polynomial[-2:0:-1]:
+        result = result.add_(coefficient).mul_(z)
+    return result.add_(polynomial[0])
+
+
+def slope(polynomial: list[Tensor], z: Tensor) -> Tensor:
+    """The polynomial's derivative at `z`."""
+    return evaluate([power * c for power, c in enumerate(polynomial)][1:], z)

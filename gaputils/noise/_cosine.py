@@ -1,0 +1,120 @@
+r"""Sampling-free survival under cosine, the noisy gallery items renormalised.
+
+Along a query of unit length a noisy item, in units of the noise's deviation, has the component
+``a_j + Z_j`` with ``a_j = u . x_j / sqrt(v)`` and ``Z_j`` standard normal, and across it the length
+``R_j``, noncentral chi with ``d - 1`` degrees of freedom and noncentrality ``|x_j|^2 / v - a_j^2``.
+The greatest cosine is the greatest cotangent ``k_j = (a_j + Z_j) / R_j``, and the ``k_j`` are
+independent. So ``P(i first) = E prod_{j != i} F_j(k_i)`` with ``F_j(k) = E Phi(k R_j - a_j)``, the
+probability that ``k R_j - Z_j`` exceeds ``a_j``: nearly normal, as ``R_j`` is. (Our derivation.)
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from gaputils.noise import _chi, _few_cosine
+from gaputils.noise._exact import expected_product, gaussian_weights, nodes, precision, survival_of
+
+_STEP = 1e-4  # of the central difference that turns normal scores into a density
+
+
+def cosine_win(cosines: Tensor, lengths: Tensor, winner: Tensor, dim: int) -> Tensor:
+    """Probability that item `winner` of each query has the greatest noisy cosine with it.
+
+    `cosines` (n, k) without noise, `lengths` (n, k) of the items over the noise's deviation in a
+    coordinate, `winner` (n,) column indices, `dim` at least 2.
+    """
+    along = cosines * lengths
+    across = ((lengths - along) * (lengths + along)).clamp_min(0)
+    few = across.amin(dim=1) + dim - 1 < _chi.enough(across.shape[1])
+    if not bool(few.any()):
+        return _nearly_normal_win(along, across, winner, dim - 1)
+    result = torch.empty_like(along[:, 0])
+    result[few] = _few_cosine.win(along[few], across[few], winner[few], dim - 1)
+    if not bool(few.all()):
+        result[~few] = _nearly_normal_win(along[~few], across[~few], winner[~few], dim - 1)
+    return result
+
+
+def _nearly_normal_win(along: Tensor, across: Tensor, winner: Tensor, degrees: int) -> Tensor:
+    """The integral over the winner's own cotangent, at quantiles of its normal part."""
+    root = _chi.root(across, degrees)
+    z = nodes(along.shape[1], along.device)
+    own = along.gather(1, winner[:, None]), root.at(winner)
+    steepest = (along.square() + across + degrees).amax(dim=1, keepdim=True).sqrt()
+    steepness = steepest[:, 0] / torch.hypot(own[0], own[1].mean)[:, 0]
+    if float(steepness.max()) > 1.01:
+        count = math.ceil(len(z) * float(steepness.max()))
+        z = torch.linspace(float(z[0]), float(z[-1]), count, dtype=z.dtype, device=z.device)
+
+    def own_score(z: Tensor) -> Tensor:
+        return _score(_quantile(z, *own), *own)
+
+    slope = (own_score(z + _STEP) - own_score(z - _STEP)) / (2 * _STEP)
+    cotangent = _quantile(z, *own)
+    weights = gaussian_weights(z, _score(cotangent, *own), slope)
+    center = _quantile(torch.zeros_like(z[:1]), *own)
+    kind = precision(along)
+    items = _chi.Root(*(value.T.to(kind) for value in root))
+    lag = (along - center * root.mean).T.to(kind)
+    away = (cotangent - center).T.to(kind)[:, None]
+    score = _score(cotangent.T.to(kind)[:, None], lag, items, away)
+    return expected_product(weights, survival_of(score.neg_()), winner)
+
+
+def _quantile(z: Tensor, along: Tensor, root: _chi.Root) -> Tensor:
+    """The cotangent ``k`` with ``k mean - along = z sqrt(1 + k^2 deviation^2)``."""
+    mean, spread = root.mean, root.deviation.square()
+    under = mean.square() + (along.square() - z.square()) * spread
+    return (along * mean + z * under.sqrt()) / (mean.square() - z.square() * spread)
+
+
+def _score(cotangent: Tensor, along: Tensor, root: _chi.Root, away: Tensor | None = None) -> Tensor:
+    """Normal score of ``F(cotangent)``: the series of Cornish and Fisher for ``k R - Z``.
+
+    With `away` the numerator is ``away mean - along``, `along` being taken at another cotangent:
+    exact in single precision where the two terms are large and nearly equal.
+    """
+    share = root.deviation * cotangent
+    scale = (1 + share.square()).rsqrt()
+    share = share * scale
+    standardized = ((cotangent if away is None else away) * root.mean - along) * scale
+    standardized = standardized.clamp(-9, 9)
+    third = -root.third * share**3
+    fourth, fifth = root.fourth * share**4, -root.fifth * share**5
+    return _chi.evaluate(_chi.score_polynomial(third, fourth, fifth), standardized)
+
+
+def cosine_reach(cosines: Tensor, lengths: Tensor, dim: int, tol: float) -> Tensor:
+    """(n,) cosine below which a query's items may be left out.
+
+    `cosines` (n, m), `lengths` (m,) or (n, m) as in `cosine_win`. At an angle ``t`` to the query
+    the function ``(a + Z) sin t - R cos t`` of a Gaussian vector moves by no more than the vector
+    does, so it exceeds its mean by ``c`` with probability at most ``exp(-c^2 / 2)``: an item whose
+    point ``(a, E R)`` lies at the distance ``S`` strays from that point's angle by ``asin(c / S)``
+    no more often. All items left out together beat the nearest with probability at most `tol`.
+    """
+    lengths = lengths.expand(cosines.shape)
+    best, first = cosines.max(dim=1, keepdim=True)
+    likely, rare = (math.sqrt(2 * math.log(count / tol)) for count in (2, 2 * cosines.shape[1]))
+    near, far = _least_and_greatest(lengths, dim)
+    own_near, own_far = near.gather(1, first), lengths.gather(1, first)
+    across = ((1 - best) * (1 + best)).clamp_min(0).sqrt() * own_far
+    angle = torch.atan2(torch.sqrt(across**2 + dim - 1), best * own_far)
+    limit = angle + torch.asin((likely / own_near).clamp_max(1))
+    stray = torch.asin((rare / near).clamp_max(1))
+    edge = limit + stray
+    least = torch.cos(edge)
+    least = torch.minimum(least * near, least * far) / lengths
+    hopeless = (likely >= own_near) | (rare >= near) | (edge >= math.pi)
+    kept = torch.where(hopeless | (cosines >= least), cosines, best)
+    return kept.amin(dim=1)
+
+
+def _least_and_greatest(lengths: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Bounds of the length of ``(a, E R)``: between ``E R^2 - 1`` and ``E R^2`` under the root."""
+    squared = lengths.square() + dim - 1
+    return (squared - 1).clamp_min(0).sqrt(), squared.sqrt()

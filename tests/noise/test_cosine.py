@@ -1,0 +1,193 @@
+"""Exact cosine robustness against quadrature in the plane, sampling, and what must hold of it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import special
+from scipy.interpolate import CubicSpline
+
+import gaputils as gu
+from gaputils.noise import _cosine
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def chi_density(r: np.ndarray, noncentrality: float, degrees: int) -> np.ndarray:
+    """Density of noncentral chi as a Poisson mixture of central ones."""
+    middle = noncentrality / 2
+    terms = np.arange(max(0.0, middle - 15 * math.sqrt(middle) - 5), middle + 15 * middle**0.5 + 30)
+    log_weight = special.xlogy(terms, middle) - middle - special.gammaln(terms + 1)
+    power = degrees / 2 + terms
+    log_density = (
+        (2 * power - 1) * np.log(r)[:, None]
+        - np.square(r)[:, None] / 2
+        + (1 - power) * math.log(2)
+        - special.gammaln(power)
+    )
+    return np.exp(log_density + log_weight).sum(axis=1)
+
+
+def reference(along: np.ndarray, across: np.ndarray, winner: int, degrees: int) -> float:
+    """P(the winner's cotangent is the greatest), over the half-plane of its two components.
+
+    The others' distribution functions are sums over the logarithm of ``R``, splined over angles.
+    """
+    top = math.sqrt(across.max() + degrees) + 8
+    y = np.linspace(-16, math.log(top), 1200)
+    r = np.exp(y)
+    x, weights = np.polynomial.legendre.leggauss(120)
+    corner = float(np.clip(-along[winner], -7, 7))
+    halves = (7 + corner) / 2, (7 - corner) / 2
+    z = np.concatenate([-7 + halves[0] * (1 + x), corner + halves[1] * (1 + x)])
+    z_weights = np.concatenate([half * weights for half in halves])
+    z_weights *= np.exp(-np.square(z) / 2) / math.sqrt(2 * math.pi)
+    middle = math.sqrt(across[winner] + degrees)
+    low, high = max(0.0, middle - 8), middle + 8
+    own = low + (high - low) * (x + 1) / 2
+    mass = weights * (high - low) / 2 * chi_density(own, across[winner], degrees)
+    angle = np.arctan2(own, along[winner] + z[:, None])
+    grid = np.linspace(0, math.pi, 1201)[1:-1]
+    product = np.ones_like(angle)
+    for item in range(len(along)):
+        if item != winner:
+            weight = r * chi_density(r, across[item], degrees) * (y[1] - y[0])
+            below = special.ndtr(r / np.tan(grid)[:, None] - along[item]) @ weight
+            product *= CubicSpline(grid, below)(angle)
+    return float(z_weights @ product @ mass)
+
+
+def exact(along: np.ndarray, across: np.ndarray, winner: int, degrees: int) -> float:
+    lengths = np.sqrt(np.square(along) + across)
+    found = _cosine.cosine_win(
+        torch.tensor(along / lengths)[None],
+        torch.tensor(lengths)[None],
+        torch.tensor([winner]),
+        degrees + 1,
+    )
+    return float(found)
+
+
+CASES = [
+    (dim, size, winner)
+    for dim in (2, 3, 9, 40, 64, 300)
+    for size in (0.3, 3.0, 12.0)
+    for winner in (0, 2)
+]
+
+
+@pytest.mark.parametrize(("dim", "size", "winner"), CASES)
+def test_equals_quadrature_in_the_plane(dim: int, size: float, winner: int) -> None:
+    rng = np.random.default_rng(dim)
+    along = size * np.array([0.9, 0.9, 0.8, 0.3, -0.5])
+    across = np.square(size * np.array([0.4, 0.4, 0.7, 0.9, 0.3])) * rng.uniform(0.9, 1.1, 5)
+    across[1] = across[0]
+    error = exact(along, across, winner, dim - 1) - reference(along, across, winner, dim - 1)
+    assert abs(error) < 1e-4
+
+
+def sides(seed: int, n: int = 6, m: int = 7, d: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    gallery = rng.normal(size=(m, d)) * rng.uniform(0.5, 1.5, size=(m, 1))
+    return rng.normal(size=(n, d)) + gallery[np.arange(n) % m] / 2, gallery
+
+
+@pytest.mark.parametrize("dim", [2, 5, 24, 200])
+@pytest.mark.parametrize("variance", [0.1, 3.0])
+def test_stays_within_the_error_of_many_draws(dim: int, variance: float) -> None:
+    """Drawn by plain NumPy; the probability that a correct engine fails is below 1e-4 a case."""
+    queries, gallery = sides(dim, d=dim)
+    targets, draws = np.arange(6) % 7, 4000
+    noise = gu.GaussianNoise(variance * dim, per="vector")
+    found = gu.accuracy_under_noise(queries, gallery, targets, noise, scoring="cosine").numpy()
+    rng, hits = np.random.default_rng(0), np.zeros(6)
+    for _ in range(8):
+        noisy = gallery + rng.normal(size=(draws // 8, *gallery.shape)) * math.sqrt(variance)
+        noisy /= np.linalg.norm(noisy, axis=-1, keepdims=True)
+        hits += ((noisy @ queries.T).argmax(axis=1) == targets).sum(axis=0)
+    error = np.sqrt((found * (1 - found)).clip(1 / draws) / draws)
+    assert (np.abs(hits / draws - found) < 4.6 * error).all()
+
+
+@settings(max_examples=12, deadline=None)
+@given(seed=SEEDS, dim=st.integers(2, 90), log_scale=st.floats(-4, 4))
+def test_the_querys_length_and_a_common_scale_are_free(
+    seed: int, dim: int, log_scale: float
+) -> None:
+    queries, gallery = sides(seed, 3, 4, dim)
+    scale = 10.0**log_scale
+    noise = gu.GaussianNoise(0.3 * dim)
+    before = gu.robustness(queries, gallery, noise, scoring="cosine")
+    longer = gu.robustness(queries * scale, gallery, noise, scoring="cosine")
+    torch.testing.assert_close(longer, before, atol=1e-6, rtol=0)
+    scaled = gu.GaussianNoise(0.3 * dim * scale**2)
+    both = gu.robustness(queries, gallery * scale, scaled, scoring="cosine")
+    torch.testing.assert_close(both, before, atol=1e-6, rtol=0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=SEEDS, dim=st.integers(2, 120), log_variance=st.floats(-2, 2))
+def test_win_probabilities_of_all_items_sum_to_one(
+    seed: int, dim: int, log_variance: float
+) -> None:
+    queries, gallery = sides(seed, 2, 5, dim)
+    noise = gu.GaussianNoise(10**log_variance, per="coordinate")
+    total = sum(
+        gu.accuracy_under_noise(queries, gallery, [item] * 2, noise, scoring="cosine")
+        for item in range(5)
+    )
+    torch.testing.assert_close(total, torch.ones(2).double(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("dim", [2, 16, 300])
+def test_tied_items_share_their_wins(dim: int) -> None:
+    gallery = np.tile(np.eye(dim)[:1] * 2, (3, 1))
+    query = np.full((1, dim), 0.1) + np.eye(dim)[:1]
+    for variance in (1e-3, 0.1, 10.0):
+        noise = gu.GaussianNoise(variance, per="coordinate")
+        found = float(gu.robustness(query, gallery, noise, scoring="cosine"))
+        assert found == pytest.approx(1 / 3, abs=2e-5)
+
+
+@pytest.mark.parametrize("dim", [2, 16, 300])
+def test_much_noise_leaves_chance_and_hardly_any_leaves_certainty(dim: int) -> None:
+    queries, gallery = sides(4, 4, 5, dim)
+    chance = gu.robustness(queries, gallery, gu.GaussianNoise(1e13), scoring="cosine")
+    torch.testing.assert_close(chance, torch.full((4,), 0.2).double(), atol=1e-3, rtol=0)
+    for variance in (0.0, 1e-14):
+        found = gu.robustness(queries, gallery, gu.GaussianNoise(variance), scoring="cosine")
+        assert bool((found > 1 - 1e-5).all())
+
+
+@pytest.mark.parametrize("dim", [3, 200])
+def test_what_is_left_out_stays_within_the_tolerance(dim: int) -> None:
+    queries, gallery = sides(5, 4, 60, dim)
+    noise = gu.GaussianNoise(0.02, per="coordinate")
+    whole = gu.robustness(queries, gallery, noise, scoring="cosine", tolerance=1e-12)
+    for tolerance in (1e-5, 1e-2):
+        pruned = gu.robustness(queries, gallery, noise, scoring="cosine", tolerance=tolerance)
+        assert float((whole - pruned).abs().max()) <= tolerance + 2e-5
+
+
+def test_items_far_from_the_query_are_left_out() -> None:
+    cosines = torch.tensor([[0.9, 0.8, 0.1, -0.9]]).double()
+    lengths = torch.full((4,), 100.0).double()
+    reach = float(_cosine.cosine_reach(cosines, lengths, 64, 1e-5))
+    assert 0.1 < reach <= 0.9
+    nothing_is_sure = _cosine.cosine_reach(cosines, lengths / 100, 64, 1e-5)
+    assert float(nothing_is_sure) == pytest.approx(-0.9)
+
+
+def test_one_dimension_and_zero_rows_are_refused() -> None:
+    noise = gu.GaussianNoise(0.1)
+    with pytest.raises(ValueError, match=r"^scoring: .*one dimension.*'cosine'"):
+        gu.robustness(np.ones((1, 1)), np.eye(1), noise, scoring="cosine")
+    queries, gallery = sides(0)
+    for zeroed in ((queries * 0, gallery), (queries, gallery * 0)):
+        with pytest.raises(ValueError, match="cosine"):
+            gu.robustness(*zeroed, noise, scoring="cosine")

@@ -1,0 +1,98 @@
+"""Drawing: many noisy galleries at a time give what one at a time gives, within chance."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import gaputils as gu
+from gaputils.noise import _monte_carlo
+from gaputils.scoring import SCORINGS, cost, nearest
+
+
+def sides(n: int = 9, m: int = 6, d: int = 20) -> tuple[torch.Tensor, torch.Tensor]:
+    rng = np.random.default_rng(0)
+    return torch.tensor(rng.normal(size=(n, d))), torch.tensor(rng.normal(size=(m, d)))
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_a_seeds_draws_one_by_one_have_the_same_winners(scoring: str) -> None:
+    queries, gallery = sides(d=16)
+    targets, noise = torch.arange(9) % 6, gu.GaussianNoise(8.0)
+    kept, right = gu.estimate(
+        queries, gallery, noise, targets=targets, scoring=scoring, draws=30, seed=4
+    )
+    drawn = torch.randn(30, 6, 16, generator=torch.Generator().manual_seed(4))
+    shares = []
+    for each in drawn * math.sqrt(8 / 16):
+        shares.append(cost(queries, gallery + each, scoring).argmin(dim=1))
+    found = torch.stack(shares)
+    for estimate, winner in ((kept, nearest(queries, gallery, scoring)), (right, targets)):
+        hit = (found == winner).double()
+        torch.testing.assert_close(estimate.per_query.double(), hit.mean(0), atol=1e-6, rtol=0)
+        error = float(hit.mean(1).std() / math.sqrt(30))
+        assert estimate.standard_error == pytest.approx(error, rel=1e-6)
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_batches_change_nothing_but_the_order_of_sums(scoring, monkeypatch) -> None:
+    queries, gallery = sides(d=16)
+    noise = gu.GaussianNoise(8.0)
+    whole = gu.estimate(queries, gallery, noise, scoring=scoring, draws=50, seed=1)[0]
+    monkeypatch.setattr(_monte_carlo, "_ELEMENTS", 7 * gallery.numel())
+    parts = gu.estimate(queries, gallery, noise, scoring=scoring, draws=50, seed=1)[0]
+    torch.testing.assert_close(parts.per_query, whole.per_query)
+    assert parts.standard_error == pytest.approx(whole.standard_error)
+
+
+def test_a_query_meets_the_same_noise_whichever_others_there_are() -> None:
+    queries, gallery = sides()
+    noise = gu.GaussianNoise(9.0)
+    together = gu.estimate(queries, gallery, noise, draws=40)[0].per_query
+    alone = gu.estimate(queries[:1], gallery, noise, draws=40)[0].per_query
+    assert torch.equal(alone, together[:1])
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_single_precision_survives_a_common_offset(scoring: str) -> None:
+    queries, gallery = sides()
+    noise, shift = gu.GaussianNoise(9.0), 1e6
+    if scoring == "cosine":
+        shift = 0.0
+    near = gu.estimate(queries, gallery, noise, scoring=scoring, draws=200)[0]
+    moved = queries + shift if scoring == "euclidean" else queries
+    far = gu.estimate(moved, gallery + shift, noise, scoring=scoring, draws=200)[0]
+    torch.testing.assert_close(far.per_query, near.per_query, atol=0.011, rtol=0)
+
+
+@pytest.mark.parametrize("noise", [gu.UniformQuantization(3), gu.GaussianNoise(3.0, on="queries")])
+def test_other_noise_is_applied_once_a_draw(noise: gu.noise.Noise) -> None:
+    queries, gallery = sides()
+    found = gu.estimate(queries, gallery, noise, draws=20, seed=2)[0]
+    generator, hits = torch.Generator().manual_seed(2), torch.zeros(len(queries))
+    draws = 20 if noise.random else 1
+    for _ in range(draws):
+        moved = noise.apply(queries, gallery, generator)
+        hits += cost(*moved, "euclidean").argmin(dim=1) == nearest(queries, gallery)
+    assert found.draws == draws
+    torch.testing.assert_close(found.per_query, hits / draws)
+
+
+def test_auto_is_exact_where_it_can_be_and_says_so() -> None:
+    queries, gallery = sides()
+    noise = gu.GaussianNoise(9.0)
+    for scoring in SCORINGS:
+        found, right = gu.estimate(
+            queries, gallery, noise, "auto", targets=[0] * 9, scoring=scoring
+        )
+        expected = gu.robustness(queries, gallery, noise, scoring=scoring)
+        assert torch.equal(found.per_query, expected)
+        assert (found.standard_error, found.draws) == (0.0, 0)
+        assert right is not None
+        wanted = gu.accuracy_under_noise(queries, gallery, [0] * 9, noise, scoring=scoring)
+        assert right.mean == pytest.approx(float(wanted.mean()))
+    sampled, _ = gu.estimate(queries, gallery, gu.GaussianNoise(9.0, on="queries"), "auto", draws=9)
+    assert sampled.draws == 9
