@@ -61,6 +61,11 @@ def load_model(
     Raises `ValueError` if a name, tag or step is unknown, or if activation or preprocessing do
     not fit the weights, and `datasets.DataUnavailable`, saying what was wanted and how to pass a
     local file, if weights are neither here nor to be fetched.
+
+    >>> import gaputils as gu
+    >>> model = gu.load_model("tiny-openmoji", device="cpu")
+    >>> model.encode_texts(["a red heart", "a dog"]).shape
+    torch.Size([2, 256])
     """
     if not isinstance(name, str):
         raise TypeError(f"name: expected a string, got {type(name).__name__}")
