@@ -64,6 +64,15 @@ def test_visible_code_is_short_narrow_and_calls_the_package(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.parent.name == "notebooks"], ids=lambda page: page.stem
+)
+def test_no_fold_hides_only_what_goes_into_sentences(page: Path) -> None:
+    folds = [c for c in jupytext.read(page).cells if "hide-input" in c.metadata.get("tags", [])]
+    last = [ast.unparse(ast.parse(cell.source).body[-1]) for cell in folds]
+    assert [line for line in last if "pages.glue(" in line] == []
+
+
+@pytest.mark.parametrize(
     ("source", "count"),
     [
         ("x = 1", 0),

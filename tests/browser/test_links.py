@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urljoin
+from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 from xml.etree import ElementTree
 
 import pytest
+
 from browser.conftest import leads_on
 
 pytestmark = pytest.mark.browser
@@ -55,7 +56,7 @@ def test_no_internal_link_or_anchor_is_broken(read: dict[str, Reader], site: Pat
             plain, fragment = urldefrag(urljoin(HOST + address, link))
             if not plain.startswith(HOST):
                 continue
-            inside = unquote(plain.removeprefix(HOST)) or "index.html"
+            inside = unquote(urlsplit(plain.removeprefix(HOST)).path) or "index.html"
             if not (site / inside).is_file():
                 broken.append(f"{address} -> {inside}")
             elif fragment and inside in read and unquote(fragment) not in read[inside].anchors:

@@ -48,18 +48,19 @@ STRAY_TEX = r"""() => {
   return found;
 }"""
 # What goes on to the right and does not show it.
-UNMARKED = """() => [...document.querySelectorAll('.bd-article table, .bd-article pre, .bd-article figure, '
-    + '.bd-article mjx-container, .cell_output .output')]
+UNMARKED = """() => [...document.querySelectorAll('.bd-article *')]
+  .filter(e => e.matches('table, pre, figure, mjx-container, .cell_output .output'))
   .filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 2
     && getComputedStyle(e).overflowX !== 'visible' && !e.classList.contains('gu-more'))
   .map(e => e.tagName + '.' + e.className + ' ' + e.textContent.trim().slice(0, 50))"""
 CURRENT = """() => {
-  const here = [...document.querySelectorAll('#pst-primary-sidebar .toctree-l1.current a.current')].pop();
+  const sidebar = document.getElementById('pst-primary-sidebar');
+  const here = [...sidebar.querySelectorAll('.toctree-l1.current a.current')].pop();
   if (!here) return null;
-  const room = document.getElementById('pst-primary-sidebar').getBoundingClientRect();
-  const place = here.getBoundingClientRect();
+  const room = sidebar.getBoundingClientRect(), place = here.getBoundingClientRect();
   return place.top >= room.top && place.bottom <= Math.min(room.bottom, innerHeight);
 }"""
+LOUD = {"error", "warning"}
 BARE_IMAGES = """all => all.filter(i => !i.alt.trim()).map(i => i.src.slice(-60))"""
 VISIBLE = """all => all.map((e, i) => [e, i]).filter(([e]) => e.offsetParent).map(([, i]) => i)"""
 
@@ -90,7 +91,7 @@ def test_a_first_visit_takes_the_reader_s_theme_and_complains_of_nothing(
     context = browser.new_context(color_scheme=theme)
     page = context.new_page()
     said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
+    page.on("console", lambda m: said.append(m.text) if m.type in LOUD else None)
     page.goto(server + "notebooks/intro.html", wait_until="load")
     assert page.evaluate("({...document.documentElement.dataset})")["mode"] == "auto"
     assert page.evaluate("document.documentElement.dataset.theme") == theme
