@@ -23,6 +23,8 @@ REPAIRS = (
         r'<summary>(<span class="toctree-toggle")',
         r'<summary aria-label="Pages beneath the entry before">\1',
     ),
+    # Source files lead back under one prefix a file, where names are documented under two.
+    (r'<a class="viewcode-back"[^>]*>\[docs\]</a>', ""),
     # The sidebar is a landmark.
     (
         r'<div id="pst-primary-sidebar" class=',
