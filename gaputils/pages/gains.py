@@ -85,19 +85,24 @@ def measure(
     variance: float,
     scorings: Iterable[str] = SCORINGS,
     seed: int = 0,
+    *,
+    closings: Mapping[str, Closing | None] = CLOSINGS,
+    size: int = BLOCK,
 ) -> pd.DataFrame:
-    """What each of `CLOSINGS` is worth on answerable queries, a row for each and each scoring.
+    """What each of `closings` is worth on answerable queries, a row for each and each scoring.
 
-    The pairs are taken in disjoint blocks of 100, equal items as one; each closing is fitted on the
-    block, and Gaussian noise of total `variance` falls on the gallery that it returns. Columns:
+    The pairs are taken in disjoint blocks of `size`, equal items as one; each closing is fitted on
+    the block, and Gaussian noise of total `variance` falls on the gallery that it returns. One of
+    `closings` is None, the untouched embeddings. Columns:
     `robustness` (the answer is unchanged by the noise), `right` (the answer under noise is right),
     `accuracy` (without noise), `unchanged` (answers without noise that closing leaves as they
     were), each a mean over the queries of all blocks; `gain` and `right_gain` over the untouched
     embeddings under the same scoring, each with its paired bootstrap error over queries.
     """
     noise = GaussianNoise(variance)
-    tasks = [distinct_items(block) for block in answerable_blocks(embeddings, BLOCK)]
-    sides = {name: [_close(closing, task) for task in tasks] for name, closing in CLOSINGS.items()}
+    tasks = [distinct_items(block) for block in answerable_blocks(embeddings, size)]
+    untouched = next(name for name, closing in closings.items() if closing is None)
+    sides = {name: [_close(closing, task) for task in tasks] for name, closing in closings.items()}
     targets = [known_targets(task) for task in tasks]
     outside = np.mean([_part_outside(task) for task in tasks])
     rows = []
@@ -109,16 +114,16 @@ def measure(
         survival = {
             name: _survival(pairs, targets, noise, scoring) for name, pairs in sides.items()
         }
-        for name in CLOSINGS:
+        for name in closings:
             row: dict[str, Any] = {"closing": name, "scoring": scoring, "outside": outside}
             for column in ("robustness", "right"):
                 values = survival[name][column]
                 row[column] = float(values.mean())
                 key = "gain" if column == "robustness" else "right_gain"
-                gain = paired_gain(values, survival[UNTOUCHED][column], seed=seed)
+                gain = paired_gain(values, survival[untouched][column], seed=seed)
                 row[key], row[f"{key}_error"] = gain
             row["accuracy"] = float((found[name] == torch.cat(targets)).double().mean())
-            row["unchanged"] = float((found[name] == found[UNTOUCHED]).double().mean())
+            row["unchanged"] = float((found[name] == found[untouched]).double().mean())
             rows.append(row)
     return pd.DataFrame(rows)
 
