@@ -6,6 +6,7 @@ from . import noise as noise
 from . import pages as pages
 from . import plots as plots
 from . import scoring as scoring
+from . import serving as serving
 from . import storage as storage
 from . import sweep as sweep
 from . import tasks as tasks
@@ -23,7 +24,8 @@ from .closing import Procrustes as Procrustes
 from .closing import ReAlign as ReAlign
 from .closing import Standardizing as Standardizing
 from .closing import Whitening as Whitening
-from .closing.mean_shift import fit_mean_shift as fit_mean_shift
+from .closing import fit_hull_projection as fit_hull_projection
+from .closing import fit_mean_shift as fit_mean_shift
 from .embeddings import Embeddings as Embeddings
 from .encoding.embed import embed as embed
 from .encoding.embed import embed_classes as embed_classes
@@ -47,8 +49,10 @@ from .noise import ScalarQuantization as ScalarQuantization
 from .noise import UniformQuantization as UniformQuantization
 from .noise import accuracy_under_noise as accuracy_under_noise
 from .noise import certified_radius as certified_radius
+from .noise import covariance_between as covariance_between
 from .noise import estimate as estimate
 from .noise import robustness as robustness
+from .noise import variance_between as variance_between
 from .storage import iter_shards as iter_shards
 from .storage import load_folder as load_folder
 from .storage import read_pair as read_pair

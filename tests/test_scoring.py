@@ -142,7 +142,7 @@ def test_every_measure_counts_the_first_of_two_equal_classes(name: str) -> None:
 
 def test_reports_and_curves_count_the_first_of_two_equal_classes() -> None:
     e = _case("euclidean")
-    table = gu.benefits(e, draws=2)
+    table = gu.benefits(e)
     assert (table["accuracy"] == 1).all()
     assert (table["unchanged"] == 1).all()
     curve = gu.robustness_curve(

@@ -146,13 +146,8 @@ def build_closing(
 ) -> Closing:
     from gaputils import closing
 
-    known = {
-        name: value
-        for name, value in vars(closing).items()
-        if inspect.isclass(value) and issubclass(value, closing.Closing)
-    }
-    for other in ("Closing", "MixedGallery"):  # the base, and what `gaputils mix` does
-        known.pop(other)
+    known = closing.registered()
+    known.pop("MixedGallery")  # what `gaputils mix` does
     if method not in known:
         raise ValueError(f"--method: expected one of {', '.join(sorted(known))}, got {method!r}")
     given = {

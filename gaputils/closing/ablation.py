@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gaputils._checks import integer, number, unit_rows, work
+from gaputils._steps import Steps
 from gaputils.closing.base import Closing
 
 
@@ -48,10 +48,9 @@ class DimensionAblation(Closing):
             )
         return count
 
-    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
-        return self._ablate("queries", queries), self._ablate("gallery", gallery)
+    def _query_steps(self) -> Steps:
+        zero = ("zero", "dims_")
+        return [("unit",), zero, ("lengthen", 1.0)] if self.renormalize else [zero]
 
-    def _ablate(self, name: str, values: Tensor) -> Tensor:
-        kept = unit_rows(name, work(values)) if self.renormalize else work(values).clone()
-        kept[:, self.dims_.to(values.device)] = 0
-        return F.normalize(kept, dim=1) if self.renormalize else kept
+    def _gallery_steps(self) -> Steps:
+        return self._query_steps()

@@ -14,8 +14,6 @@ from gaputils.geometry.hull import principal_components, project
 
 Methods = Mapping[str, Closing | None]
 
-_CALIBRATED = (ways.GRCLIP, ways.NearestNeighborNormalization, ways.Procrustes)
-
 
 def standard_methods() -> dict[str, Closing | None]:
     """Every closing method by its name on the pages, the untouched original first."""
@@ -42,16 +40,12 @@ def standard_methods() -> dict[str, Closing | None]:
 def fit(method: Closing, embeddings: Embeddings, calibration: Embeddings | None = None) -> Closing:
     """`method` fitted; it is returned.
 
-    The methods whose definition asks for data beside those that are searched, `GRCLIP` (means),
-    `NearestNeighborNormalization` (reference queries) and `Procrustes` (pairs), are fitted on
-    `calibration` if it is given; all others on `embeddings`. Raises `ValueError` if `Procrustes`
-    finds no targets to make pairs from.
+    Closings whose definition asks for data beside those that are searched (`calibrated`: means,
+    reference queries or pairs) are fitted on `calibration` if it is given; all others on
+    `embeddings`. Raises `ValueError` if one that `needs_pairs` finds no targets to make them from.
     """
-    elsewhere = calibration is not None and isinstance(method, _CALIBRATED)
-    source = calibration if elsewhere and calibration is not None else embeddings
-    gallery = source.gallery
-    if isinstance(method, ways.Procrustes):
-        gallery = gallery[known_targets(source)]
+    source = embeddings if calibration is None or not method.calibrated else calibration
+    gallery = source.gallery[known_targets(source)] if method.needs_pairs else source.gallery
     return method.fit(source.queries, gallery)
 
 

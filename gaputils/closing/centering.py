@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
+from typing import Any
+
 from torch import Tensor
 
 from gaputils._checks import work
+from gaputils._steps import Steps
 from gaputils.closing.base import Closing
 
 
@@ -29,12 +31,15 @@ class Centering(Closing):
         self.query_mean_ = work(queries).mean(dim=0)
         self.gallery_mean_ = work(gallery).mean(dim=0)
 
-    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
-        first = work(queries) - self.query_mean_.to(queries.device)
-        second = work(gallery) - self.gallery_mean_.to(gallery.device)
-        if self.renormalize:
-            first, second = F.normalize(first, dim=1), F.normalize(second, dim=1)
-        return first, second
+    def _query_steps(self) -> Steps:
+        return self._without("query_mean_")
+
+    def _gallery_steps(self) -> Steps:
+        return self._without("gallery_mean_")
+
+    def _without(self, mean: str) -> Steps:
+        steps: list[tuple[Any, ...]] = [("shift", mean, -1.0)]
+        return [*steps, ("lengthen", 1.0)] if self.renormalize else steps
 
 
 class GRCLIP(Centering):
@@ -48,6 +53,8 @@ class GRCLIP(Centering):
 
     Guarantees unit rows; no ranking is kept. Learns `query_mean_` (d,) and `gallery_mean_` (d,).
     """
+
+    calibrated = True
 
     def __init__(self) -> None:
         super().__init__(renormalize=True)

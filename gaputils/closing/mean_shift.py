@@ -2,40 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
-from gaputils._checks import number, work
-from gaputils.closing.base import Closing
+from gaputils._checks import as_pair, integer, number, work
+from gaputils._steps import Steps
+from gaputils.closing.on_hull import OnHull
 from gaputils.geometry.hull import (
+    Hull,
     check_n_components,
     count_components,
-    principal_components,
+    fewest_components,
     project,
 )
-from gaputils.scoring import agreement
 
 if TYPE_CHECKING:
     from gaputils.geometry.streaming import GapStatistics
 
 
-class MeanShift(Closing):
+class MeanShift(OnHull):
     """Shift every gallery embedding by ``alpha g'`` towards the queries.
 
     Chowers et al. 2026, section 4, Eq. 11: ``g`` is the mean of the queries minus the mean of the
     gallery, ``V`` the gallery's principal components, ``g' = g - V V^T g``. ``alpha=0`` leaves
     all as it is and ``alpha=1`` closes the gap (the paper's ``-1``). The queries stay. Rank by
-    Euclidean distance; renormalising afterwards voids the guarantee.
+    Euclidean distance. Renormalising the shifted gallery keeps the rankings if its rows had one
+    norm, since ``g'`` then lengthens all alike, and may change them otherwise.
 
     `n_components`: None for the gallery's whole hull, an int, a float for the least number that
     keeps that share of variance, or ``"auto"`` for the fewest components that leave at least the
-    share `agreement` of the fitted queries with their nearest item.
+    share `agreement` of the fitted queries with their nearest item. The gallery is never split
+    for it: each of its rows is an answer.
 
-    Guarantees (Theorem 3.5): with the whole hull every query keeps its ranking exactly. A gallery
-    whose hull fills the space leaves ``g' = 0`` and nothing moves.
+    Guarantees (Theorem 3.5): with the whole hull every query keeps its ranking of the fitted
+    gallery, and of rows on its hull (`off_hull`, `add`). It does not guarantee that the mean
+    robustness rises: queries differ in their part off the hull, and the shift moves the gallery
+    away from those on the far side of the mean; `HullProjection` loses for none. A gallery whose
+    hull fills the space leaves ``g' = 0``, nothing moves, and `fit` warns (`ClosingDoesNothing`).
 
-    Learns `gap_` (d,), `shift_` (d,) at ``alpha=1``, and `n_components_`.
+    Learns `gap_` (d,), `shift_` (d,) at ``alpha=1``, `n_components_`, and what `OnHull` does.
+
+    >>> import numpy as np
+    >>> queries, gallery = np.array([[0.2, 1.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
+    >>> MeanShift().fit(queries, gallery).transform_gallery(gallery)
+    array([[0., 1.],
+           [1., 1.]])
     """
 
     def __init__(
@@ -48,42 +62,39 @@ class MeanShift(Closing):
         self.alpha = alpha
         self.agreement = agreement
 
-    @property
-    def preserves_ranking(self) -> bool:
-        return self.n_components is None
-
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
         check_n_components(self.n_components, ("auto",))
         number("alpha", self.alpha)
-        components, variances = principal_components(gallery)
-        self.gap_ = work(queries).mean(dim=0) - work(gallery).mean(dim=0)
+        hull, middle = Hull.of(gallery), work(queries).mean(dim=0)
         if isinstance(self.n_components, str):
-            self._fit_fewest(queries, gallery, components)
+            level = number("agreement", self.agreement, low=0, high=1)
+            wide, base = work(queries), work(gallery)
+
+            def moved(kept: int) -> tuple[Tensor, Tensor]:
+                self._learn(hull, middle, kept)
+                return wide, base + self.shift_
+
+            kept = fewest_components(len(hull.components), wide, base, level, moved)
         else:
-            self._keep(components[: count_components(self.n_components, variances)])
+            kept = count_components(self.n_components, hull.variances)
+        self._learn(hull, middle, kept)
+        self._warn_if_idle()
 
-    def _keep(self, components: Tensor) -> None:
-        self.n_components_ = len(components)
-        self.shift_ = self.gap_ - project(self.gap_, components)
+    def _learn(self, hull: Hull, middle: Tensor, kept: int) -> None:
+        self._learn_hull(hull, kept)
+        self.n_components_ = kept
+        self.gap_ = middle - hull.mean
+        self.shift_ = self.gap_ - project(self.gap_, self.components_)
 
-    def _fit_fewest(self, queries: Tensor, gallery: Tensor, components: Tensor) -> None:
-        """Bisect the number of components on the share of unchanged nearest items."""
-        level = number("agreement", self.agreement, low=0, high=1)
-        wide, base = work(queries), work(gallery)
+    def _extend(self, rows: Tensor, fresh: Tensor, mean: Tensor) -> bool:  # noqa: ARG002
+        self.gap_ = self.gap_ + self.mean_ - mean
+        gone = project(self.shift_, fresh)
+        self.shift_ = self.shift_ - gone
+        self.n_components_ += len(fresh)
+        return bool(torch.linalg.vector_norm(gone) > self.rounding_) and self.alpha != 0
 
-        def enough(kept: int) -> bool:
-            self._keep(components[:kept])
-            return agreement(wide, base, wide, base + self.shift_) >= level
-
-        low, high = 0, len(components)
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (low, middle) if enough(middle) else (middle + 1, high)
-        self._keep(components[:low])
-
-    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
-        shift: Any = number("alpha", self.alpha) * self.shift_.to(gallery)
-        return queries, gallery + shift
+    def _gallery_steps(self) -> Steps:
+        return [("shift", "shift_", number("alpha", self.alpha))]
 
 
 def fit_mean_shift(
@@ -100,10 +111,34 @@ def fit_mean_shift(
         queries, gallery = statistics.moments("queries"), statistics.moments("gallery")
     shift = MeanShift(n_components=n_components, alpha=alpha)
     check_n_components(n_components)
-    kept = count_components(n_components, gallery.variances[: gallery.rank])
-    components = gallery.hull[:, :kept].T
-    shift.dim_ = statistics.dim
-    shift.n_components_ = kept
-    shift.gap_ = queries.mean - gallery.mean
-    shift.shift_ = shift.gap_ - project(shift.gap_, components)
+    shift.dim_, shift.precision_ = statistics.dim, gallery.epsilon
+    hull = Hull.of_moments(gallery)
+    shift._learn(hull, queries.mean, count_components(n_components, hull.variances))
+    shift._warn_if_idle()
     return shift
+
+
+def predicted_excess(queries: object, gallery: object, counts: int | Sequence[int]) -> Tensor:
+    """Mean squared distance of a new query from the hull of `gallery` after a shift, (k,).
+
+    The shift is fitted on each number of queries in `counts` (k), drawn like those of `queries`
+    (n, d), whose parts ``h`` orthogonal to the hull have the covariance ``S`` and the mean
+    ``g'``. With the mean ``ĝ`` of such parts of ``n`` queries, ``E|h - ĝ|^2 = tr S (1 + 1/n)``
+    for any distribution; without a shift it is ``tr S + |g'|^2``, so that ``n`` queries are
+    enough to do better as soon as ``n > tr S / |g'|^2``. (Our derivation.) In double precision.
+
+    >>> import numpy as np
+    >>> queries, gallery = np.array([[0.2, 1.0], [0.5, 3.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
+    >>> predicted_excess(queries, gallery, [1, 2, 100])
+    tensor([4.0000, 3.0000, 2.0200], dtype=torch.float64)
+    """
+    first, second = as_pair(queries, gallery, min_rows=1)
+    if len(first) < 2:
+        raise ValueError(f"queries: expected at least 2 rows for a covariance, got {len(first)}")
+    listed = [counts] if isinstance(counts, int) else list(counts)
+    drawn = torch.tensor([integer("counts", n, low=1) for n in listed], dtype=torch.float64)
+    hull = Hull.of(second)
+    offset = work(first) - hull.mean
+    outside = offset - project(offset, hull.components)
+    total = outside.var(dim=0, correction=1).sum().cpu()
+    return total * (1 + 1 / drawn.to(total))

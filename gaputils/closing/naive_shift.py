@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
+from typing import Any
+
 from torch import Tensor
 
 from gaputils._checks import choice, number, work
+from gaputils._steps import Steps
 from gaputils.closing.base import Closing
 
 _SHARES = {"gallery": (0.0, 1.0), "queries": (-1.0, 0.0), "both": (-0.5, 0.5)}
@@ -35,13 +37,13 @@ class NaiveShift(Closing):
         choice("side", self.side, tuple(_SHARES))
         self.gap_ = work(queries).mean(dim=0) - work(gallery).mean(dim=0)
 
-    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
-        shares = _SHARES[choice("side", self.side, tuple(_SHARES))]
-        step = number("alpha", self.alpha) * self.gap_.to(queries.device)
-        moved = [
-            work(values) + share * step
-            for values, share in zip((queries, gallery), shares, strict=True)
-        ]
-        if self.renormalize:
-            moved = [F.normalize(values, dim=1) for values in moved]
-        return moved[0], moved[1]
+    def _query_steps(self) -> Steps:
+        return self._steps(0)
+
+    def _gallery_steps(self) -> Steps:
+        return self._steps(1)
+
+    def _steps(self, side: int) -> Steps:
+        share = _SHARES[choice("side", self.side, tuple(_SHARES))][side]
+        step: tuple[Any, ...] = ("shift", "gap_", share * number("alpha", self.alpha))
+        return [step, ("lengthen", 1.0)] if self.renormalize else [step]

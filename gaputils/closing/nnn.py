@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gaputils._checks import integer, number, work
+from gaputils._steps import Steps
 from gaputils.closing.base import Closing
 
 
@@ -28,6 +29,9 @@ class NearestNeighborNormalization(Closing):
     to `transform`.
     """
 
+    calibrated = True
+    _gallery_at_once = True
+
     def __init__(self, k: int = 16, weight: float = 0.5) -> None:
         self.k = k
         self.weight = weight
@@ -48,11 +52,12 @@ class NearestNeighborNormalization(Closing):
         ]
         return torch.cat(parts)
 
-    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
-        wide = work(queries)
-        one, zero = torch.ones_like(wide[:, :1]), torch.zeros_like(wide[:, :1])
+    def _query_steps(self) -> Steps:
+        return [("append", [1.0, 0.0])]
+
+    def _move_gallery(self, gallery: Tensor) -> Tensor:
         bias = -number("weight", self.weight) * self.bias(gallery)[:, None]
         items = torch.cat([work(gallery), bias], dim=1)
         squares = items.square().sum(dim=1, keepdim=True)
         height = (squares.max() - squares).clamp_min(0).sqrt()
-        return torch.cat([wide, one, zero], dim=1), torch.cat([items, height], dim=1)
+        return torch.cat([items, height], dim=1)

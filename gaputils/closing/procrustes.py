@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import torch
+from scipy.linalg import orthogonal_procrustes
 from torch import Tensor
 
 from gaputils._checks import work
+from gaputils._steps import Steps
 from gaputils.closing.base import Closing
 
 
@@ -27,6 +29,7 @@ class Procrustes(Closing):
     """
 
     needs_pairs = True
+    calibrated = True
 
     def __init__(self, scale: bool = False) -> None:
         self.scale = scale
@@ -40,12 +43,15 @@ class Procrustes(Closing):
         first, second = work(queries), work(gallery)
         self.query_mean_, self.gallery_mean_ = first.mean(dim=0), second.mean(dim=0)
         first, second = first - self.query_mean_, second - self.gallery_mean_
-        left, values, right = torch.linalg.svd(second.mT @ first)
-        self.rotation_ = left @ right
+        rotation, total = orthogonal_procrustes(second.cpu().numpy(), first.cpu().numpy())
+        self.rotation_ = torch.from_numpy(rotation).to(first)
         energy = float(second.square().sum())
-        self.scale_ = float(values.sum()) / energy if self.scale and energy > 0 else 1.0
+        self.scale_ = float(total) / energy if self.scale and energy > 0 else 1.0
 
-    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
-        offset = work(gallery) - self.gallery_mean_.to(gallery.device)
-        turned = self.scale_ * offset @ self.rotation_.to(gallery.device)
-        return queries, turned + self.query_mean_.to(gallery.device)
+    def _gallery_steps(self) -> Steps:
+        return [
+            ("shift", "gallery_mean_", -1.0),
+            ("map", "rotation_"),
+            ("scale", self.scale_),
+            ("shift", "query_mean_", 1.0),
+        ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gaputils._checks import work
+from gaputils._steps import Steps, run
 from gaputils.closing.base import Closing
 
 
@@ -33,12 +35,17 @@ class ReAlign(Closing):
         self.query_mean_, self.gallery_mean_ = first.mean(dim=0), second.mean(dim=0)
         traces = [values.var(dim=0, correction=0).sum() for values in (first, second)]
         self.scale_ = float(torch.sqrt(traces[0] / traces[1])) if float(traces[1]) > 0 else 1.0
-        self.drift_ = self._on_sphere(second).mean(dim=0) - self.query_mean_
+        on_sphere = run(self._to_sphere(), second, lambda name: getattr(self, name))
+        self.drift_ = on_sphere.mean(dim=0) - self.query_mean_
 
-    def _on_sphere(self, gallery: Tensor) -> Tensor:
-        offset = gallery - self.gallery_mean_.to(gallery.device)
-        return F.normalize(self.query_mean_.to(gallery.device) + self.scale_ * offset, dim=1)
+    def _to_sphere(self) -> list[tuple[Any, ...]]:
+        return [
+            ("shift", "gallery_mean_", -1.0),
+            ("scale", self.scale_),
+            ("shift", "query_mean_", 1.0),
+            ("lengthen", 1.0),
+        ]
 
-    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
-        moved = self._on_sphere(work(gallery)) - self.drift_.to(gallery.device)
-        return queries, F.normalize(moved, dim=1) if self.renormalize else moved
+    def _gallery_steps(self) -> Steps:
+        steps = [*self._to_sphere(), ("shift", "drift_", -1.0)]
+        return [*steps, ("lengthen", 1.0)] if self.renormalize else steps

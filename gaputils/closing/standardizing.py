@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gaputils._checks import choice, unit_rows, work
+from gaputils._steps import Steps
 from gaputils.closing.base import Closing
 
 SCALES = ("row", "coordinate")
@@ -35,26 +35,18 @@ class Standardizing(Closing):
         self.query_mean_, self.query_scale_ = _moments(unit_rows("queries", work(queries)))
         self.gallery_mean_, self.gallery_scale_ = _moments(unit_rows("gallery", work(gallery)))
 
-    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+    def _query_steps(self) -> Steps:
+        return self._steps("query")
+
+    def _gallery_steps(self) -> Steps:
+        return self._steps("gallery")
+
+    def _steps(self, side: str) -> Steps:
         by_row = choice("scale", self.scale, SCALES) == "row"
-        return (
-            _standardize(
-                unit_rows("queries", work(queries)), self.query_mean_, self.query_scale_, by_row
-            ),
-            _standardize(
-                unit_rows("gallery", work(gallery)), self.gallery_mean_, self.gallery_scale_, by_row
-            ),
-        )
+        scaled = ("lengthen", 1.0) if by_row else ("divide", f"{side}_scale_")
+        return [("unit",), ("shift", f"{side}_mean_", -1.0), scaled]
 
 
 def _moments(values: Tensor) -> tuple[Tensor, Tensor]:
     scale = values.std(dim=0, correction=0)
     return values.mean(dim=0), torch.where(scale > 1e-7, scale, 0.0)
-
-
-def _standardize(values: Tensor, mean: Tensor, scale: Tensor, by_row: bool) -> Tensor:
-    offset = values - mean.to(values.device)
-    if by_row:
-        return F.normalize(offset, dim=1)
-    scale = scale.to(values.device)
-    return torch.where(scale > 0, offset / scale, 0.0)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gaputils._checks import number, work
+from gaputils._steps import Steps
 from gaputils.closing.base import Closing
 
 
@@ -33,12 +34,11 @@ class Whitening(Closing):
         self.gallery_mean_, second = _spectrum(gallery, amount)
         self.query_map_, self.gallery_map_ = first.power(-0.5), second.power(-0.5)
 
-    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
-        device = queries.device
-        return (
-            (work(queries) - self.query_mean_.to(device)) @ self.query_map_.to(device),
-            (work(gallery) - self.gallery_mean_.to(device)) @ self.gallery_map_.to(device),
-        )
+    def _query_steps(self) -> Steps:
+        return [("shift", "query_mean_", -1.0), ("map", "query_map_")]
+
+    def _gallery_steps(self) -> Steps:
+        return [("shift", "gallery_mean_", -1.0), ("map", "gallery_map_")]
 
 
 class Coral(Closing):
@@ -64,10 +64,12 @@ class Coral(Closing):
         self.gallery_mean_, second = _spectrum(gallery, amount)
         self.map_ = second.power(-0.5) @ first.power(0.5)
 
-    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
-        device = gallery.device
-        offset = work(gallery) - self.gallery_mean_.to(device)
-        return queries, offset @ self.map_.to(device) + self.query_mean_.to(device)
+    def _gallery_steps(self) -> Steps:
+        return [
+            ("shift", "gallery_mean_", -1.0),
+            ("map", "map_"),
+            ("shift", "query_mean_", 1.0),
+        ]
 
 
 class _Spectrum:

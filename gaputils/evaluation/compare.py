@@ -13,6 +13,7 @@ from torch import Tensor
 from gaputils._checks import Seed, as_answers, as_pair, work
 from gaputils.closing.base import Closing
 from gaputils.closing.catalogue import Methods, close, spread
+from gaputils.closing.on_hull import comparing
 from gaputils.embeddings import Embeddings, known_targets
 from gaputils.noise.perturbations import GaussianNoise, Noise
 from gaputils.noise.robustness import certified_radius, estimate
@@ -47,7 +48,8 @@ def compare_closings(
     for method, closing in closings.items():
         sides = (queries, gallery)
         if closing is not None:
-            sides = closing.fit(queries, gallery).transform(queries, gallery)
+            with comparing():
+                sides = closing.fit(queries, gallery).transform(queries, gallery)
         for scoring in scorings:
             found = nearest(*sides, scoring)
             row: dict[str, Any] = {

@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 
 from gaputils import _checks
 from gaputils.closing import Closing, HullProjection, MeanShift
+from gaputils.closing.on_hull import comparing
 from gaputils.embeddings import Embeddings, require_embeddings
 from gaputils.geometry import measure_gap
 from gaputils.noise.perturbations import GaussianNoise
@@ -92,7 +93,8 @@ def benefits(
         base = normalize(gallery) if way.unit else gallery
         moved = (queries, base)
         if way.closing is not None:
-            moved = clone(way.closing).fit(embeddings.queries, base).transform(queries, base)
+            with comparing():
+                moved = clone(way.closing).fit(embeddings.queries, base).transform(queries, base)
         before = nearest(queries, gallery, "cosine" if way.unit else way.scoring)
         after = nearest(*moved, way.scoring)
         kept = robustness(*moved, noise, scoring=way.scoring)

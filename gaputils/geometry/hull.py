@@ -2,30 +2,131 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gaputils._checks import integer, number, work
+from gaputils.geometry.moments import Moments
+from gaputils.scoring import agreement
+
+_ROWS = 2**13
+
+
+@dataclass(frozen=True)
+class Hull:
+    """The affine hull of `count` rows: a point of it, and orthonormal directions.
+
+    `mean` (d,), `components` (r, d) with `variances` (r,), largest first, r the numerical rank.
+    `rounding` is the size of what the rows' precision cannot tell from a distance of zero.
+    """
+
+    count: int
+    mean: Tensor
+    components: Tensor
+    variances: Tensor
+    rounding: float
+
+    @classmethod
+    def of(cls, gallery: Tensor) -> Hull:
+        """The hull of the rows of `gallery` (m, d).
+
+        A tall gallery is reduced by QR first, block by block, so that the decomposition costs no
+        more than d x d, no copy is held, and no precision is lost to a Gram matrix.
+        """
+        m, d = gallery.shape
+        mean = work(gallery[:0]).new_zeros(d)
+        for rows in torch.split(gallery, _ROWS):
+            mean += work(rows).sum(dim=0) / m
+        triangle = mean.new_empty(0, d)
+        if m <= 2 * d:
+            triangle = work(gallery) - mean
+        else:
+            for rows in torch.split(gallery, _ROWS):
+                stacked = torch.cat([triangle, work(rows) - mean])
+                triangle = torch.linalg.qr(stacked, mode="r").R
+        _, values, components = torch.linalg.svd(triangle, full_matrices=False)
+        eps = torch.finfo(gallery.dtype).eps
+        scale = work(gallery.abs().max()).clamp_min(torch.finfo(values.dtype).tiny)
+        rounding = float(max(m, d) ** 0.5 * eps * torch.maximum(values[0], scale))
+        rank = int((values > rounding).sum())
+        variances = values[:rank].square() / m
+        return cls(m, mean, components[:rank].contiguous(), variances, rounding)
+
+    @classmethod
+    def of_moments(cls, moments: Moments) -> Hull:
+        """The hull of the rows that `moments` describe."""
+        rank = moments.rank
+        rounding = moments.epsilon * max(moments.dim, moments.count) ** 0.5
+        return cls(
+            moments.count,
+            moments.mean,
+            moments.hull.T.contiguous(),
+            moments.variances[:rank],
+            rounding * float((moments.total + moments.mean.square().sum()) ** 0.5),
+        )
+
+
+@dataclass(frozen=True)
+class Sphere:
+    """The sphere about `center` (d,) in the hull that comes nearest to a gallery's rows.
+
+    `radius` is the root of the mean of the rows' squared distances from the center, `spread` the
+    largest of these less the smallest: zero, to rounding, if the rows lie on the sphere.
+    """
+
+    center: Tensor
+    radius: float
+    spread: float
+
+
+def circumsphere(gallery: Tensor, hull: Hull, kept: int | None = None) -> Sphere:
+    """The sphere whose center ``c`` solves ``2 (x_j - mean) . c' = |x_j - mean|^2 - average``.
+
+    Here ``c = mean + c'`` with ``c'`` in the span of the first `kept` directions of the `hull` of
+    the rows x_j of `gallery` (m, d), None for all. Affinely independent rows all lie on it, as do
+    rows of equal norms, whose center is the projection of the origin onto the hull. For others
+    ``c`` is the least-squares solution: principal scores are orthogonal, so that the normal
+    equations are diagonal, and two refinements remove their rounding.
+    """
+    components = hull.components[:kept]
+    double_squares = 2 * hull.count * hull.variances[:kept]
+    center = hull.mean
+    for _ in range(3):
+        distances, right = _squares(gallery, center, hull.mean)
+        step = (components @ right / double_squares) @ components
+        if float(step.abs().max()) <= 1e-14 * float(distances.max().sqrt()):
+            break
+        center = center + step
+    else:
+        distances, _ = _squares(gallery, center, hull.mean)
+    radius = float(distances.mean().sqrt())
+    return Sphere(center, radius, float(distances.max() - distances.min()))
+
+
+def _squares(gallery: Tensor, center: Tensor, mean: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared distances (m,) of the rows of `gallery` (m, d) from `center`, and their moment (d,).
+
+    The moment is the sum over the rows of the distance, less that of the first row, times the
+    row's offset from `mean`.
+    """
+    level, moment, parts = None, torch.zeros_like(center), []
+    for rows in torch.split(gallery, _ROWS // 8):
+        wide = work(rows)
+        own = (wide - center).square().sum(dim=1)
+        level = own[0] if level is None else level
+        moment += (own - level) @ (wide - mean)
+        parts.append(own)
+    return torch.cat(parts), moment
 
 
 def principal_components(gallery: Tensor) -> tuple[Tensor, Tensor]:
-    """Orthonormal rows (r, d) spanning the centred `gallery` (m, d), and their variances (r,).
-
-    `r` is the numerical rank. A tall gallery is reduced by QR first, so that the decomposition
-    costs no more than d x d and no precision is lost to a Gram matrix.
-    """
-    m, d = gallery.shape
-    centred = work(gallery)
-    centred = centred - centred.mean(dim=0)
-    if m > 2 * d:
-        centred = torch.linalg.qr(centred, mode="r").R
-    _, values, components = torch.linalg.svd(centred, full_matrices=False)
-    eps = torch.finfo(gallery.dtype).eps
-    scale = work(gallery).abs().max().clamp_min(torch.finfo(values.dtype).tiny)
-    rank = int((values > max(m, d) ** 0.5 * eps * torch.maximum(values[0], scale)).sum())
-    return components[:rank].contiguous(), values[:rank].square() / m
+    """Orthonormal rows (r, d) spanning the centred `gallery` (m, d), and their variances (r,)."""
+    hull = Hull.of(gallery)
+    return hull.components, hull.variances
 
 
 def check_n_components(value: Any, names: tuple[str, ...] = ()) -> None:
@@ -61,3 +162,20 @@ def count_components(n_components: int | float | None, variances: Tensor) -> int
 def project(values: Tensor, components: Tensor) -> Tensor:
     """The part of each row of `values` that lies in the span of `components` (r, d)."""
     return (values @ components.mT) @ components
+
+
+def fewest_components(
+    rank: int, queries: Tensor, gallery: Tensor, level: float, moved: Callable[[int], Any]
+) -> int:
+    """The least k, by bisection, at which `moved(k)` leaves `level` of the answers as they were.
+
+    `moved(k)` gives both sides after a closing with k components; `queries` (n, d) and `gallery`
+    (m, d) are those before. No row of the gallery is held out, since each is an answer; queries
+    may be. Where more components do not always leave more answers, a smaller k may do as well.
+    """
+    low, high = 0, rank
+    while low < high:
+        middle = (low + high) // 2
+        enough = agreement(queries, gallery, *moved(middle)) >= level
+        low, high = (low, middle) if enough else (middle + 1, high)
+    return low

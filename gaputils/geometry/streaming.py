@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 from collections import deque
@@ -53,6 +54,8 @@ class GapStatistics(Metric):
 
     queries_state: Tensor
     gallery_state: Tensor
+    queries_norms: Tensor
+    gallery_norms: Tensor
     epsilon: Tensor
 
     def __init__(self, dim: int, **kwargs: Any) -> None:
@@ -61,6 +64,8 @@ class GapStatistics(Metric):
         empty = torch.zeros(self.dim + 2, self.dim, dtype=torch.float64)
         for side in ("queries", "gallery"):
             self.add_state(f"{side}_state", empty, dist_reduce_fx=_merge_all)
+            norms = torch.tensor([math.inf, 0.0], dtype=torch.float64)
+            self.add_state(f"{side}_norms", norms, dist_reduce_fx=_widest)
         self.add_state("epsilon", torch.zeros((), dtype=torch.float64), dist_reduce_fx="max")
 
     def update(self, queries: Any = None, gallery: Any = None) -> None:
@@ -89,6 +94,12 @@ class GapStatistics(Metric):
             raise ValueError(f"{side}: no rows yet, call update({side}=…) first")
         return Moments(count, state[1].clone(), state[2:] / count, float(self.epsilon))
 
+    def norms(self, side: str) -> tuple[float, float]:
+        """Least and greatest norm of the rows of "queries" or "gallery" this process has seen."""
+        self.moments(side)
+        low, high = getattr(self, f"{side}_norms").tolist()
+        return low, high
+
     def _absorb(self, name: str, value: Any) -> None:
         plain = isinstance(value, (np.ndarray, Tensor)) and not np.ma.isMaskedArray(value)
         if not plain or value.ndim != 2 or len(value) == 0:
@@ -104,8 +115,10 @@ class GapStatistics(Metric):
                 workers.add(name, block, exact=seen < _DOUBLE_ROWS)
                 seen += len(block)
                 epsilon = max(epsilon, torch.finfo(block.dtype).eps)
-            part = workers.state()
+            part, norms = workers.state(), workers.norms()
         setattr(self, f"{name}_state", _merge(state, part.to(state.device)))
+        before: Tensor = getattr(self, f"{name}_norms")
+        setattr(self, f"{name}_norms", _widest(torch.stack([before, norms.to(before.device)])))
         self.epsilon = self.epsilon.clamp(min=epsilon)
 
 
@@ -157,6 +170,10 @@ class _Workers(ExitStack):
             total.second += sums.second
         return total.state()
 
+    def norms(self) -> Tensor:
+        """(2,) least and greatest norm that any thread has met."""
+        return _widest(torch.stack([sums.norms for sums in self.sums]))
+
 
 class _Sums:
     """Sums of rows and of their products about a shift."""
@@ -173,6 +190,7 @@ class _Sums:
         self.count, self.shift = 0, shift
         self.first = torch.zeros(self.dim, dtype=torch.float64, device=shift.device)
         self.second = self.first.new_zeros(self.dim, self.dim)
+        self.norms = self.first.new_tensor([math.inf, 0.0])
 
     def add(self, name: str, block: Tensor, exact: bool) -> None:
         shift = self.shift.to(block)
@@ -183,6 +201,8 @@ class _Sums:
             raise ValueError(f"{name}: the sum of {len(block)} rows is not finite in {block.dtype}")
         self.first += sums
         self.second += _gram(centred)
+        own = torch.stack(torch.linalg.vector_norm(block, dim=1).aminmax()).to(self.norms)
+        self.norms = _widest(torch.stack([self.norms, own]))
         self.count += len(block)
 
     def state(self) -> Tensor:
@@ -223,6 +243,11 @@ def _merge_all(states: Tensor) -> Tensor:
     for state in states[1:]:
         result = _merge(result, state)
     return result
+
+
+def _widest(norms: Tensor) -> Tensor:
+    """(2,) least and greatest of the ranges `norms` (k, 2)."""
+    return torch.stack([norms[:, 0].min(), norms[:, 1].max()])
 
 
 def _blocks(name: str, value: Any) -> Iterator[Tensor]:

@@ -1,5 +1,6 @@
 """What answers survive: perturbations of a gallery, and the probability that a ranking keeps."""
 
+from gaputils.noise.between import covariance_between, variance_between
 from gaputils.noise.bounds import sandwich
 from gaputils.noise.perturbations import (
     AlternativeGallery,
@@ -26,8 +27,10 @@ __all__ = [
     "UniformQuantization",
     "accuracy_under_noise",
     "certified_radius",
+    "covariance_between",
     "equivalent_gaussian",
     "estimate",
     "robustness",
     "sandwich",
+    "variance_between",
 ]

@@ -56,7 +56,8 @@ def win(along: Tensor, across: Tensor, winner: Tensor, degrees: int) -> Tensor:
         angle = low[rows] + half[rows] * (1 + points)
         below = _Law(a[rows], rest[rows], degrees).beyond(angle)
         np.put_along_axis(below, own[rows, :, None], 1.0, axis=1)
-        law = _Law(*(np.take_along_axis(v[rows], own[rows], axis=1) for v in (a, rest)), degrees)
+        at = [np.take_along_axis(value[rows], own[rows], axis=1) for value in (a, rest)]
+        law = _Law(at[0], at[1], degrees)
         shift = _STEP * half[rows]
         density = law.beyond(angle - shift) - law.beyond(angle + shift)
         result[rows] = (density[:, 0] / (2 * _STEP) * below.prod(axis=1)) @ weights

@@ -12,6 +12,7 @@ from torch import Tensor
 from gaputils._checks import integer
 from gaputils.closing.base import Closing
 from gaputils.closing.catalogue import Methods, fit
+from gaputils.closing.on_hull import comparing
 from gaputils.embeddings import Embeddings
 from gaputils.scoring import SCORINGS, nearest
 
@@ -83,4 +84,7 @@ class _Moved:
 
     def of(self, gallery: Tensor) -> Tensor:
         """Another gallery of the same items after the fitted method."""
-        return gallery if self.method is None else self.method.transform(self.raw[:1], gallery)[1]
+        if self.method is None:
+            return gallery
+        with comparing():
+            return self.method.transform(self.raw[:1], gallery).gallery

@@ -38,6 +38,7 @@ NO_DATA: dict[str, str] = {
 NO_ENTRIES: dict[str, str] = {
     "models": "has its entry load_model at the top",
     "noise": "has its entries at the top",
+    "serving": "takes files and rows, see its own tests",
     "pages": "belongs to the book",
     "plots": "draws tables that other entries made",
     "storage": "has its entries at the top",
@@ -46,6 +47,8 @@ NO_ENTRIES: dict[str, str] = {
 """Public modules, or parts of one, whose input comes from entries of the table, and why."""
 
 TESTED_ELSEWHERE: dict[str, str] = {
+    "covariance_between": "takes two versions of the same rows, which must agree in shape",
+    "variance_between": "takes two versions of the same rows, which must agree in shape",
     "theory.expansion_error": "takes the numbers of two_clusters",
     "theory.paired_lines": "takes a size and a gap",
     "theory.step_factors": "takes four numbers",

@@ -117,7 +117,7 @@ def _options_that_are_none(_: Path) -> Any:
 
 
 def _method_unknown(folder: Path) -> Any:
-    metadata = {"format": "gaputils-closing/1", "method": "Path"}
+    metadata = {"format": "gaputils-closing/2", "closing": "Path"}
     save_file({"shift_": np.ones(5)}, folder / "c.safetensors", metadata)
     return load_closing(folder / "c.safetensors")
 
@@ -149,7 +149,7 @@ _OTHERS: list[tuple[str, str, Callable[[Path], Any], str, str]] = [
     ("Embeddings.load", "lie", _targets_beyond, "ValueError", "^targets: expected indices"),
     ("as_choices", "lie", _options_that_are_none, "ValueError",
      "^embeddings: expected those of a multiple-choice data set"),
-    ("closing.load", "lie", _method_unknown, "ValueError", "^path: .* holds the method 'Path'"),
+    ("closing.load", "lie", _method_unknown, "ValueError", "^path: .* holds the closing 'Path'"),
 ]  # fmt: skip
 
 

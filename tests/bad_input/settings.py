@@ -135,6 +135,10 @@ NAMES: dict[str, tuple[Callable[[], Any], str]] = {
     "measure_gap": (lambda: gu.measure_gap(_pair(), ["gap"]), "measures"),
     "GapStatistics.moments": (lambda: _statistics().moments("texts"), "side"),
     "fit_mean_shift": (lambda: gu.fit_mean_shift(_statistics(), "auto"), "n_components"),
+    "fit_hull_projection": (
+        lambda: gu.fit_hull_projection(_statistics(), "auto"),
+        "n_components",
+    ),
     "load_model": (lambda: gu.load_model("no-such-model"), "name"),
     "load_model, tag": (lambda: gu.load_model("ViT-B-32", "no-such-tag"), "pretrained"),
     "load_model, step": (lambda: gu.load_model("tiny-openmoji", step=1), "step"),

@@ -18,6 +18,8 @@ from bad_input.entries import ENTRIES
 from bad_input.files import SOURCES
 from bad_input.kinds import is_defined
 
+pytestmark = pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 CELLS: dict[tuple[str, str], list[bad_input.Attempt]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""A closing method of one's own: what is learned, kept in a file, and given back."""
+"""A closing of one's own: what is learned, kept in a file, and given back."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gaputils import closing
 from gaputils._files import read_safetensors
+from gaputils._steps import Steps
 
 
 class Weighted(closing.Closing):
@@ -27,8 +28,8 @@ class Weighted(closing.Closing):
         self.count_ = len(queries)
         self._seen_ = queries
 
-    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
-        return queries, gallery + self.w_
+    def _gallery_steps(self) -> Steps:
+        return [("shift", "w_")]
 
 
 def sides() -> tuple[np.ndarray, np.ndarray]:
@@ -48,14 +49,14 @@ def test_a_method_of_ones_own_is_kept_with_what_it_learned_and_nothing_private(
     assert isinstance(again, Weighted)
     assert again.get_params() == {"weight": 0.5}
     assert (again.count_, again.dim_) == (6, 3)
-    assert torch.equal(again.transform(*sides())[1], fitted.transform(*sides())[1])
+    assert np.array_equal(again.transform(*sides())[1], fitted.transform(*sides())[1])
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (
-            {"method": "Rotation"},  # Heavier is a test's own, and there if that one ran before
+            {"closing": "Rotation"},  # Heavier is a test's own, and there if that one ran before
             r"^path: .* expected one of .*GRCLIP, (Heavier, )?HullProjection, MeanShift",
         ),
         (
@@ -69,8 +70,8 @@ def test_a_file_of_something_else_is_refused_with_what_it_holds(
     change: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     metadata = {
-        "format": "gaputils-closing/1",
-        "method": "NaiveShift",
+        "format": "gaputils-closing/2",
+        "closing": "NaiveShift",
         "parameters": "{}",
         "learned": '{"dim_": 3}',
     }
@@ -85,3 +86,25 @@ def test_a_method_can_be_loaded_as_soon_as_it_is_defined(tmp_path: Path) -> None
 
     path = Heavier(2.0).fit(*sides()).save(tmp_path / "own.safetensors")
     assert type(closing.load(path)) is Heavier
+
+
+class Together(closing.Closing):
+    """Both sides about the mean of the two, which neither side knows alone."""
+
+    def _fit(self, queries: Tensor, gallery: Tensor) -> None: ...
+
+    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+        middle = (queries.mean(dim=0) + gallery.mean(dim=0)) / 2
+        return queries - middle, gallery - middle
+
+
+def test_a_closing_that_moves_both_sides_at_once_moves_neither_alone(tmp_path: Path) -> None:
+    queries, gallery = sides()
+    fitted = Together().fit(queries, gallery)
+    moved = fitted.transform(queries, gallery)
+    np.testing.assert_allclose(moved.queries.mean(axis=0), -moved.gallery.mean(axis=0))
+    for side, rows in (("queries", queries), ("gallery", gallery)):
+        with pytest.raises(ValueError, match=rf"^{side}: Together\(\) moves"):
+            getattr(fitted, f"transform_{side}")(rows)
+    _, metadata = read_safetensors(fitted.save(tmp_path / "own.safetensors"))
+    assert (metadata["queries"], metadata["gallery"]) == ("null", "null")

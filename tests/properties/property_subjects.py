@@ -189,6 +189,9 @@ CLOSINGS: dict[str, tuple[Callable[[], closing.Closing], str, float, dict[str, s
 """Each closing, how its sides turn and move, the power of a factor, and what does not hold."""
 
 
+_HALF = 4e-3  # what comes in half precision goes back in it
+
+
 def _closings() -> list[Subject]:
     def scores(c: Case) -> Any:
         method = closing.NearestNeighborNormalization(3)
@@ -202,7 +205,7 @@ def _closings() -> list[Subject]:
 
     return [
         Subject("MixedGallery", mixed, ("qg",), single=2e-3),
-        Subject("NearestNeighborNormalization", scores, ("qg",), 2, {MOVE: ANGLES}),
+        Subject("NearestNeighborNormalization", scores, ("qg",), 2, {MOVE: ANGLES}, single=_HALF),
         *(Subject(
             name,
             lambda c, make=make: make().fit(c.queries, c.gallery).transform(c.queries, c.gallery),
@@ -210,6 +213,7 @@ def _closings() -> list[Subject]:
             degree,
             fails,
             paired=name == "Procrustes",
+            single=_HALF,
         ) for name, (make, axis, degree, fails) in CLOSINGS.items()),
     ]  # fmt: skip
 

@@ -30,6 +30,8 @@ from property_theory import THEORY
 
 from bad_input.entries import ENTRIES
 
+pytestmark = pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 ALL = [*SUBJECTS, *THEORY]

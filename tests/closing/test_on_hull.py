@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,6 @@ from sklearn.exceptions import NotFittedError
 
 import gaputils as gu
 from gaputils import closing as closings
-from gaputils.geometry.hull import count_components, principal_components
 
 SEEDS = st.integers(0, 2**32 - 1)
 SIZES = {"n": st.integers(1, 6), "m": st.integers(1, 9), "d": st.integers(1, 12)}
@@ -55,26 +55,28 @@ def same_ranking(before, after, slack: float = 1e-9) -> bool:
 
 @settings(max_examples=60, deadline=None)
 @given(seed=SEEDS, alpha=st.floats(-2, 3), **SIZES)
+@pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
 def test_mean_shift_is_the_paper_algorithm(seed: int, alpha: float, n: int, m: int, d: int) -> None:
     queries, gallery = sides(seed, n, m, d, unit=False)
     gap = queries.mean(0) - gallery.mean(0)
     inside = onto_hull((gallery.mean(0) + gap)[None], gallery)[0] - gallery.mean(0)
     shift = gu.MeanShift(alpha=alpha)
     moved_queries, moved = shift.fit(queries, gallery).transform(queries, gallery)
-    np.testing.assert_allclose(moved.numpy(), gallery + alpha * (gap - inside), atol=1e-8)
-    assert np.array_equal(moved_queries.numpy(), queries)
+    np.testing.assert_allclose(moved, gallery + alpha * (gap - inside), atol=1e-8)
+    assert np.array_equal(moved_queries, queries)
     assert same_ranking((queries, gallery), (moved_queries, moved), slack=1e-7)
 
 
 @settings(max_examples=60, deadline=None)
 @given(seed=SEEDS, **SIZES)
+@pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
 def test_hull_projection_is_the_nearest_point_of_the_hull(
     seed: int, n: int, m: int, d: int
 ) -> None:
     queries, gallery = sides(seed, n, m, d, unit=False)
     moved, still = gu.HullProjection().fit_transform(queries, gallery)
-    np.testing.assert_allclose(moved.numpy(), onto_hull(queries, gallery), atol=1e-7)
-    assert np.array_equal(still.numpy(), gallery)
+    np.testing.assert_allclose(moved, onto_hull(queries, gallery), atol=1e-7)
+    assert np.array_equal(still, gallery)
     assert same_ranking((queries, gallery), (moved, still), slack=1e-7)
     centred = gu.HullProjection(center=True).fit_transform(queries, gallery)
     assert same_ranking((queries, gallery), centred, slack=1e-7)
@@ -102,7 +104,7 @@ def test_scaling_about_the_circumcentre_keeps_rankings(
     np.testing.assert_allclose(moved[1], gallery - centre if center else gallery, atol=1e-12)
     np.testing.assert_allclose(onto_hull(centre[None], gallery)[0], centre, atol=1e-8)
     if radius != "auto":
-        lengths = np.linalg.norm(moved[0].numpy() - (0 if center else centre), axis=1)
+        lengths = np.linalg.norm(moved[0] - (0 if center else centre), axis=1)
         np.testing.assert_allclose(lengths, radius * method.circumradius_, rtol=1e-6)
 
 
@@ -111,69 +113,11 @@ def test_scaling_about_the_circumcentre_keeps_rankings(
 def test_centred_rankings_agree_under_all_scorings(seed: int, m: int) -> None:
     queries, gallery = sides(seed, 5, m, 9)
     x, y = gu.HullProjection(center=True).fit_transform(queries, gallery)
+    x, y = torch.from_numpy(x), torch.from_numpy(y)
     euclidean = torch.cdist(x, y)
     for scores in (x @ y.T, torch.nn.functional.normalize(x) @ torch.nn.functional.normalize(y).T):
         order = scores.argsort(1, descending=True)
         assert bool((euclidean.gather(1, order).diff(dim=1) >= -1e-7).all())
-
-
-def test_auto_radius_is_the_best_for_two_items_and_little_noise() -> None:
-    queries, gallery = sides(2, 4, 2, 6)
-    method = gu.HullProjection(radius="auto").fit(queries, gallery)
-    moved = method.transform(queries, gallery)[0].numpy()
-    centre = method.center_.numpy()
-    ray = moved - centre
-    ray /= np.linalg.norm(ray, axis=1, keepdims=True)
-    noise = gu.GaussianNoise(1e-3)
-    best = gu.robustness(moved, gallery, noise).numpy()
-    for ratio in np.geomspace(0.2, 9, 25):
-        other = gu.robustness(centre + ratio * method.circumradius_ * ray, gallery, noise).numpy()
-        assert (other <= best + 3e-5).all()
-
-
-@settings(max_examples=40, deadline=None)
-@given(seed=SEEDS, m=st.integers(3, 7), d=st.integers(4, 9))
-def test_auto_radius_is_twice_the_inverse_of_the_two_largest_cosines(
-    seed: int, m: int, d: int
-) -> None:
-    queries, gallery = sides(seed, 6, m, d)
-    method = gu.HullProjection(radius="auto").fit(queries, gallery)
-    centre = method.center_.numpy()
-    offset = method.transform(queries, gallery)[0].numpy() - centre
-    inside = onto_hull(queries, gallery) - centre
-    cosines = 1 - cdist(inside, gallery - centre, "cosine")
-    two = np.sort(cosines, axis=1)[:, -2:].sum(axis=1)
-    expected = np.where(two > 0.2, 2 / np.maximum(two, 0.2), 10)
-    found = np.linalg.norm(offset, axis=1) / np.linalg.norm(gallery - centre, axis=1).mean()
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-    assert bool((np.sum(offset * inside, axis=1) > 0).all())
-
-
-def test_the_norms_of_a_gallery_are_compared_with_their_own_size() -> None:
-    _, gallery = sides(3, 2, 6, 8)
-    for scale in (1e-4, 1e4):
-        gu.HullProjection(radius=2.0).fit(gallery, scale * gallery)
-        uneven = scale * gallery * np.linspace(1, 1.01, 6)[:, None]
-        with pytest.raises(ValueError, match=r"^gallery: .* normalise the rows"):
-            gu.HullProjection(radius=2.0).fit(gallery, uneven)
-
-
-def test_components_are_counted_by_shares_to_their_edge() -> None:
-    variances = torch.tensor([2.0, 1.0, 1.0], dtype=torch.float64)
-    counted = [count_components(share, variances) for share in (0.5, 0.500001, 0.75, 1.0)]
-    assert counted == [1, 2, 2, 3]
-    assert count_components(3, variances) == 3
-    assert count_components(0, variances[:1]) == 0
-    with pytest.raises(ValueError, match="rank 1, got 2"):
-        count_components(2, variances[:1])
-
-
-def test_a_narrow_direction_of_many_single_precision_rows_is_kept() -> None:
-    rows = np.random.default_rng(0).standard_normal((2000, 8)).astype(np.float32)
-    rows[:, 7] *= 1e-4
-    components, variances = principal_components(torch.from_numpy(rows))
-    assert len(components) == 8
-    assert float(variances[7]) == pytest.approx(1e-8, rel=0.1)
 
 
 def test_the_fewest_components_keep_99_of_100_neighbours_unless_told_otherwise() -> None:
@@ -186,26 +130,11 @@ def test_the_fewest_components_keep_99_of_100_neighbours_unless_told_otherwise()
     assert usual == told < all_of_them
 
 
-def margin(ratio: np.ndarray, first: float, second: float) -> np.ndarray:
-    """Standardised margin ``(D_2 - D_1) / sqrt(D_1 + D_2)`` on a unit circumsphere."""
-    near, far = (1 + ratio**2 - 2 * ratio * cosine for cosine in (first, second))
-    return (far - near) / np.sqrt(near + far)
-
-
-@settings(max_examples=50, deadline=None)
-@given(first=st.floats(0.2, 0.99), drop=st.floats(0.01, 0.15))
-def test_auto_radius_maximises_the_standardised_margin(first: float, drop: float) -> None:
-    second = first - drop
-    ratios = np.linspace(0.05, 20, 4000)
-    best = ratios[margin(ratios, first, second).argmax()]
-    assert best == pytest.approx(2 / (first + second), abs=0.01)
-
-
 @settings(max_examples=40, deadline=None)
 @given(seed=SEEDS, n_components=st.one_of(st.integers(0, 3), st.floats(0.05, 1.0)))
 def test_components_are_those_of_pca(seed: int, n_components: int | float) -> None:
     queries, gallery = sides(seed, 5, 7, 6, unit=False)
-    moved = gu.HullProjection(n_components).fit_transform(queries, gallery)[0].numpy()
+    moved = gu.HullProjection(n_components).fit_transform(queries, gallery)[0]
     pca = PCA(svd_solver="full").fit(gallery)
     kept = n_components
     if isinstance(n_components, float):
@@ -260,8 +189,8 @@ def test_closing_commutes_with_isometries_and_scaling(seed: int, log_scale: floa
         x, y = method.fit_transform(queries, gallery)
         a, b = method.fit_transform(queries @ turn, gallery @ turn)
         scale = 1e-7 * 10.0**log_scale
-        np.testing.assert_allclose(a.numpy(), x.numpy() @ turn, atol=scale)
-        np.testing.assert_allclose(b.numpy(), y.numpy() @ turn, atol=scale)
+        np.testing.assert_allclose(a, x @ turn, atol=scale)
+        np.testing.assert_allclose(b, y @ turn, atol=scale)
 
 
 METHODS = [
@@ -288,36 +217,22 @@ METHODS = [
 def test_degenerate_galleries(method, name: str, build) -> None:
     queries, gallery = sides()
     gallery = build(gallery).T if name == "rank-deficient" else build(gallery)
-    moved = clone(method).fit(queries, gallery).transform(queries, gallery)
-    assert bool(torch.isfinite(torch.cat(moved)).all())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", closings.ClosingDoesNothing)
+        moved = clone(method).fit(queries, gallery).transform(queries, gallery)
+    assert np.isfinite(np.concatenate(moved)).all()
     if getattr(method, "n_components", None) is None:
         assert same_ranking((queries, gallery), moved, slack=1e-7)
     if name == "more items than dimensions" and isinstance(method, gu.MeanShift):
-        np.testing.assert_allclose(
-            moved[1].numpy(), gallery, atol=1 if method.n_components else 1e-8
-        )
+        np.testing.assert_allclose(moved[1], gallery, atol=1 if method.n_components else 1e-8)
 
 
 def test_a_gallery_of_one_item_draws_every_query_onto_it() -> None:
     queries, gallery = sides(m=1)
     moved, _ = gu.HullProjection().fit_transform(queries, gallery)
-    np.testing.assert_allclose(moved.numpy(), np.repeat(gallery, 8, axis=0), atol=1e-12)
+    np.testing.assert_allclose(moved, np.repeat(gallery, 8, axis=0), atol=1e-12)
     _, shifted = gu.MeanShift().fit_transform(queries, gallery)
-    np.testing.assert_allclose(shifted.numpy()[0], queries.mean(0), atol=1e-12)
-
-
-@pytest.mark.parametrize("shape", [(4, 30), (30, 4), (12, 12), (1, 5), (200, 16)])
-def test_principal_components_span_the_hull(shape: tuple[int, int]) -> None:
-    rng = np.random.default_rng(0)
-    gallery = torch.tensor(rng.normal(size=shape) + 3)
-    components, variances = principal_components(gallery)
-    assert len(components) == min(shape[0] - 1, shape[1])
-    torch.testing.assert_close(components @ components.T, torch.eye(len(components)).double())
-    centred = gallery - gallery.mean(0)
-    torch.testing.assert_close(centred @ components.T @ components, centred)
-    covariance = np.cov(gallery.numpy().T, bias=True) if shape[0] > 1 else np.zeros((5, 5))
-    expected = np.sort(np.linalg.eigvalsh(np.atleast_2d(covariance)))[::-1][: len(variances)]
-    np.testing.assert_allclose(variances.numpy(), expected, atol=1e-10)
+    np.testing.assert_allclose(shifted[0], queries.mean(0), atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -325,10 +240,11 @@ def test_principal_components_span_the_hull(shape: tuple[int, int]) -> None:
 def test_types_come_back(dtype, method) -> None:
     queries, gallery = (side.astype(dtype) for side in sides())
     moved = clone(method).fit(queries, gallery).transform(queries, gallery)
-    wanted = torch.float64 if dtype == np.float64 else torch.float32
-    assert all(side.dtype == wanted for side in moved)
-    again = clone(method).fit(*map(torch.tensor, (queries, gallery))).transform(queries, gallery)
-    assert all(torch.equal(a, b) for a, b in zip(moved, again, strict=True))
+    assert all(isinstance(side, np.ndarray) and side.dtype == dtype for side in moved)
+    tensors = torch.from_numpy(queries), torch.from_numpy(gallery)
+    again = clone(method).fit(*tensors).transform(*tensors)
+    assert all(a.dtype == t.dtype for a, t in zip(again, tensors, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(moved, again, strict=True))
 
 
 def test_single_precision_keeps_every_neighbour() -> None:
@@ -347,7 +263,7 @@ def test_fitted_on_one_split_and_used_on_another() -> None:
         method.fit(queries[:10], gallery)
         both = method.transform(queries, gallery)
         rest = method.transform(queries[10:], gallery)
-        torch.testing.assert_close(rest[0], both[0][10:])
+        np.testing.assert_allclose(rest[0], both[0][10:])
         assert same_ranking((queries[10:], gallery), rest, slack=1e-7)
 
 
@@ -362,7 +278,7 @@ def test_saved_and_loaded(method, tmp_path: Path) -> None:
     for a, b in zip(
         back.transform(queries, gallery), fitted.transform(queries, gallery), strict=True
     ):
-        assert torch.equal(a, b)
+        assert np.array_equal(a, b)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["closing.safetensors"]
 
 
@@ -378,7 +294,7 @@ def test_files_that_are_no_closing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"path: .*pickle is not a whole safetensors file"):
         closings.load(tmp_path / "pickle")
     gu.Embeddings(queries, gallery).save(tmp_path / "embeddings")
-    with pytest.raises(ValueError, match=r"path: expected a saved closing method in .*embeddings"):
+    with pytest.raises(ValueError, match=r"path: expected a saved closing .* in .*embeddings"):
         closings.load(tmp_path / "embeddings")
     with pytest.raises(FileNotFoundError, match=r"path: there is no file .*nowhere"):
         closings.load(tmp_path / "nowhere")
@@ -387,20 +303,20 @@ def test_files_that_are_no_closing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"method": "Rotation"}, "holds the method 'Rotation', expected one of"),
-        ({"method": None}, "holds the method None"),
-        ({"parameters": "{"}, "is damaged: JSONDecodeError"),
-        ({"parameters": None}, "is damaged: KeyError"),
-        ({"parameters": '{"beta": 1}'}, "is damaged: TypeError"),
-        ({"learned": "7"}, "is damaged: TypeError"),
-        ({"learned": '{"transform": 1, "dim_": 3}'}, "is damaged: it holds dim_"),
-        ({"learned": "{}"}, "is damaged: it holds gap_"),
+        ({"closing": "Rotation"}, "holds the closing 'Rotation', expected one of"),
+        ({"closing": None}, "holds the closing None"),
+        ({"parameters": "{"}, "MeanShift: Expecting property name"),
+        ({"parameters": None}, "MeanShift: KeyError"),
+        ({"parameters": '{"beta": 1}'}, "MeanShift: TypeError"),
+        ({"learned": "7"}, "MeanShift: TypeError"),
+        ({"learned": '{"transform": 1, "dim_": 3}'}, "MeanShift: it holds dim_"),
+        ({"learned": "{}"}, "MeanShift: it holds gap_"),
     ],
 )
 def test_damaged_descriptions(change: dict, message: str, tmp_path: Path) -> None:
     metadata = {
-        "format": "gaputils-closing/1",
-        "method": "MeanShift",
+        "format": "gaputils-closing/2",
+        "closing": "MeanShift",
         "parameters": json.dumps({"n_components": None, "alpha": 1.0, "agreement": 0.99}),
         "learned": json.dumps({"dim_": 3, "n_components_": 2}),
     }
@@ -432,7 +348,8 @@ def test_not_fitted(tmp_path: Path) -> None:
         (gu.MeanShift(alpha="1"), TypeError, "alpha: expected a number"),
         (gu.MeanShift("auto", agreement=1.2), ValueError, "agreement: .* got 1.2"),
         (gu.MeanShift("auto", agreement=-0.1), ValueError, "agreement: .* got -0.1"),
-        (gu.HullProjection("auto"), ValueError, "n_components: .* got 'auto'"),
+        (gu.HullProjection("most"), ValueError, "n_components: .*'auto', got 'most'"),
+        (gu.HullProjection("auto", agreement=2), ValueError, "agreement: .* got 2"),
         (gu.HullProjection(radius=0.0), ValueError, "radius: .* got 0.0"),
         (gu.HullProjection(radius=-1), ValueError, "radius: .* got -1"),
         (gu.HullProjection(radius="best"), TypeError, "radius: expected a number, got str"),
@@ -444,22 +361,7 @@ def test_bad_parameters(method, error: type[Exception], message: str) -> None:
         method.fit(*sides())
 
 
-def test_scaling_needs_equal_norms() -> None:
-    queries, gallery = sides()
-    gallery[0] *= 1.01
-    for radius in (2.0, "auto"):
-        with pytest.raises(ValueError, match=r"gallery: scaling .* normalise the rows first"):
-            gu.HullProjection(radius=radius).fit(queries, gallery)
-
-
 def test_another_dimension_is_refused() -> None:
     queries, gallery = sides()
     with pytest.raises(ValueError, match="queries: expected dimension 10 as fitted, got 9"):
         gu.MeanShift().fit(queries, gallery).transform(queries[:, :9], gallery[:, :9])
-
-
-def test_auto_radius_is_at_most_ten_circumradii() -> None:
-    gallery = np.array([[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0]])
-    queries = np.array([[0.3, 1.0, 0.2], [-2.0, 0.0, 0.5]])
-    moved, _ = gu.HullProjection(radius="auto").fit_transform(queries, gallery)
-    np.testing.assert_allclose(moved.numpy(), [[10.0, 0.0, 0.0], [-10.0, 0.0, 0.0]], atol=1e-12)

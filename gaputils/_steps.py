@@ -1,0 +1,94 @@
+"""One side's move as named steps: a file can hold them, and arrays and tensors take them alike.
+
+A step is a name and its arguments, ``("shift", "mean_", -1.0)``; an argument that is a string
+names a learned tensor. Each is written in operators that NumPy and PyTorch share, so that what is
+served without PyTorch is what was fitted with it. Rows come as (n, d) in double precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+Steps = Sequence[Sequence[Any]]
+
+
+def run(steps: Steps, rows: Any, learned: Callable[[str], Any]) -> Any:
+    """`rows` (n, d) after all `steps`, whose tensors `learned` gives by name."""
+    for name, *arguments in steps:
+        rows = STEPS[name](rows, *(learned(a) if isinstance(a, str) else a for a in arguments))
+    return rows
+
+
+def names(steps: Steps) -> set[str]:
+    """The learned tensors that `steps` need."""
+    return {a for _, *arguments in steps for a in arguments if isinstance(a, str)}
+
+
+def _lengths(rows: Any) -> Any:
+    squares = (rows * rows).sum(-1)
+    return squares[..., None] ** 0.5
+
+
+def _shift(rows: Any, vector: Any, factor: float = 1.0) -> Any:
+    return rows + factor * vector
+
+
+def _scale(rows: Any, factor: float) -> Any:
+    return factor * rows
+
+
+def _divide(rows: Any, scale: Any) -> Any:
+    """By a scale for each coordinate; those of scale zero become zero."""
+    return rows / (scale + (scale == 0)) * (scale > 0)
+
+
+def _map(rows: Any, matrix: Any) -> Any:
+    return rows @ matrix
+
+
+def _project(rows: Any, components: Any, duals: Any) -> Any:
+    """Onto the span of `duals` (r, d), keeping what `components` (r, d) see of the rows."""
+    return (rows @ components.T) @ duals
+
+
+def _lengthen(rows: Any, length: float) -> Any:
+    """To one length; a row of zeros stays."""
+    lengths = _lengths(rows)
+    return rows * (length / (lengths + (lengths == 0)))
+
+
+def _unit(rows: Any) -> Any:
+    """To norm 1; a row of zeros is refused."""
+    lengths = _lengths(rows)
+    if bool((lengths == 0).any()):
+        raise ValueError("expected rows of norm above zero for unit norm, got a zero row")
+    return rows / lengths
+
+
+def _zero(rows: Any, columns: Any) -> Any:
+    rows = rows + 0
+    rows[..., columns] = 0
+    return rows
+
+
+def _append(rows: Any, values: Iterable[float]) -> Any:
+    """More columns at the end, the same values in each row."""
+    values, width = list(values), rows.shape[-1]
+    rows = rows[..., [*range(width), *(0 for _ in values)]]
+    for column, value in enumerate(values, start=width):
+        rows[..., column] = value
+    return rows
+
+
+STEPS: dict[str, Callable[..., Any]] = {
+    "shift": _shift,
+    "scale": _scale,
+    "divide": _divide,
+    "map": _map,
+    "project": _project,
+    "lengthen": _lengthen,
+    "unit": _unit,
+    "zero": _zero,
+    "append": _append,
+}

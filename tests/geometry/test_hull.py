@@ -1,0 +1,96 @@
+"""The gallery's hull and its circumsphere, against decompositions and solutions written out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gaputils.geometry import Moments
+from gaputils.geometry.hull import Hull, circumsphere, count_components, principal_components
+
+
+def test_components_are_counted_by_shares_to_their_edge() -> None:
+    variances = torch.tensor([2.0, 1.0, 1.0], dtype=torch.float64)
+    counted = [count_components(share, variances) for share in (0.5, 0.500001, 0.75, 1.0)]
+    assert counted == [1, 2, 2, 3]
+    assert count_components(3, variances) == 3
+    assert count_components(0, variances[:1]) == 0
+    with pytest.raises(ValueError, match="rank 1, got 2"):
+        count_components(2, variances[:1])
+
+
+def test_a_narrow_direction_of_many_single_precision_rows_is_kept() -> None:
+    rows = np.random.default_rng(0).standard_normal((2000, 8)).astype(np.float32)
+    rows[:, 7] *= 1e-4
+    components, variances = principal_components(torch.from_numpy(rows))
+    assert len(components) == 8
+    assert float(variances[7]) == pytest.approx(1e-8, rel=0.1)
+
+
+@pytest.mark.parametrize("shape", [(4, 30), (30, 4), (12, 12), (1, 5), (200, 16)])
+def test_principal_components_span_the_hull(shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    gallery = torch.tensor(rng.normal(size=shape) + 3)
+    components, variances = principal_components(gallery)
+    assert len(components) == min(shape[0] - 1, shape[1])
+    torch.testing.assert_close(components @ components.T, torch.eye(len(components)).double())
+    centred = gallery - gallery.mean(0)
+    torch.testing.assert_close(centred @ components.T @ components, centred)
+    covariance = np.cov(gallery.numpy().T, bias=True) if shape[0] > 1 else np.zeros((5, 5))
+    expected = np.sort(np.linalg.eigvalsh(np.atleast_2d(covariance)))[::-1][: len(variances)]
+    np.testing.assert_allclose(variances.numpy(), expected, atol=1e-10)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), m=st.integers(2, 30), d=st.integers(2, 9))
+def test_the_center_is_the_least_squares_solution_of_the_equations(
+    seed: int, m: int, d: int
+) -> None:
+    gallery = np.random.default_rng(seed).normal(size=(m, d)) + 2
+    hull = Hull.of(torch.tensor(gallery))
+    sphere = circumsphere(torch.tensor(gallery), hull)
+    mean = gallery.mean(axis=0)
+    squares = np.sum((gallery - mean) ** 2, axis=1)
+    within = np.linalg.lstsq(2 * (gallery - mean), squares - squares.mean(), rcond=1e-10)[0]
+    scale = 1 + np.abs(within).max()
+    np.testing.assert_allclose(sphere.center, mean + within, atol=1e-8 * scale**2)
+    distances = np.sum((gallery - sphere.center.numpy()) ** 2, axis=1)
+    assert sphere.radius == pytest.approx(distances.mean() ** 0.5)
+    assert sphere.spread == pytest.approx(np.ptp(distances), abs=1e-9 * scale**2)
+
+
+@pytest.mark.parametrize("m", [4, 500])
+def test_rows_of_one_norm_have_the_origins_projection_for_center(m: int) -> None:
+    gallery = torch.randn(m, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    gallery[:, 0] = 3
+    gallery = torch.nn.functional.normalize(gallery, dim=1)
+    hull = Hull.of(gallery)
+    inside = hull.components.mT @ hull.components
+    sphere = circumsphere(gallery, hull)
+    torch.testing.assert_close(sphere.center, hull.mean - inside @ hull.mean, atol=1e-9, rtol=0)
+    assert sphere.spread < 1e-12
+
+
+def test_many_rows_in_blocks_are_the_rows_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    gallery = torch.randn(300, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    whole = Hull.of(gallery), circumsphere(gallery, Hull.of(gallery))
+    monkeypatch.setattr("gaputils.geometry.hull._ROWS", 64)
+    parts = Hull.of(gallery), circumsphere(gallery, Hull.of(gallery))
+    torch.testing.assert_close(parts[0].mean, whole[0].mean)
+    torch.testing.assert_close(parts[0].variances, whole[0].variances)
+    torch.testing.assert_close(parts[1].center, whole[1].center)
+    assert parts[1].spread == pytest.approx(whole[1].spread)
+
+
+@pytest.mark.parametrize("shape", [(5, 9), (400, 9)])
+def test_the_hull_of_moments_is_that_of_the_rows(shape: tuple[int, int]) -> None:
+    gallery = torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    gallery[:, 7:] = 0.25
+    rows, moments = Hull.of(gallery), Hull.of_moments(Moments.of(gallery))
+    assert len(rows.components) == len(moments.components) == min(shape[0] - 1, 7)
+    torch.testing.assert_close(moments.variances, rows.variances)
+    spans = [hull.components.mT @ hull.components for hull in (rows, moments)]
+    torch.testing.assert_close(*spans)

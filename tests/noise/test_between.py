@@ -1,0 +1,69 @@
+"""Variance and covariance between two versions of rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.covariance import OAS, LedoitWolf
+
+import gaputils as gu
+
+
+def versions(m: int = 60, d: int = 8):
+    rng = np.random.default_rng(0)
+    before = rng.normal(size=(m, d))
+    return before, before + rng.normal(size=(m, d)) * np.linspace(0.1, 1, d) + 0.3
+
+
+def test_the_variance_is_that_of_the_gaussian_noise_that_changes_as_much() -> None:
+    before = torch.zeros(20_000, 8, dtype=torch.float64)
+    noise = gu.GaussianNoise(0.7)
+    _, after = noise.apply(before, before, torch.Generator().manual_seed(0))
+    assert gu.variance_between(before, after) == pytest.approx(0.7, rel=0.02)
+    assert gu.variance_between(before, before) == 0
+
+
+@pytest.mark.parametrize(("name", "estimator"), [("ledoit-wolf", LedoitWolf), ("oas", OAS)])
+def test_the_covariance_is_scikit_learns_of_the_changes(name: str, estimator) -> None:
+    before, after = versions()
+    expected = estimator().fit(after - before).covariance_
+    np.testing.assert_allclose(gu.covariance_between(before, after, name), expected)
+    tensor = gu.covariance_between(torch.tensor(before), torch.tensor(after), name)
+    np.testing.assert_allclose(tensor, expected)
+
+
+@pytest.mark.parametrize("share", [0.1, 1.0])
+def test_a_share_draws_the_covariance_towards_the_identity(share: float) -> None:
+    before, after = versions()
+    sample = np.cov((after - before).T, bias=True)
+    level = np.trace(sample) / 8 * np.eye(8)
+    found = gu.covariance_between(before, after, share)
+    np.testing.assert_allclose(found, (1 - share) * sample + share * level)
+
+
+def test_fewer_pairs_than_dimensions_still_give_a_noise_to_project_by() -> None:
+    before, after = versions(5, 20)
+    covariance = gu.covariance_between(before, after)
+    assert np.linalg.eigvalsh(covariance).min() > 0
+    gu.HullProjection(covariance=covariance).fit(before, before[:4])
+
+
+@pytest.mark.parametrize(
+    ("after", "shrinkage", "message"),
+    [
+        (np.zeros((3, 4)), 0.5, r"after: expected shape \(2, 4\) as before, got \(3, 4\)"),
+        (np.ones((2, 4)), 0.5, "after: expected rows that change by different amounts"),
+        (np.eye(2, 4), "lw", "shrinkage: expected one of ledoit-wolf, oas, got 'lw'"),
+        (np.eye(2, 4), 0.0, "shrinkage: .* got 0.0"),
+        (np.full((2, 4), np.nan), 0.5, "after: expected finite values"),
+    ],
+)
+def test_what_gives_no_covariance_is_named(after, shrinkage, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        gu.covariance_between(np.zeros((2, 4)), after, shrinkage)
+
+
+def test_one_pair_is_too_few() -> None:
+    with pytest.raises(ValueError, match="before: expected at least 2 rows"):
+        gu.covariance_between(np.zeros((1, 4)), np.ones((1, 4)))

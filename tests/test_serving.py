@@ -1,0 +1,163 @@
+"""Saved closings without PyTorch: equal to the full package, light, and clear about its limits."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gaputils as gu
+from gaputils import serving
+
+CLOSINGS = [
+    gu.MeanShift(),
+    gu.HullProjection(),
+    gu.HullProjection(radius=2),
+    gu.HullProjection(radius=2, center=True),
+    gu.HullProjection(3, center=True),
+    gu.HullProjection(covariance=np.diag(np.arange(1.0, 13))),
+    gu.NaiveShift(0.5, side="both", renormalize=True),
+    gu.Centering(),
+    gu.GRCLIP(),
+    gu.Standardizing(),
+    gu.Standardizing("coordinate"),
+    gu.ReAlign(renormalize=True),
+    gu.DimensionAblation(),
+    gu.DimensionAblation(3, renormalize=False),
+    gu.Procrustes(scale=True),
+    gu.Whitening(),
+    gu.Coral(),
+    gu.NearestNeighborNormalization(3),
+    gu.HullProjection(radius="auto"),
+]
+
+
+def sides(dtype=np.float64):
+    rng = np.random.default_rng(0)
+    gallery = rng.normal(size=(8, 12)) + 1
+    gallery /= np.linalg.norm(gallery, axis=1, keepdims=True)
+    return (rng.normal(size=(8, 12)) - 0.5).astype(dtype), gallery.astype(dtype)
+
+
+@pytest.mark.parametrize("closing", CLOSINGS, ids=repr)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_what_is_served_equals_the_full_package(closing, dtype, tmp_path: Path) -> None:
+    queries, gallery = sides(dtype)
+    fitted = closing.fit(queries, gallery)
+    served = serving.load(fitted.save(tmp_path / "closing.safetensors"))
+    assert served.name == type(closing).__name__
+    for side, rows in (("queries", queries), ("gallery", gallery)):
+        if getattr(served, side) is None:
+            with pytest.raises(ValueError, match=f"^{side}: {served.name} cannot move them"):
+                getattr(served, f"transform_{side}")(rows)
+            continue
+        found = getattr(served, f"transform_{side}")(rows)
+        expected = getattr(fitted, f"transform_{side}")(rows)
+        assert found.dtype == expected.dtype == dtype
+        np.testing.assert_allclose(found, expected, rtol=0, atol=2 * np.finfo(dtype).eps * 8)
+
+
+def test_only_what_needs_the_other_side_is_not_served(tmp_path: Path) -> None:
+    missing = set()
+    for closing in CLOSINGS:
+        served = serving.load(closing.fit(*sides()).save(tmp_path / "closing.safetensors"))
+        missing |= {(served.name, s) for s in ("queries", "gallery") if getattr(served, s) is None}
+    assert missing == {("HullProjection", "queries"), ("NearestNeighborNormalization", "gallery")}
+
+
+SCRIPT = r"""
+import json, re, sys, time
+from gaputils import serving
+took = time.process_time()
+import numpy as np
+served = serving.load(sys.argv[1])
+moved = served.transform_queries(np.load(sys.argv[2]))
+peak = int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1]) / 1024
+heavy = sorted({"torch", "sklearn", "scipy", "pandas"} & set(sys.modules))
+print(json.dumps({"took": took, "peak": peak, "heavy": heavy, "moved": moved.tolist()}))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_serving_is_light(tmp_path: Path) -> None:
+    queries, gallery = sides()
+    fitted = gu.HullProjection(radius=2).fit(queries, gallery)
+    path = fitted.save(tmp_path / "closing.safetensors")
+    np.save(tmp_path / "queries.npy", queries)
+    command = [sys.executable, "-c", SCRIPT, str(path), str(tmp_path / "queries.npy")]
+    runs = []
+    for _ in range(3):
+        answer = subprocess.run(command, check=True, capture_output=True, text=True)
+        runs.append(json.loads(answer.stdout))
+    assert runs[0]["heavy"] == []
+    np.testing.assert_allclose(runs[0]["moved"], fitted.transform_queries(queries), atol=1e-12)
+    assert min(run["peak"] for run in runs) < 60
+    assert min(run["took"] for run in runs) < 0.2
+
+
+@pytest.mark.parametrize("size", [1000, 100_000])
+@pytest.mark.usefixtures("one_thread")
+def test_one_query_costs_the_same_whatever_the_gallery_and_less_than_a_millisecond(
+    size: int, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    queries = rng.normal(size=(100, 512)).astype(np.float32)
+    statistics = gu.GapStatistics(512)
+    gallery = rng.normal(size=(2000, 512)).astype(np.float32)
+    gallery /= np.linalg.norm(gallery, axis=1, keepdims=True)
+    for _ in range(size // 1000 if size > 1000 else 1):
+        statistics.update(queries, gallery[:1000])
+    for closing in (
+        gu.fit_hull_projection(statistics, radius=2),
+        gu.fit_hull_projection(statistics, radius=2, center=True),
+    ):
+        served = serving.load(closing.save(tmp_path / "closing.safetensors"))
+        for way in (closing, served):
+            times = []
+            for query in queries:
+                start = time.perf_counter()
+                way.transform_queries(query[None])
+                times.append(time.perf_counter() - start)
+            assert np.median(times) < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "message"),
+    [
+        (np.zeros(12), ValueError, r"queries: expected shape \(rows, 12\), got \(12,\)"),
+        (np.zeros((2, 11)), ValueError, r"queries: expected shape \(rows, 12\), got \(2, 11\)"),
+        (np.full((2, 12), np.nan), ValueError, "queries: expected finite values"),
+        (np.full((2, 12), "a"), TypeError, "queries: expected an array of real numbers"),
+        ([[0.0] * 12], TypeError, "queries: expected an array of real numbers, got list"),
+    ],
+)
+def test_rows_that_cannot_be_moved_are_named(rows, error, message: str, tmp_path: Path) -> None:
+    served = serving.load(gu.Centering().fit(*sides()).save(tmp_path / "closing.safetensors"))
+    with pytest.raises(error, match=message):
+        served.transform_queries(rows)
+
+
+def test_a_row_of_zeros_is_refused_where_a_direction_is_needed(tmp_path: Path) -> None:
+    fitted = gu.Standardizing().fit(*sides())
+    served = serving.load(fitted.save(tmp_path / "closing.safetensors"))
+    for way in (fitted, served):
+        with pytest.raises(ValueError, match="queries: expected rows of norm above zero"):
+            way.transform_queries(np.zeros((1, 12)))
+
+
+def test_files_that_are_no_closing(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"path: there is no file .*nowhere"):
+        serving.load(tmp_path / "nowhere")
+    gu.Embeddings(*sides()).save(tmp_path / "embeddings")
+    with pytest.raises(ValueError, match=r"path: expected a saved closing .* in .*embeddings"):
+        serving.load(tmp_path / "embeddings")
+    whole = gu.MeanShift().fit(*sides()).save(tmp_path / "good").read_bytes()
+    for keep in (0, 7, 60, len(whole) - 1):
+        (tmp_path / "cut").write_bytes(whole[:keep])
+        with pytest.raises(ValueError, match=r"path: .*cut is no whole saved closing"):
+            serving.load(tmp_path / "cut")
