@@ -11,6 +11,7 @@ from gaputils import pages
 from gaputils._checks import integer
 from gaputils.closing import Closing, HullProjection, MeanShift, Standardizing
 from gaputils.embeddings import Embeddings
+from gaputils.noise import BinaryQuantization, ScalarQuantization, variance_between
 from gaputils.pages.gains import measure
 
 ORIGINAL, SHIFT, CENTRED = "original", "mean shift", "hull projection, centred"
@@ -122,6 +123,20 @@ def claims(frame: pd.DataFrame, found: dict[str, float]) -> dict[str, bool]:
         "subtracting the means gives as many right answers": apart < found["few_means_right_error"],
         "subtracting the means goes on gaining with a full hull": found["full_means"]
         > found["full_original"] + 0.05,
+    }
+
+
+def storage_noise(embeddings: Embeddings) -> dict[str, float]:
+    """Total variance that storing the gallery with 8, 4 and 1 bit a coordinate adds to a row."""
+    ways = {
+        "eight_bits": ScalarQuantization(8),
+        "four_bits": ScalarQuantization(4),
+        "one_bit": BinaryQuantization(),
+    }
+    sides, generator = (embeddings.queries, embeddings.gallery), torch.Generator()
+    return {
+        name: variance_between(sides[1], way.apply(*sides, generator)[1])
+        for name, way in ways.items()
     }
 
 
