@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 
 import pandas as pd
@@ -10,6 +11,7 @@ import torch
 from gaputils import pages
 from gaputils._checks import integer
 from gaputils.closing import Closing, HullProjection, MeanShift, Standardizing
+from gaputils.closing.on_hull import ClosingDoesNothing
 from gaputils.embeddings import Embeddings
 from gaputils.noise import BinaryQuantization, ScalarQuantization, variance_between
 from gaputils.pages.gains import measure
@@ -37,7 +39,10 @@ def headline(
     closings = {**CLOSINGS, MEANS: Standardizing()}
     parts = []
     for size in sizes:
-        part = measure(embeddings, variance, SCORINGS, seed, closings=closings, size=size)
+        with warnings.catch_warnings():
+            # With a hull that fills the space a closing warns of what is to be shown here.
+            warnings.simplefilter("ignore", ClosingDoesNothing)
+            part = measure(embeddings, variance, SCORINGS, seed, closings=closings, size=size)
         parts.append(part.assign(captions=min(size, len(embeddings.gallery))))
     return pd.concat(parts, ignore_index=True)
 
