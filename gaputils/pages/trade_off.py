@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
-from gaputils._checks import Seed, as_pair, integer, work
-from gaputils.closing import Closing, HullProjection, MeanShift
+from gaputils._checks import as_pair, integer, work
+from gaputils.closing import HullProjection, MeanShift
+from gaputils.closing.catalogue import Closings
+from gaputils.closing.catalogue import fitted as learn
+from gaputils.evaluation.compare import compare_closings
 from gaputils.geometry.hull import principal_components, project
 from gaputils.noise.perturbations import GaussianNoise, Noise
-from gaputils.noise.robustness import accuracy_under_noise, estimate, robustness
-from gaputils.scoring import agreement, nearest
-
-Methods = Mapping[str, Closing | None]
-
-
-def moved(closing: Closing | None, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
-    """Both sides after `closing` was fitted on them; as they are for None."""
-    return (queries, gallery) if closing is None else closing.fit_transform(queries, gallery)
+from gaputils.scoring import nearest
 
 
 def over_components(
@@ -31,21 +24,20 @@ def over_components(
     """Shift and projection with the leading `counts` principal components of the gallery.
 
     `queries` (n, d), `gallery` (m, d); counts above the gallery's rank are left out. Columns:
-    `components`, `method`, `agreement` (share of queries that keep their nearest item),
-    `robustness` (of the new ranking) and `kept` (share of draws that give the original nearest
-    item: what counts if the original answer is the one wanted).
+    `components` and those of `compare_closings` under Euclidean scoring, where the original answer
+    counts as the right one: `unchanged` (share of queries that keep it), `robustness` (of the new
+    answer) and `right` (probability that noise leaves the original answer nearest: what counts if
+    that is the one wanted).
     """
     queries, gallery = as_pair(queries, gallery)
     rank = len(principal_components(gallery)[0])
-    rows = []
-    for count in (c for c in counts if c <= rank):
-        for name, closing in (
-            ("mean shift", MeanShift(int(count))),
-            ("hull projection", HullProjection(int(count))),
-        ):
-            sides = moved(closing, queries, gallery)
-            rows.append((count, name, *_fidelity(queries, gallery, sides, noise)))
-    return pd.DataFrame(rows, columns=["components", "method", "agreement", "robustness", "kept"])
+    parts = []
+    for count in (int(c) for c in counts if c <= rank):
+        closings = {"mean shift": MeanShift(count), "hull projection": HullProjection(count)}
+        original = nearest(queries, gallery)
+        frame = _euclidean(queries, gallery, closings, noise, targets=original)
+        parts.append(frame.assign(components=count))
+    return pd.concat(parts, ignore_index=True)
 
 
 def over_radius(
@@ -55,34 +47,28 @@ def over_radius(
 
     The gallery's rows must be of equal norm. Raises `ValueError` otherwise.
     """
-    queries, gallery = as_pair(queries, gallery)
-    rows = []
-    for radius in radii:
-        sides = moved(HullProjection(radius=float(radius)), queries, gallery)
-        rows.append((float(radius), _mean(robustness(*sides, noise))))
-    return pd.DataFrame(rows, columns=["radius", "robustness"])
+    closings = {f"{radius:g}": HullProjection(radius=float(radius)) for radius in radii}
+    frame = _euclidean(queries, gallery, closings, noise)
+    return frame.assign(radius=[float(radius) for radius in radii])
 
 
 def over_sizes(
-    queries: Any, gallery: Any, sizes: Sequence[int], methods: Methods, noise: GaussianNoise
+    queries: Any, gallery: Any, sizes: Sequence[int], closings: Closings, noise: GaussianNoise
 ) -> pd.DataFrame:
-    """Robustness of each of `methods` with the gallery's first `sizes` items.
+    """What each of `closings` is worth with the gallery's first `sizes` items.
 
-    Columns: `items`, `method`, `robustness`, `unchanged` (share of queries that keep their nearest
-    item) and `orthogonal` (the part of the gap's length that is orthogonal to the gallery's hull).
+    Columns: `items`, those of `compare_closings` under Euclidean scoring, and `orthogonal` (the
+    part of the gap's length that is orthogonal to the gallery's hull).
     """
     queries, gallery = as_pair(queries, gallery)
-    rows = []
+    parts = []
     for size in sizes:
         part = gallery[: integer("sizes", size, low=1)]
         shift = MeanShift().fit(queries, part)
         orthogonal = float(shift.shift_.norm() / shift.gap_.norm())
-        for name, closing in methods.items():
-            sides = moved(closing, queries, part)
-            unchanged = agreement(queries, part, *sides)
-            rows.append((size, name, _mean(robustness(*sides, noise)), unchanged, orthogonal))
-    columns = ["items", "method", "robustness", "unchanged", "orthogonal"]
-    return pd.DataFrame(rows, columns=columns)
+        frame = _euclidean(queries, part, closings, noise)
+        parts.append(frame.assign(items=size, orthogonal=orthogonal))
+    return pd.concat(parts, ignore_index=True)
 
 
 def distance_parts(queries: Any, gallery: Any) -> pd.Series[float]:
@@ -105,96 +91,60 @@ def distance_parts(queries: Any, gallery: Any) -> pd.Series[float]:
     return pd.Series(dict(zip(names, map(float, (within, common, own)), strict=True)))
 
 
-def under_scorings(
-    queries: Any,
-    gallery: Any,
-    methods: Methods,
-    noise: GaussianNoise,
-    draws: int = 100,
-    seed: Seed = 0,
-) -> pd.DataFrame:
-    """Robustness of each of `methods` (index) under the three scorings (columns).
-
-    Euclidean and inner product are exact; cosine is sampled with the same noise for every method,
-    and its greatest standard error is in `frame.attrs["standard_error"]`.
-    """
-    queries, gallery = as_pair(queries, gallery)
-    rows, errors = {}, []
-    for name, closing in methods.items():
-        sides = moved(closing, queries, gallery)
-        cosine, _ = estimate(*sides, noise, scoring="cosine", draws=draws, seed=seed)
-        errors.append(cosine.standard_error)
-        rows[name] = {
-            "euclidean": _mean(robustness(*sides, noise)),
-            "inner-product": _mean(robustness(*sides, noise, scoring="inner-product")),
-            "cosine": cosine.mean,
-        }
-    frame = pd.DataFrame.from_dict(rows, orient="index")
-    frame.attrs["standard_error"] = float(np.max(errors))
-    return frame
-
-
 def where_noise_falls(
-    queries: Any, gallery: Any, methods: Methods, variance: float, draws: int = 100, seed: int = 0
+    queries: Any, gallery: Any, closings: Closings, variance: float, draws: int = 100, seed: int = 0
 ) -> pd.DataFrame:
-    """Robustness of each of `methods` (index) to noise on the gallery and to noise on the queries.
+    """Robustness of each of `closings` (index) to noise on the gallery and to noise on the queries.
 
-    The latter falls on the raw queries: each noisy query goes through the fitted method, and its
-    nearest item is compared with that of the query without noise. All methods see the same draws.
+    The latter falls on the raw queries: each noisy query goes through the fitted closing, and its
+    nearest item is compared with that of the query without noise. All closings see the same draws.
     """
-    queries, gallery = as_pair(queries, gallery)
-    noise = GaussianNoise(variance, on="queries")
-    generator = torch.Generator(device=queries.device)
-    rows = {}
-    for name, closing in methods.items():
-        sides = moved(closing, queries, gallery)
-        kept = 0.0
-        generator.manual_seed(seed)
-        for _ in range(integer("draws", draws, low=1)):
-            noisy, _ = noise.apply(queries, gallery, generator)
-            if closing is not None:
-                noisy, _ = closing.transform(noisy, gallery)
-            kept += agreement(noisy, sides[1], *sides)
-        gaussian = robustness(*sides, GaussianNoise(variance))
-        rows[name] = {"noise on the gallery": _mean(gaussian), "noise on the queries": kept / draws}
-    return pd.DataFrame.from_dict(rows, orient="index")
+    on_gallery = _euclidean(queries, gallery, closings, GaussianNoise(variance))
+    on_queries = _euclidean(
+        queries,
+        gallery,
+        closings,
+        GaussianNoise(variance, on="queries"),
+        order="noise first",
+        draws=draws,
+        seed=seed,
+    )
+    columns = {"noise on the gallery": on_gallery, "noise on the queries": on_queries}
+    return pd.DataFrame(
+        {name: frame.set_index("closing")["robustness"] for name, frame in columns.items()}
+    )
 
 
 def across_splits(
-    queries: Any, gallery: Any, methods: Methods, noise: Noise, fitted: int
+    queries: Any, gallery: Any, closings: Closings, noise: Noise, fitted: int
 ) -> pd.DataFrame:
-    """Robustness of the queries after the first `fitted`, with each method fitted on either part.
+    """Robustness of the queries after the first `fitted`, with each closing fitted on either part.
 
-    Index: the methods. Columns: `fitted on others`, `fitted on these`, and `unchanged`, the share
-    of these queries that keep their nearest item under the method fitted on the others.
+    Index: the closings. Columns: `fitted on others`, `fitted on these`, and `unchanged`, the share
+    of these queries that keep their nearest item under the closing fitted on the others.
     """
     queries, gallery = as_pair(queries, gallery)
     others, these = queries[:fitted], queries[fitted:]
-    rows = {}
-    for name, closing in methods.items():
-        if closing is None:
-            value = _mean(robustness(these, gallery, noise))
-            rows[name] = (value, value, 1.0)
-            continue
-        elsewhere = closing.fit(others, gallery).transform(these, gallery)
-        unchanged = agreement(these, gallery, *elsewhere)
-        own = closing.fit_transform(these, gallery)
-        rows[name] = (
-            _mean(robustness(*elsewhere, noise)),
-            _mean(robustness(*own, noise)),
-            unchanged,
-        )
-    columns = ["fitted on others", "fitted on these", "unchanged"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    elsewhere = {
+        name: learn(closing, others, gallery, f"closings: {name}")
+        for name, closing in closings.items()
+    }
+    away, own = (
+        _euclidean(these, gallery, each, noise).set_index("closing")
+        for each in (elsewhere, closings)
+    )
+    return pd.DataFrame(
+        {
+            "fitted on others": away["robustness"],
+            "fitted on these": own["robustness"],
+            "unchanged": away["unchanged"],
+        }
+    )
 
 
-def _fidelity(
-    queries: Tensor, gallery: Tensor, sides: tuple[Tensor, Tensor], noise: GaussianNoise
-) -> tuple[float, float, float]:
-    original = nearest(queries, gallery)
-    kept = accuracy_under_noise(*sides, original, noise)
-    return agreement(queries, gallery, *sides), _mean(robustness(*sides, noise)), _mean(kept)
-
-
-def _mean(values: Tensor) -> float:
-    return float(values.double().mean())
+def _euclidean(
+    queries: Any, gallery: Any, closings: Closings, noise: Noise, **options: Any
+) -> pd.DataFrame:
+    return compare_closings(
+        queries, gallery, closings, {"noise": noise}, scorings=["euclidean"], **options
+    )

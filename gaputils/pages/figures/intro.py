@@ -10,7 +10,7 @@ import pandas as pd
 from gaputils import geometry
 from gaputils.embeddings import Embeddings
 from gaputils.pages.intro import CLOSINGS, ORIGINAL, SCORINGS
-from gaputils.plots.theme import COLOR, WIDTH
+from gaputils.plots.theme import COLOR, WIDTH, closing_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 _MARKERS = {"cosine": "o", "inner-product": "s", "euclidean": "^"}
 _OFFSET = {"cosine": -0.22, "inner-product": 0.0, "euclidean": 0.22}
-_COLORS = dict(
-    zip(CLOSINGS, ("original", "shift", "projection", "centered", "scaled"), strict=True)
-)
 
 
 def story(embeddings: Embeddings, frame: pd.DataFrame) -> Figure:
@@ -66,7 +63,7 @@ def survival_points(frame: pd.DataFrame, ax: Axes) -> Axes:
             ecolor="#333333", elinewidth=0.9,
         )  # fmt: skip
         filled = scoring == "cosine"
-        colors = [COLOR[_COLORS[str(name)]] for name in part.index]
+        colors = [closing_color(str(name)) for name in part.index]
         ax.scatter(
             part["robustness"],
             heights,
