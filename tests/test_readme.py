@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def told_tables() -> list[dict[str, list[str]]]:
     heads = [index for index, row in enumerate(rows) if "cosine" in row] + [len(rows)]
     return [
         {row[0]: row[1:] for row in rows[start + 1 : end]}
-        for start, end in zip(heads, heads[1:], strict=False)
+        for start, end in pairwise(heads)
     ]
 
 

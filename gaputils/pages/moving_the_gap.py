@@ -150,6 +150,19 @@ def under_noise(embeddings: Embeddings, variance: float, seed: int = 0) -> pd.Da
     return measure(embeddings, variance, SCORINGS, seed, closings=closings, size=size)
 
 
+def noise_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """What `under_noise` found in words: a row a closing, under each scoring two columns."""
+    cells: dict[str, dict[str, str]] = {}
+    for row in frame.to_dict("records"):
+        for column, gain in (("robustness", "gain"), ("right", "right_gain")):
+            words = f"{row[column]:.3f}"
+            if row["closing"] != ORIGINAL:
+                words += f" ({row[gain]:+.3f} ± {row[f'{gain}_error']:.3f})"
+            place = f"{row['scoring']}, {'survive' if column == 'robustness' else 'right'}"
+            cells.setdefault(place, {})[row["closing"]] = words
+    return pd.DataFrame(cells).T
+
+
 def summarize_curve(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Accuracy at alpha 0 and 1 and the best alpha, for each combination of the columns `by`.
 

@@ -33,7 +33,9 @@ def story(embeddings: Embeddings, frame: pd.DataFrame) -> Figure:
     axes["many"].set_yticklabels([])
     axes["many"].sharex(axes["few"])
     figure.supxlabel("share of answers that survive the noise", fontsize="medium")
-    axes["many"].legend(*axes["few"].get_legend_handles_labels(), loc="center right", fontsize="small")
+    axes["many"].legend(
+        *axes["few"].get_legend_handles_labels(), loc="center right", fontsize="small"
+    )
     return figure
 
 

@@ -36,7 +36,14 @@ def accuracy_by_alpha(frame: pd.DataFrame) -> Figure:
     for ax, task in zip(axes, tasks, strict=True):
         for name in (MEAN, BOTH, NAIVE):
             part = euclidean[(euclidean["task"] == task) & (euclidean["closing"] == name)]
-            ax.plot(part["alpha"], part["accuracy"], "o-", ms=4, color=plots.theme.closing_color(name), label=name)
+            ax.plot(
+                part["alpha"],
+                part["accuracy"],
+                "o-",
+                ms=4,
+                color=plots.theme.closing_color(name),
+                label=name,
+            )
         ax.axvline(0, color=plots.COLOR["baseline"], linewidth=0.8, zorder=0)
         ax.set(title=task, ylabel="accuracy", ylim=(0, 1.08))
     axes[-1].set_xlabel("α  (0: original, 1: means equal)")
@@ -61,7 +68,9 @@ def changes_by_set(frame: pd.DataFrame) -> Figure:
             label=str(loss),
         )
     ax.axvline(0, color=plots.COLOR["baseline"], linewidth=0.8, zorder=0)
-    ax.set_yticks(range(len(rows)), [str(name).split("-", 1)[1] for name in rows.index], fontsize=7)
+    ax.set_yticks(
+        range(len(rows)), [str(name).removeprefix("amumo-") for name in rows.index], fontsize=7
+    )
     ax.set_ylim(-0.7, len(rows) - 0.3)
     ax.set_xlabel("change of accuracy at α = 1")
     ax.legend(loc="lower right", fontsize="small")
