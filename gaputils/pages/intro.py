@@ -13,8 +13,14 @@ from gaputils._checks import integer
 from gaputils.closing import Closing, HullProjection, MeanShift, Standardizing
 from gaputils.closing.on_hull import ClosingDoesNothing
 from gaputils.embeddings import Embeddings
-from gaputils.noise import BinaryQuantization, ScalarQuantization, variance_between
-from gaputils.pages.gains import measure
+from gaputils.evaluation.compare import compare_blocks
+from gaputils.evaluation.protocol import answerable_blocks
+from gaputils.noise import (
+    BinaryQuantization,
+    GaussianNoise,
+    ScalarQuantization,
+    variance_between,
+)
 
 ORIGINAL, SHIFT, CENTRED = "original", "mean shift", "hull projection, centred"
 MEANS = "standardising (I0T)"
@@ -31,10 +37,11 @@ SCORINGS = {"cosine": "cosine", "inner-product": "inner product", "euclidean": "
 def headline(
     embeddings: Embeddings, variance: float, sizes: Iterable[int], seed: int = 0
 ) -> pd.DataFrame:
-    """`gains.measure` of the headline's closings for galleries of each of `sizes` captions.
+    """`compare_blocks` of the headline's closings for galleries of each of `sizes` captions.
 
-    Beside `CLOSINGS`, which keep every answer, stands one that subtracts both means. `captions` is
-    the size of the gallery.
+    All pairs count, in disjoint blocks of so many; Gaussian noise of total `variance` falls on the
+    gallery. Beside `CLOSINGS`, which keep every answer, stands one that subtracts both means.
+    `captions` is the size of the gallery.
     """
     closings = {**CLOSINGS, MEANS: Standardizing()}
     parts = []
@@ -42,7 +49,13 @@ def headline(
         with warnings.catch_warnings():
             # With a hull that fills the space a closing warns of what is to be shown here.
             warnings.simplefilter("ignore", ClosingDoesNothing)
-            part = measure(embeddings, variance, SCORINGS, seed, closings=closings, size=size)
+            part = compare_blocks(
+                answerable_blocks(embeddings, size),
+                closings,
+                {"": GaussianNoise(variance)},
+                scorings=list(SCORINGS),
+                seed=seed,
+            )
         parts.append(part.assign(captions=min(size, len(embeddings.gallery))))
     return pd.concat(parts, ignore_index=True)
 

@@ -14,10 +14,11 @@ from scipy.stats import spearmanr
 from gaputils.closing import Closing, MeanShift, NaiveShift
 from gaputils.closing.catalogue import close
 from gaputils.embeddings import Embeddings
+from gaputils.evaluation.compare import compare_closings
 from gaputils.evaluation.protocol import distinct_items, paired_gain
 from gaputils.geometry import gap_vector
 from gaputils.geometry.hull import principal_components, project
-from gaputils.pages.gains import measure
+from gaputils.noise import GaussianNoise
 from gaputils.scoring import SCORINGS, nearest
 
 ORIGINAL, NAIVE, BOTH, MEAN = "original", "naive shift", "naive shift, renormalised", "mean shift"
@@ -143,11 +144,17 @@ def renormalised(tasks: Mapping[str, Embeddings]) -> pd.DataFrame:
 
 
 def under_noise(embeddings: Embeddings, variance: float, seed: int = 0) -> pd.DataFrame:
-    """`gains.measure` of the naive shifts and the paper's, all items searched."""
+    """`compare_closings` of the naive shifts and the paper's under Gaussian noise of `variance`."""
     made = {name: make(1.0) for name, make in VARIANTS.items()}
     closings: dict[str, Closing | None] = {ORIGINAL: None, **made}
-    size = len(embeddings.gallery)
-    return measure(embeddings, variance, SCORINGS, seed, closings=closings, size=size)
+    return compare_closings(
+        embeddings.queries,
+        embeddings.gallery,
+        closings,
+        {"": GaussianNoise(variance)},
+        targets=embeddings.targets,
+        seed=seed,
+    )
 
 
 def noise_table(frame: pd.DataFrame) -> pd.DataFrame:
