@@ -43,10 +43,7 @@ def told_tables() -> list[dict[str, list[str]]]:
         if line.startswith("| ") and line.count("|") == 5
     ]
     heads = [index for index, row in enumerate(rows) if "cosine" in row] + [len(rows)]
-    return [
-        {row[0]: row[1:] for row in rows[start + 1 : end]}
-        for start, end in pairwise(heads)
-    ]
+    return [{row[0]: row[1:] for row in rows[start + 1 : end]} for start, end in pairwise(heads)]
 
 
 @pytest.mark.parametrize(("place", "captions"), [(0, 100), (1, 500)])
