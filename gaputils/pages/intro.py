@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 import torch
@@ -73,7 +74,7 @@ def leading_dimensions(embeddings: Embeddings, count: int) -> Embeddings:
     )
 
 
-def cell(row: pd.Series) -> str:
+def cell(row: Mapping[Any, Any]) -> str:
     """Share of answers that survive, and its gain over the untouched with its paired error."""
     level, gain, error = (float(row[key]) for key in ("robustness", "gain", "gain_error"))
     if row["closing"] == ORIGINAL:
@@ -87,9 +88,9 @@ def cell(row: pd.Series) -> str:
 def table(frame: pd.DataFrame, captions: int) -> pd.DataFrame:
     """The headline for one number of `captions`: a row a closing, a column a scoring, in words."""
     part = frame[(frame["captions"] == captions) & frame["closing"].isin(list(CLOSINGS))]
-    words = part.assign(cell=part.apply(cell, axis=1))
+    words = part.assign(cell=[cell(row) for row in part.to_dict("records")])
     wide = words.pivot(index="closing", columns="scoring", values="cell")
-    wide = wide.loc[list(CLOSINGS), list(SCORINGS)].rename(columns=SCORINGS)
+    wide = wide.reindex(index=list(CLOSINGS), columns=list(SCORINGS)).rename(columns=SCORINGS)
     wide.index.name = wide.columns.name = None
     return wide
 
@@ -97,30 +98,29 @@ def table(frame: pd.DataFrame, captions: int) -> pd.DataFrame:
 def numbers(frame: pd.DataFrame, few: pd.DataFrame) -> dict[str, float]:
     """What the prose says: of the smallest and the largest gallery, and of `few` dimensions."""
     sizes = sorted(frame["captions"].unique())
-    at = frame.set_index(["captions", "closing", "scoring"]).sort_index()
-    full = few.set_index(["closing", "scoring"]).sort_index()
+    at: dict[Any, Any] = frame.set_index(["captions", "closing", "scoring"]).to_dict("index")
+    full: dict[Any, Any] = few.set_index(["closing", "scoring"]).to_dict("index")
     found: dict[str, float] = {}
     for label, size in zip(("few", "many"), (sizes[0], sizes[-1]), strict=True):
         for name, closing in (("original", ORIGINAL), ("shift", SHIFT), ("centred", CENTRED)):
-            row = at.loc[size, closing, "cosine"]
+            row = at[size, closing, "cosine"]
             found |= {f"{label}_{name}": row["robustness"], f"{label}_{name}_gain": row["gain"]}
             found |= {f"{label}_{name}_error": row["gain_error"]}
             found |= {f"{label}_{name}_right": row["right"]}
             found |= {f"{label}_{name}_right_gain": row["right_gain"]}
             found |= {f"{label}_{name}_right_error": row["right_gain_error"]}
-        means = at.loc[size, MEANS, "cosine"]
+        means = at[size, MEANS, "cosine"]
         found |= {f"{label}_means_{key}": means[key] for key in ("robustness", "right")}
         found |= {f"{label}_means_right_gain": means["right_gain"]}
         found |= {f"{label}_means_right_error": means["right_gain_error"]}
         found |= {f"{label}_means_changed": 100 * (1 - means["unchanged"])}
         for name, closing in (("shift", SHIFT), ("centred", CENTRED)):
-            found[f"{label}_{name}_product"] = at.loc[size, closing, "inner-product"]["gain"]
-    ranked = ["cosine", "inner-product"]
-    kept = full.loc[(list(CLOSINGS), ranked), "gain"]
-    found["full_most"] = float(kept.abs().max())
-    found["full_original"] = full.loc[(ORIGINAL, "cosine"), "robustness"]
-    found["full_means"] = full.loc[(MEANS, "cosine"), "robustness"]
-    found["full_means_changed"] = 100 * (1 - full.loc[(MEANS, "cosine"), "unchanged"])
+            found[f"{label}_{name}_product"] = at[size, closing, "inner-product"]["gain"]
+    ranked = [(name, scoring) for name in CLOSINGS for scoring in ("cosine", "inner-product")]
+    found["full_most"] = max(abs(full[place]["gain"]) for place in ranked)
+    found["full_original"] = full[ORIGINAL, "cosine"]["robustness"]
+    found["full_means"] = full[MEANS, "cosine"]["robustness"]
+    found["full_means_changed"] = 100 * (1 - full[MEANS, "cosine"]["unchanged"])
     return {key: float(value) for key, value in found.items()}
 
 

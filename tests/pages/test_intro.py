@@ -63,7 +63,7 @@ def test_the_headline_is_the_mean_over_all_blocks(
 )
 def test_a_cell_says_level_gain_and_error(closing, gain, error, words) -> None:
     row = {"closing": closing, "robustness": 0.8678, "gain": gain, "gain_error": error}
-    assert intro.cell(pd.Series(row)) == words
+    assert intro.cell(row) == words
 
 
 def test_leading_dimensions_keep_the_products_that_they_can(task: gu.Embeddings) -> None:

@@ -78,7 +78,7 @@ def survival_points(frame: pd.DataFrame, ax: Axes) -> Axes:
         )
         ax.scatter([], [], s=26, marker=_MARKERS[scoring], label=label, edgecolors="#333333",
                    facecolors="#333333" if filled else "white")  # fmt: skip
-        start = float(part.loc[ORIGINAL, "robustness"])
+        start = float(part["robustness"].to_dict()[ORIGINAL])
         ax.plot([start, start], [-0.4, len(places) - 0.6], color="#cccccc", linewidth=0.8, zorder=0)
     ax.set_yticks(list(places.values()), [name.replace(", ", ",\n") for name in places])
     ax.tick_params(axis="y", length=0, labelsize="small")

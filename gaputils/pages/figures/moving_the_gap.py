@@ -55,8 +55,9 @@ def changes_by_set(frame: pd.DataFrame) -> Figure:
     """A row a set, sorted: what the naive shift adds to its accuracy, with two paired errors."""
     rows = frame.sort_values("change")
     figure, ax = plt.subplots(figsize=(plots.WIDTH, 0.19 * len(rows) + 1.1))
+    place = {name: float(number) for number, name in enumerate(rows.index)}
     for loss, part in rows.groupby("loss", dropna=False):
-        places = [rows.index.get_loc(name) for name in part.index]
+        places = [place[name] for name in part.index]
         ax.errorbar(
             part["change"],
             places,
