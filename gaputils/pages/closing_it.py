@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -95,8 +96,10 @@ def along_training(
     rows = []
     for step, model in stages.items():
         e = gu.embed(model, images, templates=template)
-        found = by_task({"": e}, variance).set_index(["closing", "scoring"])
-        start, shift, ours = (found.loc[(name, "cosine")] for name in (ORIGINAL, SHIFT, PROJECTION))
+        found: dict[Any, Any] = (
+            by_task({"": e}, variance).set_index(["closing", "scoring"]).to_dict("index")
+        )
+        start, shift, ours = (found[name, "cosine"] for name in (ORIGINAL, SHIFT, PROJECTION))
         row = {"step": step, "gap": float(gu.gap_vector(e.queries, e.gallery).norm())}
         row |= {"accuracy": start["accuracy"], "robustness": start["robustness"]}
         row |= {"shift": shift["gain"], "shift_error": shift["gain_error"]}
