@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -108,6 +110,17 @@ def test_the_lines_for_own_arrays_run_on_the_published_files(
     before = gu.scoring.nearest(here["e"].queries, here["e"].gallery, "cosine")
     after = gu.scoring.nearest(here["queries"], here["gallery"], "cosine")
     assert (before == after).double().mean() >= 0.998
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("block", [0, 1])
+def test_the_lines_pass_strict_types(block: int, tmp_path: Path) -> None:
+    pytest.importorskip("mypy")
+    (tmp_path / "snippet.py").write_text(CODE[block])
+    root = Path(__file__).resolve().parents[1]
+    command = [sys.executable, "-m", "mypy", "--strict", str(tmp_path / "snippet.py")]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_there_are_no_other_lines() -> None:
