@@ -154,6 +154,7 @@ MEASURES: dict[str, Measure] = {
         rows=1,
     ),
 }
+"""What `measure_gap` measures: the name of each row, its meaning, source and function."""
 
 
 def describe_measures() -> pd.DataFrame:

@@ -18,7 +18,7 @@ SIMPLEX_STEPS = 10**9
 
 
 def uniformity(embeddings: Any, t: float = 2.0) -> float:
-    """log of the mean of exp(-t ||a - b||²) over pairs of different rows; lower is more uniform.
+    """log of the mean of ``exp(-t ||a - b||²)`` over pairs of different rows; low is uniform.
 
     Wang and Isola (2020), whose t is 2. On the unit sphere 0 (all alike) down to about -2t.
     """
@@ -51,10 +51,10 @@ def intrinsic_dimension(embeddings: Any) -> float:
 def double_stochastic_deviation(queries: Any, gallery: Any, tau: float = 0.02) -> float:
     """How far the softmax matrices of the contrastive loss are from being doubly stochastic.
 
-    Mean of |received mass / its mean - 1| over the points of both sides. The received mass of a
+    Mean of ``|received mass / its mean - 1|`` over the points of both sides. The received mass of a
     point is the sum over the anchors of the other side of the softmax, over squared distances
     with temperature `tau`, that falls on it (Chowers et al. 2026, Eq. 2). 0: doubly stochastic.
-    `tau` = 0.02 is CLIP's logit scale 100, since 100 cos = 100 - ||x - y||² / 0.02 on unit norm.
+    `tau` = 0.02 is CLIP's logit scale 100: ``100 cos = 100 - ||x - y||² / 0.02`` on unit norm.
     """
     x, y = _checks.as_pair(queries, gallery)
     scale = _checks.number("tau", tau, low=0, strict=True)

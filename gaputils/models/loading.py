@@ -22,6 +22,7 @@ from gaputils.models.model import Model, pick_device
 from gaputils.tiny_openmoji import checkpoints
 
 TINY = "tiny-openmoji"
+"""The name of the model that ships with the package."""
 
 PAPER_MODELS: dict[str, tuple[str, str]] = {
     "OpenAI ViT-B/16": ("ViT-B-16-quickgelu", "openai"),
@@ -62,6 +63,11 @@ def load_model(
     Raises `ValueError` if a name, tag or step is unknown, or if activation or preprocessing do
     not fit the weights, and `datasets.DataUnavailable`, saying what was wanted and how to pass a
     local file, if weights are neither here nor to be fetched.
+
+    >>> import gaputils as gu
+    >>> model = gu.load_model("tiny-openmoji", device="cpu")
+    >>> model.encode_texts(["a red heart", "a dog"]).shape
+    torch.Size([2, 256])
     """
     target = pick_device(device)
     dtype = pick_dtype(precision, target)
