@@ -1,9 +1,9 @@
 """Release the version that `gaputils.__version__` names: date it, build it, check it, tag it.
 
 The version stands in one place, gaputils/__init__.py; CHANGELOG.md has a section for it whose date
-is "unreleased", and CITATION.cff and book/cite.md name it (a test sees to that). This writes the
-date into the first two, builds the wheel and the source, sees that the wheel is whole and of that
-version, commits and tags. Nothing is pushed.
+is "unreleased", and CITATION.cff and book/bibliography.md name it (a test sees to that). This
+writes the date into the first two, builds the wheel and the source, sees that the wheel is whole
+and of that version, commits and tags. Nothing is pushed.
 """
 
 from __future__ import annotations

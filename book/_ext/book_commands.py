@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from book_api import gentle
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
@@ -62,8 +61,11 @@ def examples() -> dict[str, str]:
 
 
 def literal(text: str) -> str:
-    """A line of help with its code marked as reST does."""
-    return gentle(CODE.sub(r"``\1``", text))
+    """A line of help with its code marked as reST does, and the rest as plain text."""
+    parts = CODE.split(text)
+    plain = [re.sub(r"([*|\\]|\b_\b|_(?=\W|$))", r"\\\1", part) for part in parts[::2]]
+    marked = [f"``{part}``" for part in parts[1::2]]
+    return "".join(word for pair in zip(plain, [*marked, ""], strict=True) for word in pair)
 
 
 def options(command: Any) -> Iterator[str]:

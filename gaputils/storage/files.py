@@ -121,9 +121,10 @@ def iter_rows(path: Path_, name: str | None = None, *, rows: int = 8192) -> Iter
     Files ``.npy`` and folders of them, clip-retrieval's too, are mapped and never whole in memory,
     so that their statistics take little of it:
 
+    >>> import tempfile
     >>> import numpy as np
     >>> from gaputils import GapStatistics
-    >>> path = getfixture("tmp_path") / "images.npy"
+    >>> path = Path(tempfile.mkdtemp()) / "images.npy"
     >>> np.save(path, np.eye(4, dtype=np.float16))
     >>> statistics = GapStatistics(4)
     >>> for block in iter_rows(path, rows=3):

@@ -14,6 +14,7 @@ from typing import Any
 import damages
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import torch
 from hypothesis import strategies as st
 from PIL import Image
@@ -171,6 +172,12 @@ def _hub(folder: Path) -> Path:
     return folder / "images.parquet"
 
 
+def _arrow(path: Path) -> None:
+    table = pa.table({"image": list(X), "text": list(X)})
+    with pa.ipc.new_stream(str(path), table.schema) as file:
+        file.write_table(table)
+
+
 def _weights(path: Path) -> None:
     torch.save({"state_dict": {"logit_scale": torch.ones(()), "a": torch.ones(3, 2)}}, path)
 
@@ -242,6 +249,8 @@ FORMATS: dict[str, Format] = {
         ),
         gu.read_pair,
     ),
+    "arrow": Format(_saved("e.arrow", _arrow), gu.read_pair),
+    "tensors": Format(_saved("e.pt", lambda p: torch.save(SIDES, p)), gu.read_pair, damages.in_zip),
     "parquet of images": Format(
         _hub, lambda p: list(ParquetImages([p], "image"))
     ),

@@ -29,7 +29,7 @@ def test_changelog_and_citation_name_the_version() -> None:
     assert newest is not None
     assert (newest[1], cited["version"]) == (number, number)
     assert cited.get("date-released", release.UNRELEASED) == newest[2]
-    assert f"Version {number}" in read("book/cite.md")
+    assert f"Version {number}" in read("book/bibliography.md")
 
 
 def test_a_release_dates_both_once(tmp_path: Path) -> None:
