@@ -28,7 +28,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "_build" / ".jupyter_cache"
 # Nothing may run beside what these measure.
-TIMED = ("notebooks/exact_robustness", "notebooks/speed")
+TIMED = ("book/production", "notebooks/exact_robustness", "notebooks/speed")
 LONGEST_FIRST = ("closing_it", "two_clusters", "born", "all_methods", "explorer", "quantisation")
 
 

@@ -137,7 +137,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value(
         "book_description",
         "The modality gap of vision-language models: what it is, where it comes from, what it "
-        "costs, and how to be rid of it without retraining.",
+        "costs, and how to close it without retraining.",
         "html",
     )
     app.connect("config-inited", remove_thebe)

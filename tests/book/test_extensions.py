@@ -106,3 +106,20 @@ def test_single_file_links_stay_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     assert target("notebooks/born", "#fig", pages) == "#notebooks-born--fig"
     assert target("book/api", "https://x.org/a", pages) == "https://x.org/a"
     assert target("book/api", "../genindex.html", pages).startswith("https://gaputils.github.io/")
+
+
+def test_every_command_is_on_its_page(extension: Any) -> None:
+    commands = extension("book_commands")
+    assert commands.EXAMPLES.keys() == set(commands.get_command(commands.cli).commands)
+    lines = commands.page(dict.fromkeys(commands.EXAMPLES, "told"))
+    assert "``--n-components``" in lines
+    assert "   Seed of everything random. Default: ``0``." in lines
+    for name, line in commands.EXAMPLES.items():
+        assert f"   $ {line}" in lines, name
+
+
+@pytest.mark.nightly
+def test_the_examples_of_the_commands_run(extension: Any) -> None:
+    told = extension("book_commands").examples()
+    assert "MeanShift()" in told["close"]
+    assert "1000 queries" in told["embed"]
