@@ -11,8 +11,7 @@ import torch
 
 from gaputils import pages
 from gaputils._checks import integer
-from gaputils.closing import Closing, HullProjection, MeanShift, Standardizing
-from gaputils.closing.on_hull import ClosingDoesNothing
+from gaputils.closing import Closing, ClosingDoesNothing, HullProjection, MeanShift, Standardizing
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.protocol import answerable_blocks
