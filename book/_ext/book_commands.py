@@ -7,6 +7,7 @@ import inspect
 import re
 import tempfile
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,11 @@ def examples() -> dict[str, str]:
 
 
 def literal(text: str) -> str:
-    """A line of help with its code marked as reST does, and the rest as plain text."""
+    """A line of help as reST: code marked as code, bars, stars and underscores as plain text."""
     parts = CODE.split(text)
-    plain = [re.sub(r"([*|\\]|\b_\b|_(?=\W|$))", r"\\\1", part) for part in parts[::2]]
-    marked = [f"``{part}``" for part in parts[1::2]]
-    return "".join(word for pair in zip(plain, [*marked, ""], strict=True) for word in pair)
+    plain = (re.sub(r"([|*_\\])", r"\\\1", part) for part in parts[::2])
+    code = (f"``{part}``" for part in parts[1::2])
+    return "".join(part for pair in zip_longest(plain, code, fillvalue="") for part in pair)
 
 
 def options(command: Any) -> Iterator[str]:

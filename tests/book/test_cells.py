@@ -27,6 +27,7 @@ NOT_YET = {
     "exact_robustness",
     "hull_projection",
     "multiple_choice",
+    "production",
     "quantisation",
     "rephrasing",
     "trade_off",
