@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gaputils._checks import Seed, as_answers, as_pair, choice, number, work
+from gaputils.noise._cosine import squared_across
 from gaputils.noise._monte_carlo import Estimate, simulate
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise, Noise
@@ -190,7 +191,10 @@ def _exact_wins(
         costs = settle(cost(rows, wide, scoring), twins)
         part = costs.argmin(dim=1, keepdim=True) if winner is None else winner[start : start + step]
         norms = torch.linalg.vector_norm(rows, dim=1)
-        shares = wins(costs, list(part.unbind(1)), norms, lengths)[0]
+        across = None
+        if scoring == "cosine" and variance > 0:
+            across = squared_across(rows, wide, lengths, variance)
+        shares = wins(costs, list(part.unbind(1)), norms, lengths, across)[0]
         parts.append(torch.stack(shares).sum(dim=0))
     return torch.cat(parts).clamp(0, 1).to(queries.dtype)
 
