@@ -37,7 +37,8 @@ def sandwich(
     ``prod_j S_j(t)``, every ``S_j(t) = P(T_j > t)`` falls in ``t``, and functions that fall
     together are positively associated (Chebyshev): the expectation of their product over ``t`` is
     at least the product of their expectations ``p_ij``. (Our derivation.) The pairs are integrated
-    by the exact engine. For Euclidean scoring and many dimensions
+    by the exact engine, each to the error of `robustness` (`tests/noise/test_bounds.py`); errors
+    of many pairs add up in the lower bound. For Euclidean scoring and many dimensions
     ``p_ij = Phi((D_j - D_i) / (2 sqrt(v) sqrt(D_i + D_j + d v)))`` with ``D`` squared distances: a
     gap ``g`` orthogonal to the gallery's hull stands there as ``+2 |g|^2`` under the root.
 
