@@ -18,17 +18,22 @@ from torch import Tensor
 from gaputils.noise import _chi, _few_cosine
 from gaputils.noise._exact import expected_product, gaussian_weights, nodes, precision, survival_of
 
+_LONG = 1e9  # squared lengths over the noise's variance up to which cosines tell them to 1e-6
 _STEP = 1e-4  # of the central difference that turns normal scores into a density
 
 
-def cosine_win(cosines: Tensor, lengths: Tensor, winner: Tensor, dim: int) -> Tensor:
+def cosine_win(
+    cosines: Tensor, lengths: Tensor, winner: Tensor, dim: int, across: Tensor | None = None
+) -> Tensor:
     """Probability that item `winner` of each query has the greatest noisy cosine with it.
 
     `cosines` (n, k) without noise, `lengths` (n, k) of the items over the noise's deviation in a
-    coordinate, `winner` (n,) column indices, `dim` at least 2.
+    coordinate, `winner` (n,) column indices, `dim` at least 2. `across` (n, k), the squares of the
+    lengths across the query, where they are known better than the cosines tell them.
     """
     along = cosines * lengths
-    across = ((lengths - along) * (lengths + along)).clamp_min(0)
+    if across is None:
+        across = ((lengths - along) * (lengths + along)).clamp_min(0)
     few = across.amin(dim=1) + dim - 1 < _chi.enough(across.shape[1])
     if not bool(few.any()):
         return _nearly_normal_win(along, across, winner, dim - 1)
@@ -37,6 +42,26 @@ def cosine_win(cosines: Tensor, lengths: Tensor, winner: Tensor, dim: int) -> Te
     if not bool(few.all()):
         result[~few] = _nearly_normal_win(along[~few], across[~few], winner[~few], dim - 1)
     return result
+
+
+def squared_across(
+    queries: Tensor, gallery: Tensor, lengths: Tensor, variance: float
+) -> Tensor | None:
+    """(n, m) squared length of each item across each query; None where the cosines tell it.
+
+    `queries` (n, d), `gallery` (m, d) of `lengths` (m,). An item far longer than the noise stands
+    across a query near it by what rounding a cosine loses. Here the gallery's mean is split along
+    and across the query as a vector, and only the items' differences from it are multiplied.
+    """
+    if float(lengths.max()) ** 2 <= _LONG * variance:
+        return None
+    units = torch.nn.functional.normalize(queries, dim=1)
+    middle = gallery.mean(dim=0)
+    rest = gallery - middle
+    aside = middle - (units @ middle)[:, None] * units
+    aside = aside - (units * aside).sum(dim=1, keepdim=True) * units
+    squares = aside.square().sum(dim=1, keepdim=True) + rest.square().sum(dim=1)
+    return (squares + 2 * aside @ rest.T - (units @ rest.T).square()).clamp_min(0)
 
 
 def _nearly_normal_win(along: Tensor, across: Tensor, winner: Tensor, degrees: int) -> Tensor:

@@ -35,12 +35,18 @@ class ExactWins:
         self._order: Tensor | None = None
 
     def __call__(
-        self, costs: Tensor, winners: list[Tensor], norms: Tensor, lengths: Tensor
+        self,
+        costs: Tensor,
+        winners: list[Tensor],
+        norms: Tensor,
+        lengths: Tensor,
+        across: Tensor | None = None,
     ) -> list[list[Tensor]]:
         """Probability that `winners[k]` (n,) comes first, for each variance and each k.
 
         `costs` (n, m) of `scoring.cost`, `norms` (n,) of the queries (Euclidean scoring needs
-        none), `lengths` (m,) or (n, m) of the items (cosine alone needs them).
+        none), `lengths` (m,) or (n, m) of the items (cosine alone needs them), `across` (n, m) as
+        `_cosine.squared_across` gives it.
         """
         if self.scoring == "cosine":
             costs = (costs / norms[:, None]).clamp(-1, 1)
@@ -52,6 +58,7 @@ class ExactWins:
         scale = norms
         if self.scoring == "cosine":
             scale = lengths.expand(costs.shape).gather(1, columns)
+            across = None if across is None else across.gather(1, columns)
         results = []
         for variance, count, limit in zip(self.variances, counts, limits, strict=True):
             if variance == 0:
@@ -62,7 +69,7 @@ class ExactWins:
                     # Items beyond a row's limit, kept for another row of its batch, count as if
                     # they stood there: none widens the range on which distances are interpolated.
                     near = torch.minimum(values, limit[:, None])
-                found = self._one(near, places, count, variance, scale)
+                found = self._one(near, places, count, variance, scale, across)
                 if self.scoring == "inner-product":
                     found = [
                         torch.where(norms == 0, (winner == first).to(share), share)
@@ -99,7 +106,13 @@ class ExactWins:
         return costs.gather(1, columns), columns
 
     def _one(
-        self, values: Tensor, places: list[Tensor], count: Tensor, variance: float, scale: Tensor
+        self,
+        values: Tensor,
+        places: list[Tensor],
+        count: Tensor,
+        variance: float,
+        scale: Tensor,
+        across: Tensor | None,
     ) -> list[Tensor]:
         """Win probabilities at one variance, in batches of rows that keep about as many items."""
         found = [torch.zeros_like(values[:, 0]) for _ in places]
@@ -110,18 +123,22 @@ class ExactWins:
             rows, kept = order[start:stop], int(ascending[stop - 1])
             near = values[rows, :kept]
             wide = scale[rows, :kept] if scale.ndim == 2 else scale[rows]
+            rest = None if across is None else across[rows, :kept]
             for k, place in enumerate(places):
                 own = place[rows]
                 again = own == places[0][rows] if k else torch.zeros_like(own, dtype=torch.bool)
                 result = torch.where(again, found[0][rows], 0.0)
                 todo = ~again & (own >= 0) & (own < kept)
                 if bool(todo.any()):
-                    result[todo] = self._win(near[todo], own[todo], variance, wide[todo])
+                    side = None if rest is None else rest[todo]
+                    result[todo] = self._win(near[todo], own[todo], variance, wide[todo], side)
                 found[k][rows] = result
             start = stop
         return found
 
-    def _win(self, near: Tensor, place: Tensor, variance: float, scale: Tensor) -> Tensor:
+    def _win(
+        self, near: Tensor, place: Tensor, variance: float, scale: Tensor, across: Tensor | None
+    ) -> Tensor:
         """Win probability of the item at `place` (n,) among `near` (n, k)."""
         if near.shape[1] == 1:
             return torch.ones_like(near[:, 0])
@@ -130,7 +147,8 @@ class ExactWins:
             return _exact.euclidean_win(near, place, self.dim, variance)
         if self.scoring == "inner-product":
             return _exact.inner_product_win(-near, place, scale * deviation)
-        return _cosine.cosine_win(-near, scale / deviation, place, self.dim)
+        across = None if across is None else across / variance
+        return _cosine.cosine_win(-near, scale / deviation, place, self.dim, across)
 
 
 def _place(columns: Tensor, winner: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from gaputils._checks import as_pair, as_targets, work
+from gaputils.noise._cosine import squared_across
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise
 from gaputils.noise.robustness import check_exact
@@ -36,7 +37,8 @@ def sandwich(
     ``prod_j S_j(t)``, every ``S_j(t) = P(T_j > t)`` falls in ``t``, and functions that fall
     together are positively associated (Chebyshev): the expectation of their product over ``t`` is
     at least the product of their expectations ``p_ij``. (Our derivation.) The pairs are integrated
-    by the exact engine. For Euclidean scoring and many dimensions
+    by the exact engine, each to the error of `robustness` (`tests/noise/test_bounds.py`); errors
+    of many pairs add up in the lower bound. For Euclidean scoring and many dimensions
     ``p_ij = Phi((D_j - D_i) / (2 sqrt(v) sqrt(D_i + D_j + d v)))`` with ``D`` squared distances: a
     gap ``g`` orthogonal to the gallery's hull stands there as ``+2 |g|^2`` under the root.
 
@@ -64,19 +66,33 @@ def sandwich(
         rows = rows - middle if scoring == "euclidean" else rows
         costs = cost(rows, wide, scoring)
         own = costs.argmin(dim=1) if chosen is None else chosen[start : start + step]
-        beaten = _beaten(costs, own, rows, lengths, ExactWins(dim, [variance], scoring))
+        across = None
+        if scoring == "cosine" and variance > 0:
+            across = squared_across(rows, wide, lengths, variance)
+        beaten = _beaten(costs, own, rows, lengths, across, ExactWins(dim, [variance], scoring))
         bounds.append(torch.stack([torch.log1p(-beaten).sum(dim=1).exp(), 1 - beaten.amax(dim=1)]))
     lower, upper = torch.cat(bounds, dim=1).to(queries.dtype)
     return lower, upper
 
 
-def _beaten(costs: Tensor, own: Tensor, rows: Tensor, lengths: Tensor, wins: ExactWins) -> Tensor:
+def _beaten(
+    costs: Tensor,
+    own: Tensor,
+    rows: Tensor,
+    lengths: Tensor,
+    across: Tensor | None,
+    wins: ExactWins,
+) -> Tensor:
     """(n, m) probability that each item alone beats item `own` (n,) of its row; 0 for itself."""
     items = costs.shape[1]
     index = own[:, None]
-    pairs = torch.stack([costs.gather(1, index).expand_as(costs), costs], dim=2).flatten(0, 1)
-    both = torch.stack([lengths[index].expand_as(costs), lengths.expand_as(costs)], dim=2)
+
+    def paired(values: Tensor) -> Tensor:
+        return torch.stack([values.gather(1, index).expand_as(costs), values], dim=2).flatten(0, 1)
+
+    pairs, both = paired(costs), paired(lengths.expand_as(costs))
+    aside = None if across is None else paired(across)
     norms = torch.linalg.vector_norm(rows, dim=1).repeat_interleave(items)
     second = torch.ones(len(pairs), dtype=torch.int64, device=costs.device)
-    beaten = wins(pairs, [second], norms, both.flatten(0, 1))[0][0].view_as(costs)
+    beaten = wins(pairs, [second], norms, both, aside)[0][0].view_as(costs)
     return beaten.scatter(1, index, 0.0).clamp(0, 1)

@@ -30,7 +30,10 @@ def law(t: np.ndarray, noncentrality: float, dim: int) -> tuple[np.ndarray, np.n
     log_density = (shape - 1) * np.log(half) - half - special.gammaln(shape)
     density = np.exp(log_density + log_weight).sum(axis=1) / 2
     if noncentrality > 5000:  # far from where the engine asks SciPy, and much faster
-        return stats.ncx2.sf(t, dim, noncentrality), density
+        far = np.sqrt(t) > math.sqrt(noncentrality) - 12  # nearer, SciPy's series overflows
+        above = np.ones_like(t)
+        above[far] = stats.ncx2.sf(t[far], dim, noncentrality)
+        return above, density
     return special.gammaincc(shape, half) @ np.exp(log_weight), density
 
 

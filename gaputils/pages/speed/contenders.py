@@ -43,13 +43,14 @@ def robustness_calls(
     variance: float = 0.04,
     draws: int = 100,
     device: Device = "cpu",
+    scoring: str = "euclidean",
 ) -> dict[str, Call]:
     """Robustness of `clusters` "exact", and by "Monte Carlo": a batch of draws at a time."""
     noise = GaussianNoise(variance)
     q, g = (side.to(device) for side in clusters(queries, items, dim))
     return {
-        "exact": lambda: robustness(q, g, noise),
-        "Monte Carlo": lambda: estimate(q, g, noise, draws=draws),
+        "exact": lambda: robustness(q, g, noise, scoring=scoring),
+        "Monte Carlo": lambda: estimate(q, g, noise, draws=draws, scoring=scoring),
     }
 
 
