@@ -26,7 +26,6 @@ NOT_YET = {
     "all_methods",
     "exact_robustness",
     "hull_projection",
-    "moving_the_gap",
     "multiple_choice",
     "quantisation",
     "rephrasing",
