@@ -1,0 +1,95 @@
+"""What closing gains, with errors: over the size of the gallery, and in same and right answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from gaputils.plots.theme import COLOR, WIDTH, legend_above
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CLOSING_COLOR = {
+    "original": COLOR["original"],
+    "mean shift": COLOR["shift"],
+    "hull projection": COLOR["projection"],
+    "hull projection, centred": COLOR["centered"],
+    "hull projection, scaled": COLOR["scaled"],
+}
+_MARKERS = dict(zip(CLOSING_COLOR, "os^Dv", strict=True))
+
+
+def gains_over_sizes(frame: pd.DataFrame) -> Figure:
+    """``same_gain`` over `items`: a row of panels for each scoring, a column for each `dim`.
+
+    `frame` as from `survival.over_sizes`. Bars are two paired standard errors, the grey line is no
+    gain, the dashed one a gallery of as many items as dimensions.
+    """
+    scorings, dims = (list(dict.fromkeys(frame[name])) for name in ("scoring", "dim"))
+    figure, grid = plt.subplots(
+        len(scorings),
+        len(dims),
+        figsize=(WIDTH, 1.9 * len(scorings) + 0.5),
+        sharex="col",
+        sharey="row",
+        squeeze=False,
+    )
+    for row, scoring in zip(grid, scorings, strict=True):
+        for ax, dim in zip(row, dims, strict=True):
+            part = frame[(frame["scoring"] == scoring) & (frame["dim"] == dim)]
+            _lines(part, ax)
+            ax.axvline(dim, color=COLOR["baseline"], linestyle="--", linewidth=1)
+            ax.set_title(f"{scoring}, {dim} dimensions", fontsize="small")
+    for ax in grid[-1]:
+        ax.set_xlabel("items in the gallery")
+    for ax in grid[:, 0]:
+        ax.set_ylabel("gain")
+    legend_above(grid[0, 0])
+    return figure
+
+
+def _lines(frame: pd.DataFrame, ax: Axes) -> None:
+    ax.axhline(0, color=COLOR["original"], linewidth=1)
+    for name, part in frame[frame["closing"] != "original"].groupby("closing", sort=False):
+        ax.errorbar(
+            part["items"],
+            part["same_gain"],
+            2 * part["same_gain_error"],
+            fmt=f"{_MARKERS[str(name)]}-",
+            color=CLOSING_COLOR[str(name)],
+            markersize=3.5,
+            linewidth=1.2,
+            elinewidth=1,
+            label=str(name),
+        )
+    sizes = sorted(frame["items"].unique())
+    ax.set_xscale("log")
+    ax.set_xticks(sizes, [f"{size:g}" for size in sizes], fontsize="x-small")
+    ax.minorticks_off()
+
+
+def same_and_right(frame: pd.DataFrame, axes: list[Axes]) -> list[Axes]:
+    """Gains in the same and in the right answer, a dot a closing, a panel each.
+
+    `frame` as from `survival.summary`; bars are two paired standard errors.
+    """
+    names = [name for name in frame["closing"] if name != "original"]
+    part = frame.set_index("closing").loc[names]
+    titles = {"same": "gain in unchanged answers", "right": "gain in right answers"}
+    for ax, (measure, title) in zip(axes, titles.items(), strict=True):
+        for place, (name, row) in enumerate(part.iterrows()):
+            ax.errorbar(
+                row[f"{measure}_gain"],
+                place,
+                xerr=2 * row[f"{measure}_gain_error"],
+                fmt="o",
+                color=CLOSING_COLOR.get(str(name), COLOR["baseline"]),
+            )
+        ax.axvline(0, color=COLOR["original"], linewidth=1)
+        ax.set_yticks(range(len(part)), list(part.index), fontsize="small")
+        ax.set(xlabel=title, ylim=(len(part) - 0.5, -0.5))
+    return axes
