@@ -32,6 +32,7 @@ from .encoding.embed import embed_classes as embed_classes
 from .encoding.to_folder import embed_to_folder as embed_to_folder
 from .evaluation.compare import compare_closings as compare_closings
 from .evaluation.curve import robustness_curve as robustness_curve
+from .evaluation.protocol import answerable_blocks as answerable_blocks
 from .evaluation.report import benefits as benefits
 from .evaluation.report import report as report
 from .geometry import describe_measures as describe_measures

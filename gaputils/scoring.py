@@ -49,6 +49,11 @@ def nearest(queries: Tensor, gallery: Tensor, scoring: str = "euclidean") -> Ten
     """
     queries, gallery = as_pair(queries, gallery)
     check_scoring(gallery, scoring, queries)
+    return _nearest(queries, gallery, scoring)
+
+
+def _nearest(queries: Tensor, gallery: Tensor, scoring: str) -> Tensor:
+    """`nearest` of sides that were checked."""
     return torch.cat([costs.argmin(dim=1) for costs in all_costs(queries, gallery, scoring)])
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import gaputils as gu
 from gaputils import closing, scoring
-from gaputils.pages.multiple_choice import choice_survival, hard_choices
+from gaputils.pages.multiple_choice import choice_answers, hard_choices
 from gaputils.scoring import SCORINGS, first_equals, least, nearest, top_k
 from gaputils.tasks import mixed_retrieval
 
@@ -148,7 +148,7 @@ def test_reports_and_curves_count_the_first_of_two_equal_classes() -> None:
     curve = gu.robustness_curve(
         e.queries, e.gallery, gu.MeanShift(), [0, 0.5, 1], gu.GaussianNoise(0), targets=e.targets
     )
-    for column in ("robustness", "unchanged", "accuracy", "noisy_accuracy"):
+    for column in ("robustness", "unchanged", "accuracy", "right"):
         assert (curve[column] == 1).all()
     frame = gu.compare_closings(
         e.queries, e.gallery, {"none": None}, {"none": gu.GaussianNoise(0)}, targets=e.targets
@@ -203,9 +203,10 @@ def test_of_equal_options_the_first_is_chosen(name: str, dtype: torch.dtype) -> 
         assert int(answer) == _reference(query, own, name)[0]
     noise = gu.GaussianNoise(0.0)
     if name != "cosine":
-        kept, right = choice_survival(queries, flat, found, noise, name)
-        assert torch.equal(kept, torch.ones_like(kept))
-        assert torch.equal(right, torch.ones_like(kept))
+        told = choice_answers(queries, flat, found, [noise], name)
+        assert told.right is not None
+        for share in (told.kept[0].per_query, told.right[0].per_query):
+            assert torch.equal(share, torch.ones_like(share))
 
 
 def test_hard_choices_take_the_first_of_equal_texts() -> None:

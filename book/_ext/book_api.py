@@ -26,7 +26,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "Closing": ("closing", "closing.mean_shift"),
     "Noise and robustness": ("noise", "scoring", "evaluation.curve"),
     "Tasks": ("tasks",),
-    "Closings compared": ("evaluation.compare",),
+    "Closings compared": ("evaluation.compare", "evaluation.protocol"),
     "Report on your own embeddings": ("evaluation.report",),
     "Theory": ("theory", "theory.sigmoid"),
     "Sweeps": ("sweep",),

@@ -19,12 +19,12 @@ from gaputils.cli.support import (
     check_format,
     draw_clouds,
     read,
+    read_in_place,
     reports_errors,
     require_folder,
     write,
     write_frame,
 )
-from gaputils.evaluation.compare import survival_table
 
 app = typer.Typer(
     cls=Commands,
@@ -57,6 +57,7 @@ Components = Annotated[
 Alpha = Annotated[float | None, typer.Option(help="0 leaves all as it is, 1 closes the gap.")]
 Radius = Annotated[str | None, typer.Option(help="A multiple of the circumradius, or auto.")]
 Center = Annotated[bool, typer.Option("--center", help="Centre both sides, ready for cosine.")]
+Scoring = Annotated[str, typer.Option(help="How you rank: cosine, inner-product or euclidean.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="File for the result.")]
 
@@ -154,8 +155,10 @@ def report(
     targets: TargetsKey = None,
     owners: OwnersKey = None,
     normalize: Normalize = False,
+    scoring: Scoring = "cosine",
     variance: Variance = 0.04,
-    rows: Annotated[int, typer.Option(min=3, help="Rows for what is quadratic in them.")] = 1000,
+    rows: Annotated[int, typer.Option(min=3, help="Queries that are measured.")] = 1000,
+    items: Annotated[int, typer.Option(min=2, help="Gallery rows that are searched.")] = 5000,
     figure: Annotated[
         Path | None, typer.Option(help="File for a figure: .png, .pdf, .svg.")
     ] = None,
@@ -171,18 +174,20 @@ def report(
     import pandas as pd
 
     from gaputils.evaluation.report import report as make
+    from gaputils.evaluation.sample import Sample
 
     form = check_format(format)
     for path in (figure, out):
         require_folder(path)
-    e = read(first, second, queries, gallery, targets, owners, normalize)
-    found = make(e, variance, rows=rows, seed=seed)
+    source = read_in_place(first, second, queries, gallery, targets, owners, normalize)
+    found = make(source, variance, scoring=scoring, rows=rows, items=items, seed=seed)
     if figure is not None:
-        draw_clouds(e, figure, seed)
+        draw_clouds(Sample.of(source, rows, items, seed).embeddings, figure, seed)
     if form == "json":
         content = {
             "measures": found.measures.to_dict(),
-            "benefits": found.benefits.to_dict("index"),
+            "benefits": found.benefits.to_dict("records"),
+            "best": found.best,
             "verdict": found.verdict,
             "code": found.code,
         }
@@ -191,7 +196,7 @@ def report(
         write(found.measures.rename_axis("measure").to_csv(), out)
     else:
         measures = pd.DataFrame({"value": found.measures}).to_string(float_format="{:.4f}".format)
-        benefits = found.benefits.to_string(float_format="{:.4f}".format)
+        benefits = found.benefits.to_string(index=False, float_format="{:.4f}".format)
         write("\n\n".join([measures, benefits, found.verdict, found.code]), out)
 
 
@@ -292,8 +297,8 @@ def robustness(
     normalize: Normalize = False,
     variance: Annotated[list[float], typer.Option(help="Repeat for several.")] = [0.04],  # noqa: B006
     per: Annotated[str, typer.Option(help="vector (total variance) or coordinate.")] = "vector",
-    scoring: Annotated[str, typer.Option(help="euclidean, inner-product or cosine.")] = "euclidean",
-    draws: Annotated[int | None, typer.Option(help="Simulate instead of the exact value.")] = None,
+    scoring: Scoring = "cosine",
+    draws: Annotated[int, typer.Option(help="Draws where there is no exact value.")] = 200,
     method: Annotated[str, typer.Option(help="Close the gap with this first; none.")] = "none",
     n_components: Components = None,
     alpha: Alpha = None,
@@ -303,19 +308,32 @@ def robustness(
     out: Out = None,
     seed: Seed = 0,
 ) -> None:
-    """Share of the queries whose nearest gallery item survives noise; accuracy beside it.
+    """Share of the queries whose nearest gallery item survives noise, before and after closing.
 
     An answer is right if it is the query's target; where a query has several rows of the gallery
     (`--owners`, or the captions of an image that `embed` wrote), if it is one of them.
     """
+    from gaputils.evaluation.compare import compare_closings
+    from gaputils.noise.perturbations import GaussianNoise
+
     form = check_format(format)
     require_folder(out)
     e = read(first, second, queries, gallery, targets, owners, normalize)
+    closings: dict[str, Any] = {"original": None}
     if method != "none":
         closing = build_closing(method, n_components, alpha, radius, center)
-        e.queries, e.gallery = closing.fit_transform(e.queries, e.gallery)
-    table = survival_table(e, variance, per, scoring, draws=draws, seed=seed)
-    write_frame(table, form, out)
+        closings[repr(closing)] = closing
+    table = compare_closings(
+        e.queries,
+        e.gallery,
+        closings,
+        {f"{value:g}": GaussianNoise(value, per=per) for value in variance},
+        targets=e.answers,
+        scorings=[scoring],
+        draws=draws,
+        seed=seed,
+    )
+    write_frame(table.rename(columns={"noise": "variance"}), form, out)
 
 
 @app.command(epilog="Example: `gaputils sweep grids/paper.yml --out runs --jobs 4`")

@@ -141,6 +141,29 @@ def read(
     )
 
 
+def read_in_place(
+    first: Path,
+    second: Path | None,
+    queries: str | None,
+    gallery: str | None,
+    targets: str | None,
+    owners: str | None,
+    normalize: bool,
+) -> Embeddings | tuple[Any, Any]:
+    """As `read`, but the arrays of two .npy files stay where they are, as memory maps."""
+    from gaputils.storage.files import read_matrix
+
+    if (
+        second is None
+        or {first.suffix, second.suffix} != {".npy"}
+        or normalize
+        or targets
+        or owners
+    ):
+        return read(first, second, queries, gallery, targets, owners, normalize)
+    return read_matrix(first, queries), read_matrix(second, gallery)
+
+
 def build_closing(
     method: str, n_components: str | None, alpha: float | None, radius: str | None, center: bool
 ) -> Closing:

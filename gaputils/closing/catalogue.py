@@ -1,22 +1,24 @@
-"""The closing methods by name, and what applies them to a task."""
+"""The closings by name, and what applies them to a task: a closing, or None for the original."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sklearn.base import clone
 from torch import Tensor
 
 from gaputils import closing as ways
 from gaputils._checks import work
 from gaputils.closing.base import Closing
+from gaputils.closing.on_hull import comparing
 from gaputils.embeddings import Embeddings, known_targets
 from gaputils.geometry.hull import principal_components, project
 
-Methods = Mapping[str, Closing | None]
+Closings = Mapping[str, Closing | None]
 
 
-def standard_methods() -> dict[str, Closing | None]:
-    """Every closing method by its name on the pages, the untouched original first."""
+def standard_closings() -> dict[str, Closing | None]:
+    """Every closing by the one name it has on all pages, the untouched original first."""
     return {
         "original": None,
         "naive shift": ways.NaiveShift(),
@@ -33,6 +35,7 @@ def standard_methods() -> dict[str, Closing | None]:
         "mean shift": ways.MeanShift(),
         "hull projection": ways.HullProjection(),
         "hull projection, scaled": ways.HullProjection(radius="auto"),
+        "hull projection, centred": ways.HullProjection(center=True),
         "hull projection, scaled and centred": ways.HullProjection(radius="auto", center=True),
     }
 
@@ -46,21 +49,62 @@ def fit(method: Closing, embeddings: Embeddings, calibration: Embeddings | None 
     """
     source = embeddings if calibration is None or not method.calibrated else calibration
     gallery = source.gallery[known_targets(source)] if method.needs_pairs else source.gallery
-    return method.fit(source.queries, gallery)
+    with comparing():
+        return method.fit(source.queries, gallery)
+
+
+def fitted(
+    closing: Closing | None, queries: Tensor, gallery: Tensor, label: str = "closing"
+) -> Closing | None:
+    """`closing` as it is if it was fitted before, else a copy of it fitted on these sides.
+
+    None, the untouched original, stays None. Raises `TypeError` naming `label` for anything else.
+    """
+    if closing is None or (isinstance(closing, Closing) and hasattr(closing, "dim_")):
+        return closing
+    if not isinstance(closing, Closing):
+        raise TypeError(f"{label}: expected a closing such as MeanShift or None, got {closing!r}")
+    with comparing():
+        return copy(closing).fit(queries, gallery)
+
+
+def moved(closing: Closing | None, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+    """Both sides after a fitted `closing`, or as they are for None."""
+    if closing is None:
+        return queries, gallery
+    with comparing():
+        after = closing.transform(queries, gallery)
+    return after.queries, after.gallery
+
+
+def copy(closing: Closing) -> Closing:
+    """An unfitted closing of the same parameters."""
+    result: Closing = clone(closing)
+    return result
 
 
 def close(
-    method: Closing | None, embeddings: Embeddings, calibration: Embeddings | None = None
+    closing: Closing | None, embeddings: Embeddings, calibration: Embeddings | None = None
 ) -> Embeddings:
-    """`embeddings` after `fit` of `method`, None leaving them as they are.
+    """`embeddings` after `fit` of a copy of `closing`, None leaving them as they are.
 
     Targets and info are kept.
     """
-    if method is None:
+    if closing is None:
         return embeddings
-    fitted = fit(method, embeddings, calibration)
-    queries, gallery = fitted.transform(embeddings.queries, embeddings.gallery)
+    learned = fit(copy(closing), embeddings, calibration)
+    queries, gallery = moved(learned, embeddings.queries, embeddings.gallery)
     return Embeddings(queries, gallery, embeddings.targets, dict(embeddings.info))
+
+
+def fit_all(
+    closings: Closings, embeddings: Embeddings, calibration: Embeddings | None = None
+) -> dict[str, Closing | None]:
+    """A fitted copy of each of `closings`, see `fit`; None stays None."""
+    return {
+        name: None if closing is None else fit(copy(closing), embeddings, calibration)
+        for name, closing in closings.items()
+    }
 
 
 def about_circumcentre(embeddings: Embeddings) -> Embeddings:

@@ -1,23 +1,25 @@
-"""Closing methods side by side, under every scoring, on one pair of sides."""
+"""Closings side by side: the one place where a closing's robustness under a scoring is computed."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_answers, as_pair, work
+from gaputils._checks import Seed, as_answers, as_generator, as_pair, choice, integer
 from gaputils.closing.base import Closing
-from gaputils.closing.catalogue import Methods, close, spread
-from gaputils.closing.on_hull import comparing
-from gaputils.embeddings import Embeddings, known_targets
-from gaputils.noise.perturbations import GaussianNoise, Noise
-from gaputils.noise.robustness import certified_radius, estimate
-from gaputils.scoring import SCORINGS, cost, nearest, top_k
+from gaputils.closing.catalogue import fitted, moved
+from gaputils.evaluation.table import Key, Outcome, among, tabulate
+from gaputils.noise._monte_carlo import Estimate
+from gaputils.noise.perturbations import Noise
+from gaputils.noise.robustness import answers_under
+from gaputils.scoring import SCORINGS, _nearest, check_scoring
+
+ORDERS = ("closing first", "noise first")
+Sides = tuple[Tensor, Tensor]
 
 
 def compare_closings(
@@ -28,176 +30,156 @@ def compare_closings(
     *,
     targets: Any = None,
     scorings: Sequence[str] = SCORINGS,
+    order: str = "closing first",
+    bootstrap: int = 1000,
     draws: int = 200,
     seed: Seed = 0,
 ) -> pd.DataFrame:
-    """Robustness and clean accuracy of each method, scoring and noise, a row for each.
+    """What each closing is worth under each scoring and noise, a row for each.
 
-    `closings` maps a label to a method (fitted here on both sides) or to None for the original;
-    `noises` maps a label to a noise. Gaussian noise on the gallery is answered exactly, anything
-    else by `draws` Monte-Carlo draws from `seed`.
+    `queries` (n, d) search the `gallery` (m, d); `targets` (n,) are the right items, or (n, k) all
+    that are right (`Embeddings.answers`). `closings` maps a label to a closing or, for the
+    original, None. One that was fitted before is used as it was fitted, any other is fitted on
+    these sides (a copy; yours stays unfitted). `noises` maps a label to a noise. To rank projected
+    queries by inner product, the limit of ever larger radii, pass ``HullProjection()`` and read the
+    scoring "inner-product".
 
-    Columns: `method`, `scoring`, `noise`, `robustness`, `standard_error` (0 where exact),
-    `unchanged` (share of queries whose nearest item is the original one under that scoring) and
-    with `targets` (as for `accuracy_under_noise`) `accuracy`. Raises as `robustness` does.
+    `order` "closing first" perturbs what the closing returns, as an index that stores closed rows
+    is perturbed. With "noise first" the noise falls on the raw sides and the fitted closing moves
+    what is left of them: no scale or shape that a closing gives its gallery can help it. The first
+    is exact where `robustness` is, and takes `draws` draws of any other noise; the second always
+    takes `draws`. All closings see the same draws.
+
+    Columns:
+
+    - `closing`, `scoring`, `noise`: the labels;
+    - `robustness`: mean probability that a query's answer under that closing and scoring survives;
+    - `right`, with targets: mean probability that the right item wins under the noise;
+    - `accuracy`, with targets: share of right answers without noise;
+    - `unchanged`: share of queries whose answer without noise is the original's under that scoring;
+    - `gain`, `right_gain`, `accuracy_gain`: over the untouched sides under the same scoring and
+      noise, whether or not these are among `closings`;
+    - for each but `unchanged` a column with ``_error`` appended, the standard deviation over
+      `bootstrap` draws of the queries, which all rows share, so that errors of gains are paired.
+      For what is sampled it includes the draws' own standard error, missing for a single draw;
+      0 for `bootstrap` leaves these columns out;
+    - `standard_error`: of `robustness`, over the draws of the noise; 0 where it is exact.
+
+    Raises `TypeError` or `ValueError` naming the argument for unusable sides or targets, an unknown
+    scoring or order, what is no closing or noise, and rows of norm zero under cosine.
+
+    >>> import numpy as np, gaputils as gu
+    >>> gallery = np.eye(3, 8)
+    >>> queries = gallery[[0, 1, 2, 0]] + np.eye(8)[7]
+    >>> closings = {"original": None, "mean shift": gu.MeanShift()}
+    >>> table = gu.compare_closings(
+    ...     queries, gallery, closings, {"σ² = 1": gu.GaussianNoise(1.0)}, scorings=["euclidean"]
+    ... )
+    >>> table[["closing", "robustness", "gain", "unchanged"]].round(2)
+          closing  robustness  gain  unchanged
+    0    original        0.84   0.0        1.0
+    1  mean shift        0.93   0.1        1.0
     """
     queries, gallery = as_pair(queries, gallery)
+    choice("order", order, ORDERS)
+    for scoring in scorings:
+        check_scoring(gallery, scoring, queries)
+    for label, noise in noises.items():
+        if not isinstance(noise, Noise):
+            raise TypeError(f"noises: expected a noise for {label!r}, got {noise!r}")
     if targets is not None:
         targets = as_answers("targets", targets, len(queries), len(gallery), queries.device)
-    rows = []
-    for method, closing in closings.items():
-        sides = (queries, gallery)
-        if closing is not None:
-            with comparing():
-                sides = closing.fit(queries, gallery).transform(queries, gallery)
-        for scoring in scorings:
-            found = nearest(*sides, scoring)
-            row: dict[str, Any] = {
-                "method": method,
-                "scoring": scoring,
-                "unchanged": float((found == nearest(queries, gallery, scoring)).double().mean()),
-            }
-            if targets is not None:
-                row["accuracy"] = _share((found[:, None] == targets).any(dim=1))
-            for label, noise in noises.items():
-                mean, error = _robustness(*sides, noise, scoring, draws, seed)
-                rows.append({**row, "noise": label, "robustness": mean, "standard_error": error})
-    return pd.DataFrame(rows)
+    integer("draws", draws, low=1)
+    ready = {
+        label: fitted(closing, queries, gallery, f"closings: {label}")
+        for label, closing in closings.items()
+    }
+    number = as_number(seed)
+    answer = closing_first if order == "closing first" else _noise_first
+    outcomes = dict(answer((queries, gallery), ready, noises, targets, scorings, draws, number))
+    labels = {label: None if closing is None else label for label, closing in ready.items()}
+    return tabulate(outcomes, labels, targets, bootstrap, number)
 
 
-def _robustness(
-    queries: Any, gallery: Any, noise: Noise, scoring: str, draws: int, seed: Seed
-) -> tuple[float, float]:
-    kept, _ = estimate(queries, gallery, noise, "auto", scoring=scoring, draws=draws, seed=seed)
-    return kept.mean, kept.standard_error
+def as_number(seed: Seed) -> int:
+    """A seed that can be used again and again, drawn from a generator or, for None, from chance."""
+    if isinstance(seed, int):
+        return integer("seed", seed, low=0)
+    device = "cpu" if seed is None else seed.device
+    return int(torch.randint(2**31, (), generator=as_generator(seed), device=device))
 
 
-def compare(
-    embeddings: Embeddings,
-    methods: Methods,
-    variances: Sequence[float] = (0.005, 0.022, 0.04),
-    scorings: Sequence[str] = SCORINGS,
-    *,
-    calibration: Embeddings | None = None,
-    relative: bool = False,
-    ks: Sequence[int] = (1, 5, 10),
-    draws: int = 200,
-    seed: Seed = 0,
-) -> pd.DataFrame:
-    """One row for each method and scoring; `embeddings` need targets.
-
-    Columns: `method`, `scoring`, `accuracy`, `agreement` (share of queries with the original's
-    nearest item), ``robustness@v`` and ``accuracy@v`` under Gaussian noise of total variance v
-    on the gallery, `certified_radius` (mean; missing for cosine), ``recall@k`` (share of queries
-    with their target among the k nearest; where owners are known, one of their own), `spread` of
-    the gallery over the original's, `seconds` for fit and transform. All exact.
-
-    A method that inflates the gallery meets a fixed noise with an advantage that is none of its
-    making. With `relative` each variance is taken relative to the gallery's own spread: v times
-    `spread` squared, and radii are divided by `spread`. Raises `ValueError` without targets, or for
-    a gallery whose rows are all alike.
-    """
-    known_targets(embeddings)
-    width = spread(embeddings.gallery)
-    if width == 0:
-        raise ValueError("gallery: expected rows that differ, they are all alike")
-    before = nearest(embeddings.queries, embeddings.gallery)
-    rows = []
-    for name, method in methods.items():
-        start = time.perf_counter()
-        moved = close(method, embeddings, calibration)
-        seconds = time.perf_counter() - start
-        ratio = spread(moved.gallery) / width
-        unit = ratio if relative else 1.0
-        for scoring in scorings:
-            row: dict[str, Any] = {"method": name, "scoring": scoring}
-            found = nearest(moved.queries, moved.gallery, scoring)
-            row["accuracy"] = _share(embeddings.right(found))
-            row["agreement"] = _share(found == before)
-            for variance in variances:
-                noise = GaussianNoise(variance * unit**2)
-                kept, right = _under(moved, noise, scoring, draws, seed)
-                row[f"robustness@{variance:g}"], row[f"accuracy@{variance:g}"] = kept, right
-            row["certified_radius"] = _certificate(moved, scoring) / unit
-            row |= _recalls(moved, ks, scoring)
-            rows.append({**row, "spread": ratio, "seconds": seconds})
-    return pd.DataFrame(rows)
-
-
-def _share(values: Tensor) -> float:
-    return float(values.double().mean())
-
-
-def _under(
-    e: Embeddings, noise: GaussianNoise, scoring: str, draws: int, seed: Seed
-) -> tuple[float, float]:
-    """Mean robustness and accuracy under `noise`, exact where there is an exact answer."""
-    kept, right = estimate(
-        e.queries,
-        e.gallery,
-        noise,
-        "auto",
-        targets=e.answers,
-        scoring=scoring,
-        draws=draws,
-        seed=seed,
-    )
-    assert right is not None
-    return kept.mean, right.mean
-
-
-def _certificate(e: Embeddings, scoring: str) -> float:
-    """Mean norm of the smallest joint change of the gallery that changes the nearest item.
-
-    For inner products ``(s_1 - s_2) / (sqrt(2) |y|)`` of the two greatest (our derivation).
-    """
-    if scoring == "euclidean":
-        return _share(certified_radius(e.queries, e.gallery))
-    if scoring == "cosine" or len(e.gallery) == 1:
-        return float("nan")
-    queries = work(e.queries)
-    two = cost(queries, work(e.gallery), scoring).topk(2, dim=1, largest=False).values
-    norms = torch.linalg.vector_norm(queries, dim=1)
-    return float(((two[:, 1] - two[:, 0]) / (2**0.5 * norms)).mean())
-
-
-def _recalls(e: Embeddings, ks: Sequence[int], scoring: str) -> dict[str, float]:
-    most = min(max(ks), len(e.gallery))
-    hits = e.right(top_k(e.queries, e.gallery, most, scoring))
-    return {f"recall@{k}": _share(hits[:, :k].any(dim=1)) for k in ks}
-
-
-def survival_table(
-    embeddings: Embeddings,
-    variances: Sequence[float],
-    per: str,
-    scoring: str,
-    *,
-    draws: int | None,
+def closing_first(
+    sides: Sides,
+    closings: Mapping[str, Closing | None],
+    noises: Mapping[str, Noise],
+    targets: Tensor | None,
+    scorings: Sequence[str],
+    draws: int,
     seed: int,
-) -> pd.DataFrame:
-    """A row for each variance: mean robustness, and accuracy without and with noise.
+) -> Iterator[tuple[Key, Outcome]]:
+    """Each outcome of noise on what fitted closings return, the original among them; unchecked."""
+    for label, closing in _with_original(closings):
+        closed = _usable(moved(closing, *sides), scorings)
+        for scoring in scorings:
+            found = answers_under(*closed, list(noises.values()), targets, scoring, draws, seed)
+            right: Sequence[Estimate | None] = found.right or [None] * len(noises)
+            for noise, kept, hit in zip(noises, found.kept, right, strict=True):
+                yield (label, scoring, noise), Outcome(found.nearest, kept, hit)
 
-    Accuracy counts every gallery row of a query's own where owners are known, else its target.
-    """
-    import pandas as pd
 
-    import gaputils as gu
-
-    simulate: dict[str, Any] = {"method": "exact"}
-    if draws is not None:
-        simulate = {"method": "monte-carlo", "draws": draws, "seed": seed}
-    e, rows = embeddings, []
-    for value in variances:
-        noise = gu.GaussianNoise(value, per=per)
-        kept = gu.robustness(e.queries, e.gallery, noise, scoring=scoring, **simulate)
-        row = {"variance": value, "robustness": float(kept.double().mean())}
-        if e.answers is not None:
-            right = gu.accuracy_under_noise(
-                e.queries, e.gallery, e.answers, noise, scoring=scoring, **simulate
+def _noise_first(
+    sides: Sides,
+    closings: Mapping[str, Closing | None],
+    noises: Mapping[str, Noise],
+    targets: Tensor | None,
+    scorings: Sequence[str],
+    draws: int,
+    seed: int,
+) -> Iterator[tuple[Key, Outcome]]:
+    each = list(_with_original(closings))
+    clean = {
+        (label, scoring): _nearest(*closed, scoring)
+        for label, closing in each
+        for closed in [_usable(moved(closing, *sides), scorings)]
+        for scoring in scorings
+    }
+    wanted = {key: [found] if targets is None else [found, targets] for key, found in clean.items()}
+    for name, noise in noises.items():
+        count = draws if noise.random else 1
+        generator = as_generator(seed, sides[1].device)
+        hits = {
+            key: torch.zeros(len(w), len(sides[0])).to(w[0].device) for key, w in wanted.items()
+        }
+        shares = {key: torch.zeros(len(w), count, dtype=torch.float64) for key, w in wanted.items()}
+        for draw in range(count):
+            noisy = noise.apply(*sides, generator)
+            for label, closing in each:
+                closed = moved(closing, *noisy)
+                for scoring in scorings:
+                    key = label, scoring
+                    found = _nearest(*closed, scoring)
+                    hit = torch.stack([among(found, winner) for winner in wanted[key]]).float()
+                    hits[key] += hit
+                    shares[key][:, draw] = hit.mean(dim=1)
+        for key, found in clean.items():
+            kept, *right = (
+                Estimate.sampled(hit, share, noise.random)
+                for hit, share in zip(hits[key], shares[key], strict=True)
             )
-            clean = e.right(nearest(e.queries, e.gallery, scoring))
-            row["accuracy"] = float(clean.double().mean())
-            row["noisy_accuracy"] = float(right.double().mean())
-        rows.append(row)
-    return pd.DataFrame(rows)
+            yield (*key, name), Outcome(found, kept, right[0] if right else None)
+
+
+def _with_original(
+    closings: Mapping[str, Closing | None],
+) -> Iterator[tuple[str | None, Closing | None]]:
+    """The untouched original, as None, before the closings that are to be held against it."""
+    yield None, None
+    yield from ((label, closing) for label, closing in closings.items() if closing is not None)
+
+
+def _usable(sides: Sides, scorings: Sequence[str]) -> Sides:
+    """What a closing returned, if it can be ranked: it may have moved a row to the origin."""
+    if "cosine" in scorings:
+        check_scoring(sides[1], "cosine", sides[0])
+    return sides

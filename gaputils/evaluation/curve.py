@@ -42,7 +42,7 @@ def robustness_curve(
 
     Columns: `alpha`, `noise`, `variance` (total; missing for other noises), `robustness`,
     `unchanged` (share of queries whose noise-free nearest item is the original one), and with
-    targets `accuracy` (noise-free) and `noisy_accuracy`; Monte Carlo adds `standard_error` of the
+    targets `accuracy` (noise-free) and `right`; Monte Carlo adds `standard_error` of the
     robustness. Exact curves share one set of matrix products over all alphas and noises; Monte
     Carlo draws the same noise for every alpha.
 
@@ -227,5 +227,5 @@ def _row(
         "unchanged": unchanged,
     }
     if accuracies is not None:
-        row["accuracy"], row["noisy_accuracy"] = accuracies
+        row["accuracy"], row["right"] = accuracies
     return row

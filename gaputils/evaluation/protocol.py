@@ -9,37 +9,32 @@ import pandas as pd
 import torch
 
 from gaputils._checks import as_matrix, integer
-from gaputils.embeddings import Embeddings, require_embeddings
+from gaputils.embeddings import Embeddings, choose_items, known_targets, require_embeddings
 
 # Rows nearer than this share of their mean squared norm are one item, written twice.
 _EQUAL = 2e-6
+_AT_ONCE = 2**22
 
 
 def answerable_blocks(embeddings: Embeddings, size: int) -> list[Embeddings]:
-    """Paired `embeddings` in as many disjoint blocks of `size` pairs as there are, in order.
+    """The task in disjoint blocks of `size` gallery rows, in their order, each with its queries.
 
-    In each block every query has its answer in the gallery and all else is a distractor; rows
-    beyond the last whole block are left out. Fewer than `size` pairs are one block. Raises
-    `ValueError` unless row i of the gallery answers query i.
+    A block holds the queries whose right item is inside, so that in each of them every query can be
+    answered and all else is a distractor, and all data count. Rows beyond the last whole block are
+    left out, as is a block that no query is right for; a gallery of fewer than `size` rows is one
+    block. Raises `ValueError` without targets.
 
     >>> e = Embeddings(torch.eye(7), torch.eye(7))
     >>> [len(block.queries) for block in answerable_blocks(e, 3)]
     [3, 3]
     """
     require_embeddings(embeddings)
-    if not embeddings.paired:
-        raise ValueError("embeddings: expected pairs, row i of the gallery answering query i")
-    rows = len(embeddings.queries)
+    targets = known_targets(embeddings)
+    rows = len(embeddings.gallery)
     step = min(integer("size", size, low=2), rows)
-    starts = range(0, rows - step + 1, step)
-    return [
-        Embeddings(
-            embeddings.queries[start : start + step],
-            embeddings.gallery[start : start + step],
-            info=dict(embeddings.info),
-        )
-        for start in starts
-    ]
+    blocks = (range(start, start + step) for start in range(0, rows - step + 1, step))
+    hit = set((targets // step).tolist())
+    return [choose_items(embeddings, block) for block in blocks if block.start // step in hit]
 
 
 def distinct_items(embeddings: Embeddings) -> Embeddings:
@@ -54,15 +49,15 @@ def distinct_items(embeddings: Embeddings) -> Embeddings:
     [0, 1, 1]
     """
     require_embeddings(embeddings)
-    if embeddings.targets is None:
-        raise ValueError("embeddings: expected targets, there are none")
+    targets = known_targets(embeddings)
     gallery = embeddings.gallery.double()
     scale = gallery.square().sum(1).mean()
     equal = torch.cdist(gallery, gallery, compute_mode="donot_use_mm_for_euclid_dist")
     first = (equal.square() <= _EQUAL * scale).to(torch.uint8).argmax(1)
     kept, item = torch.unique(first, return_inverse=True)
-    targets = item[embeddings.targets]
-    return Embeddings(embeddings.queries, embeddings.gallery[kept], targets, dict(embeddings.info))
+    return Embeddings(
+        embeddings.queries, embeddings.gallery[kept], item[targets], dict(embeddings.info)
+    )
 
 
 def bootstrap_means(values: Any, resamples: int = 1000, seed: int = 0) -> np.ndarray[Any, Any]:
@@ -75,11 +70,16 @@ def bootstrap_means(values: Any, resamples: int = 1000, seed: int = 0) -> np.nda
     """
     rows = as_matrix("values", values).double().numpy()
     integer("resamples", resamples, low=2)
-    chosen = np.random.default_rng(integer("seed", seed, low=0)).multinomial(
-        len(rows), np.full(len(rows), 1 / len(rows)), size=resamples
+    generator = np.random.default_rng(integer("seed", seed, low=0))
+    even = np.full(len(rows), 1 / len(rows))
+    step = max(1, _AT_ONCE // len(rows))
+    means: np.ndarray[Any, Any] = np.concatenate(
+        [
+            generator.multinomial(len(rows), even, size=min(step, resamples - start)) @ rows
+            for start in range(0, resamples, step)
+        ]
     )
-    means: np.ndarray[Any, Any] = chosen @ rows / len(rows)
-    return means
+    return means / len(rows)
 
 
 def paired_gain(

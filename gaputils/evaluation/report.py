@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 import torch
-from sklearn.base import clone
-from torch import Tensor
-from torch.nn.functional import normalize
 
 from gaputils import _checks
 from gaputils.closing import Closing, HullProjection, MeanShift
-from gaputils.closing.on_hull import comparing
+from gaputils.closing.catalogue import fitted
 from gaputils.embeddings import Embeddings, require_embeddings
+from gaputils.evaluation.compare import as_number, closing_first
+from gaputils.evaluation.sample import ITEMS, Sample
+from gaputils.evaluation.table import Key, Outcome, tabulate
 from gaputils.geometry import measure_gap
+from gaputils.geometry.hull import principal_components
+from gaputils.geometry.streaming import GapStatistics
 from gaputils.noise.perturbations import GaussianNoise
-from gaputils.noise.robustness import accuracy_under_noise, robustness
-from gaputils.scoring import nearest
+from gaputils.scoring import check_scoring
+
+ORIGINAL = "original"
+_WORDS = {"cosine": "cosine", "euclidean": "Euclidean distance", "inner-product": "inner product"}
+_FAITHFUL = 0.99
+# Taken only where nothing is exact: of a cosine in one dimension.
+_DRAWS = 200
+# What the exact engine's errors, below 1e-4 each, may feign.
+_RESOLUTION = 2e-4
 
 
 @dataclass(frozen=True)
 class Report:
     """What `report` found.
 
-    `measures` as from `measure_gap`; `benefits` a row per way of ranking (see `benefits`);
-    `best` the row's name with the highest robustness among those that keep at least 99 % of the
-    answers; `verdict` a sentence; `code` the lines that apply the best.
+    `measures` as from `measure_gap`; `benefits` a row for each closing (see `benefits`); `best`
+    the recommended closing's name there, "original" where none gains; `verdict` in words; `code`
+    the lines that do it, for NumPy arrays or tensors `queries` and `gallery`.
     """
 
     measures: pd.Series[float]
@@ -39,133 +49,241 @@ class Report:
 
 
 @dataclass(frozen=True)
-class _Way:
-    """A way of ranking; `unit` normalises the gallery first, which cosine does anyway."""
-
-    scoring: str
-    closing: Closing | None = None
-    unit: bool = False
-
-
-_AS_IT_IS = "as it is, Euclidean"
-_COSINE = "as it is, cosine"
-_WAYS: dict[str, _Way] = {
-    _AS_IT_IS: _Way("euclidean"),
-    _COSINE: _Way("cosine"),
-    "mean shift, Euclidean": _Way("euclidean", MeanShift()),
-    "hull projection, Euclidean": _Way("euclidean", HullProjection()),
-    "hull projection at the best radius, Euclidean": _Way(
-        "euclidean", HullProjection(radius="auto"), unit=True
-    ),
-    "hull projection, centred, cosine": _Way("cosine", HullProjection(center=True), unit=True),
-}
+class _Findings:
+    sample: Sample
+    table: pd.DataFrame
+    outcomes: dict[Key, Outcome]
+    refused: dict[str, str]
+    key: tuple[str, str]
+    bootstrap: int
+    seed: int
 
 
 def benefits(
-    embeddings: Embeddings,
+    embeddings: Embeddings | tuple[Any, ...],
     variance: float = 0.04,
     *,
+    scoring: str = "cosine",
     rows: int = 1000,
+    items: int = ITEMS,
+    bootstrap: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Robustness with and without closing, beside what it changes: a row per way of ranking.
+    """What each closing is worth under the `scoring` that you rank by: `compare_closings` in short.
 
-    Gaussian noise of total `variance` on each gallery item. Columns: `unchanged` (share of queries
-    whose noise-free answer is that of the original embeddings), `robustness` (mean probability
-    that the answer survives the noise), `gain` over the original under Euclidean scoring, and with
-    targets `accuracy` and `noisy_accuracy`, all exact; where `embeddings.owners` are known, each
-    query's own gallery rows are right, not its target alone. The last two ways normalise the
-    gallery and are compared with the original's cosine answers. At most `rows` queries, drawn with
-    `seed`, are measured; the gallery is whole. Raises `ValueError` for a gallery of one row or
-    zero rows.
+    Gaussian noise of total `variance` falls on each gallery item; closings that are made for the
+    scoring are tried, the untouched original first. The columns are those of `compare_closings`,
+    and every gain is over the untouched embeddings under the same scoring, with its paired error.
+    Scaling about the circumcentre is left out where the gallery has none.
+
+    `embeddings` are `Embeddings`, or a pair (queries, gallery) or a triple with targets of arrays,
+    say memory maps, of which only what is measured is read. At most `rows` queries and `items`
+    gallery rows are, drawn with `seed`, but always each query's right item: among all items of a
+    larger gallery less survives. Queries without a right item in the gallery are for you to leave
+    out.
+
+    Raises `ValueError` for a gallery of one row, or rows of norm zero under cosine.
     """
-    noise = GaussianNoise(_checks.number("variance", variance, low=0, strict=True))
-    limit = _checks.integer("rows", rows, low=1)
-    require_embeddings(embeddings)
-    if len(embeddings.gallery) < 2:
-        raise ValueError("gallery: expected at least 2 rows to tell apart, got 1")
-    generator = _checks.as_generator(seed)
-    shown = torch.randperm(len(embeddings.queries), generator=generator)[:limit].sort().values
-    queries, gallery = embeddings.queries[shown], embeddings.gallery
-    answers = None if embeddings.answers is None else embeddings.answers[shown]
-    result = {}
-    for name, way in _WAYS.items():
-        base = normalize(gallery) if way.unit else gallery
-        moved = (queries, base)
-        if way.closing is not None:
-            with comparing():
-                moved = clone(way.closing).fit(embeddings.queries, base).transform(queries, base)
-        before = nearest(queries, gallery, "cosine" if way.unit else way.scoring)
-        after = nearest(*moved, way.scoring)
-        kept = robustness(*moved, noise, scoring=way.scoring)
-        row = {"unchanged": _mean(before == after), "robustness": _mean(kept)}
-        if answers is not None:
-            row["accuracy"] = _mean((after[:, None] == answers).any(dim=1))
-            noisy = accuracy_under_noise(*moved, answers, noise, scoring=way.scoring)
-            row["noisy_accuracy"] = _mean(noisy)
-        result[name] = row
-    frame = pd.DataFrame.from_dict(result, orient="index")
-    frame.insert(2, "gain", frame["robustness"] - _cell(frame, _AS_IT_IS, "robustness"))
-    return frame
+    return _find(embeddings, variance, scoring, rows, items, bootstrap, seed).table
 
 
 def report(
-    embeddings: Embeddings,
+    embeddings: Embeddings | tuple[Any, ...],
     variance: float = 0.04,
     *,
+    scoring: str = "cosine",
     rows: int = 1000,
+    items: int = ITEMS,
+    bootstrap: int = 1000,
     seed: int = 0,
 ) -> Report:
     """Is there a gap, does closing it help here, by how much, and the lines that do it.
 
-    The arguments are those of `benefits`; `rows` also limits the quadratic measures.
+    The arguments are those of `benefits`; `rows` also limits the quadratic measures, while what
+    means and covariances determine is streamed from all rows. Recommended is the closing of the
+    greatest robustness among those that keep 99 % of the answers, if its gain exceeds one standard
+    error; of closings that cannot be told apart from it, the simplest. It is a recommendation
+    within `scoring`.
+
+    >>> import numpy as np, gaputils as gu
+    >>> gallery = np.eye(3, 8)
+    >>> found = gu.report(gu.Embeddings(gallery[[0, 1, 2, 0, 1]] + np.eye(8)[7], gallery))
+    >>> list(found.benefits["closing"])
+    ['original', 'mean shift', 'hull projection', 'hull projection, centred']
     """
-    measures = measure_gap(embeddings, max_rows=max(3, rows), seed=seed)
-    table = benefits(embeddings, variance, rows=rows, seed=seed)
-    faithful = table[table["unchanged"] >= 0.99]
-    best = str(faithful["robustness"].idxmax())
-    return Report(measures, table, best, _verdict(measures, table, best, variance), _code(best))
+    found = _find(embeddings, variance, scoring, rows, items, bootstrap, seed)
+    sample = found.sample
+    measures = measure_gap(sample.embeddings, max_rows=max(3, rows), seed=seed)
+    if sample.is_part:
+        statistics = GapStatistics(sample.embeddings.dim)
+        statistics.update(queries=sample.queries, gallery=sample.gallery)
+        streamed = {name: float(value) for name, value in statistics.compute().items()}
+        measures.update(pd.Series(streamed))
+    best, alike = _recommend(found)
+    verdict = " ".join([_gap(measures), *_worth(found, best, alike, variance), *_told(found)])
+    return Report(measures, found.table, best, verdict, _code(best, scoring))
 
 
-def _verdict(measures: pd.Series[float], table: pd.DataFrame, best: str, variance: float) -> str:
+def candidates(scoring: str) -> dict[str, Closing | None]:
+    """The closings that are tried under `scoring`, simplest first."""
+    far, centred = "hull projection, scaled", "hull projection, centred"
+    last = (
+        {far: HullProjection(radius=2)}
+        if scoring == "euclidean"
+        else {centred: HullProjection(center=True)}
+    )
+    return {
+        ORIGINAL: None,
+        "mean shift": MeanShift(),
+        "hull projection": HullProjection(),
+        **last,
+    }
+
+
+def _find(
+    embeddings: Any,
+    variance: float,
+    scoring: str,
+    rows: int,
+    items: int,
+    bootstrap: int,
+    seed: int,
+) -> _Findings:
+    noise = GaussianNoise(_checks.number("variance", variance, low=0, strict=True))
+    number = as_number(seed)
+    _checks.integer("bootstrap", bootstrap, low=2)
+    if not isinstance(embeddings, tuple):
+        require_embeddings(embeddings)
+    sample = Sample.of(embeddings, rows, items, number)
+    e = sample.embeddings
+    if len(e.gallery) < 2:
+        raise ValueError("gallery: expected at least 2 rows to tell apart, got 1")
+    check_scoring(e.gallery, scoring, e.queries)
+    ready: dict[str, Closing | None] = {}
+    refused = {}
+    for label, closing in candidates(scoring).items():
+        try:
+            with warnings.catch_warnings():
+                # A closing warns that it moves nothing; the verdict says so.
+                warnings.simplefilter("ignore", UserWarning)
+                ready[label] = fitted(closing, e.queries, e.gallery)
+        except ValueError as error:
+            refused[label] = str(error)
+    name = f"σ² = {variance:g}"
+    sides = e.queries, e.gallery
+    outcomes = dict(
+        closing_first(sides, ready, {name: noise}, sample.answers, [scoring], _DRAWS, number)
+    )
+    labels = {label: None if closing is None else label for label, closing in ready.items()}
+    table = tabulate(outcomes, labels, sample.answers, bootstrap, number)
+    return _Findings(sample, table, outcomes, refused, (scoring, name), bootstrap, number)
+
+
+def _recommend(found: _Findings) -> tuple[str, list[str]]:
+    """The closing to take, and the others that it cannot be told apart from."""
+    table = found.table.set_index("closing")
+    gaining = table[
+        (table["unchanged"] >= _FAITHFUL)
+        & (table["gain"] > table["gain_error"].clip(lower=_RESOLUTION))
+    ]
+    if gaining.empty:
+        return ORIGINAL, []
+    top = str(gaining["robustness"].idxmax())
+    level = [name for name in map(str, gaining.index) if name == top or _alike(found, name, top)]
+    return level[0], level[1:]
+
+
+def _alike(found: _Findings, one: str, other: str) -> bool:
+    """True if two closings' robustness differs by at most one paired standard error."""
+    pair: dict[Key, Outcome] = {(None, *found.key): found.outcomes[other, *found.key]}
+    pair[one, *found.key] = found.outcomes[one, *found.key]
+    row = tabulate(pair, {one: one}, None, found.bootstrap, found.seed).iloc[0]
+    return bool(abs(row["gain"]) <= max(row["gain_error"], _RESOLUTION))
+
+
+def _gap(measures: pd.Series[float]) -> str:
     separable = float(measures.get("gap_separability", math.nan))
     size = f"a gap of {measures['gap_norm']:.3f}"
     if separable > 0.9:
-        gap = f"There is {size}: {separable:.0%} of the points can be told apart along it"
-    elif separable <= 0.9:
-        gap = f"The sides overlap: {size}, along which {separable:.0%} can be told apart"
-    else:
-        gap = f"There is {size}"
-    start, cosine = (_cell(table, name, "robustness") for name in (_AS_IT_IS, _COSINE))
-    reached = _cell(table, best, "robustness")
-    survives = f"at noise of total variance {variance:g} a share of"
-    if _WAYS[best].closing is None or reached - cosine < 0.005:
-        return (
-            f"{gap}. Closing it does not help here beyond what cosine scoring gives: {survives} "
-            f"{start:.3f} of the answers survives with Euclidean distances, {cosine:.3f} with "
-            f"cosine and at most {reached:.3f} otherwise."
+        return f"There is {size}: {separable:.0%} of the points can be told apart along it."
+    if separable <= 0.9:
+        return f"The sides overlap: {size}, along which {separable:.0%} can be told apart."
+    return f"There is {size}."
+
+
+def _worth(found: _Findings, best: str, alike: list[str], variance: float) -> list[str]:
+    scoring, _ = found.key
+    table = found.table.set_index("closing")
+    start = table.loc[ORIGINAL]
+    told = [
+        f"Ranked by {_WORDS[scoring]} as they are, {_pm(start, 'robustness')} of the answers "
+        f"survive noise of total variance {variance:g} on the gallery."
+    ]
+    if best == ORIGINAL:
+        gains = table.drop(index=ORIGINAL)["gain"]
+        told.append(
+            f"Closing the gap does not help here: no closing that keeps {_FAITHFUL:.0%} of the "
+            f"answers gains more than its standard error (the greatest gain is {gains.max():+.3f})."
         )
-    return (
-        f"{gap}. Closing it helps: {survives} {start:.3f} of the answers survives with Euclidean "
-        f"distances, {cosine:.3f} with cosine and {reached:.3f} with {best}."
+        return told
+    row = table.loc[best]
+    told.append(
+        f"Closing the gap helps: with the {best}, it is {row['robustness']:.3f}, a gain of "
+        f"{row['gain']:.3f} ± {row['gain_error']:.3f} over the untouched under the same scoring."
     )
+    if alike:
+        told.append(f"It cannot be told apart from the {' and the '.join(alike)}, and is simpler.")
+    if "right" in table:
+        told.append(
+            f"The right answer wins under the noise with probability {start['right']:.3f} before "
+            f"and {row['right']:.3f} after ({row['right_gain']:+.3f} ± "
+            f"{row['right_gain_error']:.3f})."
+        )
+    return told
 
 
-def _code(best: str) -> str:
-    way = _WAYS[best]
-    if way.closing is None:
-        return f"# rank by {way.scoring} scoring; there is nothing to transform"
-    unit = "gallery = torch.nn.functional.normalize(gallery)\n" if way.unit else ""
+def _pm(row: Any, name: str) -> str:
+    return f"{row[name]:.3f} ± {row[f'{name}_error']:.3f}"
+
+
+def _told(found: _Findings) -> list[str]:
+    """What one has to know of these rows before one believes the numbers."""
+    e, sample = found.sample.embeddings, found.sample
+    told = []
+    if len(principal_components(e.gallery)[0]) == e.dim:
+        told.append(
+            f"The gallery's hull fills all {e.dim} dimensions: the mean shift and the projection "
+            "move nothing, and what closing can still do is center or scale."
+        )
+    for name, side in (("queries", e.queries), ("gallery", e.gallery)):
+        norms = torch.linalg.vector_norm(side, dim=1)
+        middle = float(norms.median())
+        if float((norms - 1).abs().max()) > 0.05:
+            told.append(
+                f"Rows of the {name} have norms from {float(norms.min()):.3g} to "
+                f"{float(norms.max()):.3g} (median {middle:.3g}), not 1: the variance of the noise "
+                "is to be read against their squares; normalise the rows if your system does."
+            )
+    told += [f"The {label} was left out: {why}." for label, why in found.refused.items()]
+    if e.targets is None:
+        told.append("Which item is right is not known, so that only unchanged answers count.")
+    if sample.is_part:
+        told.append(
+            f"Measured with {len(e.queries):,} of {sample.total_queries:,} queries among "
+            f"{len(e.gallery):,} of {sample.total_items:,} items."
+        )
+    if len(e.gallery) < sample.total_items:
+        told.append("Among all items fewer answers survive.")
+    return told
+
+
+def _code(best: str, scoring: str) -> str:
+    closing = candidates(scoring)[best]
+    rank = f'answers = gu.scoring.nearest(queries, gallery, "{scoring}")'
+    if closing is None:
+        return f"import gaputils as gu\n\n{rank}"
     return (
-        f"{unit}closing = gu.{way.closing!r}.fit(queries, gallery)\n"
-        f"queries, gallery = closing.transform(queries, gallery)  # then rank by {way.scoring}"
+        "import gaputils as gu\n\n"
+        f"closing = gu.{closing!r}.fit(queries, gallery)\n"
+        f"queries, gallery = closing.transform(queries, gallery)\n{rank}"
     )
-
-
-def _mean(values: Tensor) -> float:
-    return float(values.double().mean())
-
-
-def _cell(table: pd.DataFrame, row: str, column: str) -> float:
-    value: Any = table.loc[row, column]
-    return float(value)

@@ -272,13 +272,16 @@ def _read(name: str, rows: Any) -> Tensor:
     if isinstance(rows, Tensor) and rows.dtype in (torch.float32, torch.float64):
         return rows.detach()
     if not isinstance(rows, np.ndarray) or rows.dtype not in (np.float32, np.float64):
-        return _checks.as_matrix(name, rows)
+        block = _checks.as_matrix(name, rows)
+        if isinstance(rows, np.ndarray) and not np.may_share_memory(block.numpy(), rows):
+            hand_back(rows)
+        return block
     block = torch.from_numpy(np.array(rows, dtype=rows.dtype.newbyteorder("="), order="C"))
-    _hand_back(rows)
+    hand_back(rows)
     return block
 
 
-def _hand_back(rows: np.ndarray[Any, Any]) -> None:
+def hand_back(rows: np.ndarray[Any, Any]) -> None:
     """Tell the system that the pages under `rows`, a view of a read-only map, may go."""
     if rows.flags.writeable or not rows.flags.c_contiguous:
         return

@@ -15,6 +15,7 @@ from gaputils.noise.robustness import (
     accuracy_under_noise,
     certified_radius,
     estimate,
+    has_exact_answer,
     robustness,
 )
 
@@ -30,6 +31,7 @@ __all__ = [
     "covariance_between",
     "equivalent_gaussian",
     "estimate",
+    "has_exact_answer",
     "robustness",
     "sandwich",
     "variance_between",

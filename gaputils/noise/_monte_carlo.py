@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -24,15 +24,28 @@ _ELEMENTS = 2**22
 class Estimate:
     """Shares of draws, per query and as a mean over queries.
 
-    `per_query` (n,); `mean` and its `standard_error` over draws. The queries of one draw share
-    its noise, so the error is taken between draws, not between queries. It is 0 for noise that
-    is not random or where the answer is exact, with 0 draws, and nan for a single draw.
+    `per_query` (n,); `mean` and its `standard_error` over draws; `shares` (draws,) the mean of each
+    draw. The queries of one draw share its noise, so the error is taken between draws, not between
+    queries. It is 0 for noise that is not random, and nan for a single draw of noise that is.
+    An exact answer has an error of 0 and no draws.
     """
 
     per_query: Tensor
     mean: float
     standard_error: float
     draws: int
+    shares: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.float64))
+
+    @classmethod
+    def exact(cls, per_query: Tensor) -> Estimate:
+        """Probabilities (n,) that need no sampling."""
+        return cls(per_query, float(per_query.double().mean()), 0.0, 0)
+
+    @classmethod
+    def sampled(cls, hits: Tensor, shares: Tensor, random: bool = True) -> Estimate:
+        """From how often each query was hit, `hits` (n,), and each draw's `shares` (draws,)."""
+        error = _standard_error(shares) if random else 0.0
+        return cls(hits / len(shares), float(shares.mean()), error, len(shares), shares)
 
 
 def simulate(
@@ -60,15 +73,7 @@ def simulate(
         hits += batch.sum(dim=1)
         shares.append(batch.double().mean(dim=2))
     share = torch.cat(shares, dim=1).cpu()
-    return [
-        Estimate(
-            (hit / draws).float(),
-            float(share[k].mean()),
-            _standard_error(share[k]) if noise.random else 0.0,
-            draws,
-        )
-        for k, hit in enumerate(hits)
-    ]
+    return [Estimate.sampled(hit.float(), share[k], noise.random) for k, hit in enumerate(hits)]
 
 
 def _one_by_one(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,7 +14,7 @@ from gaputils._checks import Seed, as_answers, as_pair, choice, number, work
 from gaputils.noise._monte_carlo import Estimate, simulate
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise, Noise
-from gaputils.scoring import centered, check_scoring, cost, first_equals, nearest, settle
+from gaputils.scoring import _nearest, centered, check_scoring, cost, first_equals, settle
 
 METHODS = ("exact", "monte-carlo")
 
@@ -54,10 +56,9 @@ def robustness(
     """
     queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
     if method == "monte-carlo":
-        winner = nearest(queries, gallery, scoring)
+        winner = _nearest(queries, gallery, scoring)
         return simulate(queries, gallery, noise, [winner], scoring, draws, seed)[0].per_query
-    assert isinstance(noise, GaussianNoise)
-    return _exact_wins(queries, gallery, noise, None, scoring, tolerance)
+    return _exact_wins(queries, gallery, [noise], [None], scoring, tolerance)[1][0][0]
 
 
 def accuracy_under_noise(
@@ -81,8 +82,7 @@ def accuracy_under_noise(
     wanted = as_answers("targets", targets, len(queries), len(gallery), queries.device)
     if method == "monte-carlo":
         return simulate(queries, gallery, noise, [wanted], scoring, draws, seed)[0].per_query
-    assert isinstance(noise, GaussianNoise)
-    return _exact_wins(queries, gallery, noise, wanted, scoring, tolerance)
+    return _exact_wins(queries, gallery, [noise], [wanted], scoring, tolerance)[1][0][0]
 
 
 def estimate(
@@ -110,13 +110,10 @@ def estimate(
     queries, gallery, wanted = _checked(queries, gallery, noise, method, scoring, targets)
     winners = [None, wanted] if wanted is not None else [None]
     if method == "exact":
-        assert isinstance(noise, GaussianNoise)
-        shares = [
-            _exact_wins(queries, gallery, noise, winner, scoring, tolerance) for winner in winners
-        ]
-        found = [Estimate(share, float(share.double().mean()), 0.0, 0) for share in shares]
+        shares = _exact_wins(queries, gallery, [noise], winners, scoring, tolerance)[1][0]
+        found = [Estimate.exact(share) for share in shares]
     else:
-        first = nearest(queries, gallery, scoring)
+        first = _nearest(queries, gallery, scoring)
         chosen = [first if winner is None else winner for winner in winners]
         found = simulate(queries, gallery, noise, chosen, scoring, draws, seed)
     return found[0], (found[1] if wanted is not None else None)
@@ -166,33 +163,89 @@ def check_exact(noise: Noise, scoring: str, dim: int) -> GaussianNoise:
     return noise
 
 
+@dataclass(frozen=True)
+class Answers:
+    """Each query's nearest item without noise, (n,), and how it fares under each of the noises.
+
+    `kept` says how probably that item stays the nearest, `right` how probably the target is.
+    """
+
+    nearest: Tensor
+    kept: list[Estimate]
+    right: list[Estimate] | None
+
+
+def answers_under(
+    queries: Tensor,
+    gallery: Tensor,
+    noises: Sequence[Noise],
+    targets: Tensor | None,
+    scoring: str,
+    draws: int,
+    seed: Seed,
+) -> Answers:
+    """Exact for the noises for which there is an exact answer, else from `draws` draws.
+
+    What every comparison is made of. The arguments are not checked again.
+    """
+    wanted = [] if targets is None else [targets]
+    exact = [noise for noise in noises if has_exact_answer(noise, scoring, queries.shape[1])]
+    found = _nearest(queries, gallery, scoring) if len(exact) < len(noises) else None
+    solved: list[list[Tensor]] = []
+    if exact:
+        found, solved = _exact_wins(queries, gallery, exact, [found, *wanted], scoring, 1e-5)
+    assert found is not None
+    left = iter(solved)
+    estimates = [
+        [Estimate.exact(share) for share in next(left)]
+        if noise in exact
+        else simulate(queries, gallery, noise, [found, *wanted], scoring, draws, seed)
+        for noise in noises
+    ]
+    right = None if targets is None else [one[1] for one in estimates]
+    return Answers(found, [one[0] for one in estimates], right)
+
+
 def _exact_wins(
     queries: Tensor,
     gallery: Tensor,
-    noise: GaussianNoise,
-    winner: Tensor | None,
+    noises: Sequence[Noise],
+    winners: Sequence[Tensor | None],
     scoring: str,
     tolerance: float,
-) -> Tensor:
-    """(n,) probabilities that one of `winner` (n, k), or each query's nearest item, comes first."""
+) -> tuple[Tensor, list[list[Tensor]]]:
+    """Nearest items (n,), and for each noise the win probabilities (n,) of each of `winners`.
+
+    Of these each is (n,) or (n, k), any of which may win, or None for each query's own nearest.
+    """
     dim = queries.shape[1]
-    variance = noise.coordinate_variance(dim)
+    variances = [check_exact(noise, scoring, dim).coordinate_variance(dim) for noise in noises]
     number("tolerance", tolerance, low=0, high=1, strict=True)
     step = max(1, 2**22 // len(gallery))
-    parts = []
     middle, wide = centered(gallery, scoring)
     lengths, twins = torch.linalg.vector_norm(wide, dim=1), first_equals(work(gallery))
-    wins = ExactWins(dim, [variance], scoring, tolerance)
+    wins = ExactWins(dim, variances, scoring, tolerance)
+    first, parts = [], []
     for start in range(0, len(queries), step):
         rows = work(queries[start : start + step])
         if scoring == "euclidean":
             rows = rows - middle
         costs = settle(cost(rows, wide, scoring), twins)
-        part = costs.argmin(dim=1, keepdim=True) if winner is None else winner[start : start + step]
+        first.append(costs.argmin(dim=1))
+        asked = [first[-1] if one is None else one[start : start + step] for one in winners]
+        columns = [one.view(len(one), -1).unbind(1) for one in asked]
         norms = torch.linalg.vector_norm(rows, dim=1)
-        shares = wins(costs, list(part.unbind(1)), norms, lengths)[0]
-        parts.append(torch.stack(shares).sum(dim=0))
-    return torch.cat(parts).clamp(0, 1).to(queries.dtype)
+        each = wins(costs, [column for one in columns for column in one], norms, lengths)
+        sizes = [len(one) for one in columns]
+        parts.append([[p.sum(0) for p in torch.split(torch.stack(v), sizes)] for v in each])
+    shares = [
+        [
+            torch.cat([part[v][k] for part in parts]).clamp(0, 1).to(queries.dtype)
+            for k in range(len(winners))
+        ]
+        for v in range(len(variances))
+    ]
+    return torch.cat(first), shares
 
 
 def _checked(

@@ -7,17 +7,21 @@ from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor
 
 from gaputils._checks import Seed, as_generator, integer, unit_rows
 from gaputils.closing import HullProjection, MeanShift
+from gaputils.closing.catalogue import Closings
 from gaputils.embeddings import Embeddings
+from gaputils.evaluation.compare import compare_closings
 from gaputils.geometry import gap_vector
 from gaputils.noise.perturbations import GaussianNoise
-from gaputils.noise.robustness import robustness
-from gaputils.scoring import nearest
 from gaputils.tiny_openmoji.checkpoints import DATA
 
+CLOSINGS: Closings = {
+    "original": None,
+    "mean shift": MeanShift(),
+    "hull projection": HullProjection(),
+}
 PAIRS = {
     "two images": ("image", "image"),
     "two texts": ("text", "text"),
@@ -51,33 +55,25 @@ def cosine_sample(e: Embeddings, pairs: int = 4000, seed: Seed = 0) -> pd.DataFr
 def gap_and_robustness(history: Mapping[int, Embeddings], noise: GaussianNoise) -> pd.DataFrame:
     """Gap, clean accuracy and exact robustness at each step, before and after closing.
 
-    One row a step and closing ("original", "shift": the paper's, "projection": onto the gallery's
-    hull). Raises `ValueError` if a step's embeddings have no targets.
+    One row a step and closing ("original", "mean shift", "hull projection"), with the columns of
+    `compare_closings` under Euclidean scoring, the `step` and its `gap_norm`. Raises `ValueError`
+    if a step's embeddings have no targets.
     """
-    rows = []
+    parts = []
     for step, e in history.items():
         if e.targets is None:
             raise ValueError(f"history: expected targets at every step, got none at step {step}")
+        frame = compare_closings(
+            e.queries,
+            e.gallery,
+            CLOSINGS,
+            {"noise": noise},
+            targets=e.answers,
+            scorings=["euclidean"],
+        )
         gap = float(gap_vector(e.queries, e.gallery).norm())
-        for closing, (queries, gallery) in _closed(e).items():
-            right = e.right(nearest(queries, gallery))
-            rows.append(
-                {
-                    "step": step,
-                    "closing": closing,
-                    "gap_norm": gap,
-                    "accuracy": float(right.double().mean()),
-                    "robustness": float(robustness(queries, gallery, noise).mean()),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def _closed(e: Embeddings) -> dict[str, tuple[Tensor, Tensor]]:
-    result = {"original": (e.queries, e.gallery)}
-    for name, closing in (("shift", MeanShift()), ("projection", HullProjection())):
-        result[name] = closing.fit(e.queries, e.gallery).transform(e.queries, e.gallery)
-    return result
+        parts.append(frame.assign(step=step, gap_norm=gap))
+    return pd.concat(parts, ignore_index=True)
 
 
 def recorded() -> pd.DataFrame:

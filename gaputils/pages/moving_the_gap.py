@@ -10,7 +10,6 @@ import torch
 from gaputils.closing.base import Closing
 from gaputils.closing.catalogue import close
 from gaputils.embeddings import Embeddings
-from gaputils.evaluation.compare import _share
 from gaputils.scoring import SCORINGS, nearest
 
 
@@ -23,9 +22,9 @@ def accuracy_curve(
     """Noise-free accuracy of ``make(alpha)`` at each alpha.
 
     Columns: `alpha`, `scoring`, `gap` (distance of the two means), `accuracy` (missing without
-    targets), `unchanged` (share of queries with the original's nearest item).
+    targets), `unchanged` (share of queries with the original's nearest item under that scoring).
     """
-    before = nearest(embeddings.queries, embeddings.gallery)
+    before = {s: nearest(embeddings.queries, embeddings.gallery, s) for s in scorings}
     rows = []
     for alpha in alphas:
         moved = close(make(float(alpha)), embeddings)
@@ -34,8 +33,8 @@ def accuracy_curve(
             found = nearest(moved.queries, moved.gallery, scoring)
             row = {"alpha": float(alpha), "scoring": scoring, "gap": gap}
             if embeddings.answers is not None:
-                row["accuracy"] = _share(embeddings.right(found))
-            rows.append({**row, "unchanged": _share(found == before)})
+                row["accuracy"] = float(embeddings.right(found).double().mean())
+            rows.append({**row, "unchanged": float((found == before[scoring]).double().mean())})
     return pd.DataFrame(rows)
 
 

@@ -12,8 +12,11 @@ from torch import Tensor
 
 from gaputils._checks import Seed, as_generator, as_matrix, as_targets, integer, unit_rows, work
 from gaputils.closing.base import Closing
+from gaputils.evaluation.table import Key, Outcome, tabulate
+from gaputils.noise._monte_carlo import Estimate
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise
+from gaputils.noise.robustness import Answers
 from gaputils.scoring import SCORINGS, check_scoring, choice_costs, first_equals, least, settle
 
 Sides = tuple[Tensor, Tensor]
@@ -44,17 +47,17 @@ def hard_choices(
 
 
 def close_once(fitted: Closing, queries: Any, options: Tensor) -> Sides:
-    """All questions after one fitted method: queries (n, d) and options (n, k, d) moved.
+    """All questions after one fitted closing: queries (n, d) and options (n, k, d) moved.
 
-    A method that keeps the rankings of a gallery keeps those of every part of it.
+    A closing that keeps the rankings of a gallery keeps those of every part of it.
     """
     queries = as_matrix("queries", queries)
     moved_queries, flat = fitted.transform(queries, options.flatten(0, 1))
     return moved_queries, flat.view(*options.shape[:2], -1)
 
 
-def close_each(method: Closing, queries: Any, options: Tensor, gap: Tensor | None = None) -> Sides:
-    """`method` fitted on all queries and the options of one question, for each question.
+def close_each(closing: Closing, queries: Any, options: Tensor, gap: Tensor | None = None) -> Sides:
+    """`closing` fitted on all queries and the options of one question, for each question.
 
     `queries` (n, d), `options` (n, k, d); returns both moved. The hull of one question's options
     has at most k - 1 dimensions, however many texts there are in all. With `gap` (d,) the queries
@@ -66,21 +69,21 @@ def close_each(method: Closing, queries: Any, options: Tensor, gap: Tensor | Non
     moved = []
     for query, own in zip(queries, options, strict=True):
         seen = queries if gap is None else queries + (own.mean(dim=0) + gap - mean)
-        moved.append(method.fit(seen, own).transform(query[None], own))
+        moved.append(closing.fit(seen, own).transform(query[None], own))
     return torch.cat([pair[0] for pair in moved]), torch.stack([pair[1] for pair in moved])
 
 
-def choice_survival(
+def choice_answers(
     queries: Any,
     options: Tensor,
     answers: Any,
-    noise: GaussianNoise,
+    noises: Sequence[GaussianNoise],
     scoring: str = "euclidean",
-) -> tuple[Tensor, Tensor]:
-    """Probabilities under noise on the options that the answer stays, and that it is right.
+) -> Answers:
+    """Each question's answer, and probabilities under noise that it stays and that it is right.
 
-    `queries` (n, d), `options` (n, k, d), `answers` (n,) the right places; two results (n,).
-    Exact. Robustness as in Chowers et al. 2026, Eq. 10, a gallery a question.
+    `queries` (n, d), `options` (n, k, d), `answers` (n,) the right places. Exact. Robustness as in
+    Chowers et al. 2026, Eq. 10, a gallery a question.
     """
     rows = work(as_matrix("queries", queries))
     wide = work(options)
@@ -88,12 +91,13 @@ def choice_survival(
     right = as_targets("answers", answers, len(rows), wide.shape[1], rows.device)
     costs = choice_costs(rows, wide, scoring)
     first = costs.argmin(dim=1)
-    variance = noise.coordinate_variance(rows.shape[1])
+    variances = [noise.coordinate_variance(rows.shape[1]) for noise in noises]
     norms = torch.linalg.vector_norm(rows, dim=1)
     lengths = torch.linalg.vector_norm(wide, dim=2)
-    wins = ExactWins(rows.shape[1], [variance], scoring)
-    kept, hit = wins(costs, [first, right], norms, lengths)[0]
-    return kept, hit
+    wins = ExactWins(rows.shape[1], variances, scoring)
+    found = wins(costs, [first, right], norms, lengths)
+    kept, hit = ([Estimate.exact(pair[k]) for pair in found] for k in (0, 1))
+    return Answers(first, kept, hit)
 
 
 def choice_curve(
@@ -107,50 +111,42 @@ def choice_curve(
     """Mean robustness and accuracy along the straight line from `start` to `end`.
 
     Both are queries (n, d) with options (n, k, d); `alpha` is 0 at `start` and 1 at `end`.
-    Columns: `alpha`, `variance` (total), `robustness`, `accuracy` (noise-free), `noisy_accuracy`.
+    Columns: `alpha`, `variance` (total), `robustness`, `accuracy` (noise-free), `right` (under
+    noise).
     """
-    right = torch.as_tensor(answers, device=start[0].device)
-    points = []
+    noises = {f"{variance:g}": GaussianNoise(variance) for variance in variances}
+    parts = []
     for alpha in alphas:
         line = torch.lerp(start[0], end[0], alpha), torch.lerp(start[1], end[1], alpha)
-        clean = _share(choice_costs(*line, scoring).argmin(dim=1) == right)
-        for variance in variances:
-            noise = GaussianNoise(variance)
-            kept, hit = choice_survival(*line, right, noise, scoring)
-            point = {"alpha": float(alpha), "variance": variance, "robustness": _share(kept)}
-            points.append({**point, "accuracy": clean, "noisy_accuracy": _share(hit)})
-    return pd.DataFrame(points)
+        frame = compare_choices({"": line}, answers, noises, [scoring], bootstrap=0)
+        frame["variance"] = list(variances)
+        parts.append(frame.assign(alpha=float(alpha)))
+    columns = ["alpha", "variance", "robustness", "accuracy", "right"]
+    return pd.concat(parts, ignore_index=True)[columns]
 
 
 def compare_choices(
     sides: Mapping[str, Sides],
     answers: Any,
-    variances: Sequence[float],
+    noises: Mapping[str, GaussianNoise],
     scorings: Sequence[str] = SCORINGS,
+    *,
+    bootstrap: int = 1000,
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """A row for each named pair of queries (n, d) and options (n, k, d), and each scoring.
+    """The table of `compare_closings` where each query has a gallery of its own.
 
-    Columns: `method`, `scoring`, `accuracy`, `agreement` (share of questions answered as the
-    first of `sides` does by Euclidean distance), ``robustness@v`` and ``accuracy@v`` at each total
-    variance v.
+    `sides` maps a closing to the queries (n, d) and options (n, k, d) that it returned; the first
+    of them are the original, over which gains are counted.
     """
-    first = next(iter(sides.values()))
-    right = torch.as_tensor(answers, device=first[0].device)
-    before = choice_costs(*first, "euclidean").argmin(dim=1)
-    table = []
-    for name, moved in sides.items():
+    first = next(iter(sides))
+    right = torch.as_tensor(answers, device=sides[first][0].device)
+    outcomes: dict[Key, Outcome] = {}
+    labels = {label: None if label == first else label for label in sides}
+    for label, pair in sides.items():
         for scoring in scorings:
-            found = choice_costs(*moved, scoring).argmin(dim=1)
-            row: dict[str, Any] = {"method": name, "scoring": scoring}
-            row["accuracy"], row["agreement"] = _share(found == right), _share(found == before)
-            for variance in variances:
-                noise = GaussianNoise(variance)
-                kept, hit = choice_survival(*moved, right, noise, scoring)
-                row[f"robustness@{variance:g}"] = _share(kept)
-                row[f"accuracy@{variance:g}"] = _share(hit)
-            table.append(row)
-    return pd.DataFrame(table)
-
-
-def _share(values: Tensor) -> float:
-    return float(values.double().mean())
+            each = list(noises.values())
+            found = choice_answers(*pair, right, each, scoring)
+            for noise, kept, hit in zip(noises, found.kept, found.right or [], strict=True):
+                outcomes[labels[label], scoring, noise] = Outcome(found.nearest, kept, hit)
+    return tabulate(outcomes, labels, right, bootstrap, seed)

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from gaputils._checks import Seed
-from gaputils.embeddings import Embeddings, known_targets
-from gaputils.evaluation.compare import _share, _under
+from gaputils.embeddings import Embeddings
+from gaputils.evaluation.compare import compare_closings
 from gaputils.noise.perturbations import Noise, equivalent_gaussian
-from gaputils.noise.robustness import estimate
-from gaputils.scoring import SCORINGS, nearest
+from gaputils.scoring import SCORINGS
 
 
 def under_noises(
@@ -22,38 +21,34 @@ def under_noises(
     draws: int = 200,
     seed: Seed = 0,
 ) -> pd.DataFrame:
-    """Robustness and accuracy of each named pair of sides under each named noise.
+    """`compare_closings` of sides that were closed before, beside what their variance predicts.
 
-    Columns: `method`, `noise`, `scoring`, `robustness`, `accuracy` (clean), `noisy_accuracy`,
-    `variance` (mean squared change of a gallery row) and `predicted`, the robustness under
-    Gaussian noise of that variance: exact, or with `draws` draws for cosine.
+    `embeddings` maps the closing to what it returned, with targets. Columns: `closing`, `noise`,
+    `scoring`, `robustness`, `right` and `accuracy` with their errors, `variance` (mean squared
+    change of a gallery row), and `predicted`, the robustness under Gaussian noise of that variance.
     """
-    rows = []
-    for method, e in embeddings.items():
-        known_targets(e)
-        for name, noise in noises.items():
-            like = equivalent_gaussian(noise, e.gallery)
-            for scoring in scorings:
-                kept, right = estimate(
-                    e.queries,
-                    e.gallery,
-                    noise,
-                    targets=e.answers,
-                    scoring=scoring,
-                    draws=draws,
-                    seed=seed,
-                )
-                clean = e.right(nearest(e.queries, e.gallery, scoring))
-                rows.append(
-                    {
-                        "method": method,
-                        "noise": name,
-                        "scoring": scoring,
-                        "robustness": kept.mean,
-                        "accuracy": _share(clean),
-                        "noisy_accuracy": None if right is None else right.mean,
-                        "variance": like.variance,
-                        "predicted": _under(e, like, scoring, draws, seed)[0],
-                    }
-                )
-    return pd.DataFrame(rows)
+    keys = ["closing", "scoring", "noise"]
+    parts = []
+    for label, e in embeddings.items():
+        likes = {name: equivalent_gaussian(noise, e.gallery) for name, noise in noises.items()}
+        measured, predicted = (
+            compare_closings(
+                e.queries,
+                e.gallery,
+                {label: None},
+                each,
+                targets=e.answers,
+                scorings=scorings,
+                draws=draws,
+                seed=seed,
+            )
+            for each in (noises, likes)
+        )
+        measured["variance"] = measured["noise"].map(
+            {n: like.variance for n, like in likes.items()}
+        )
+        told = predicted.set_index(keys)["robustness"].rename("predicted")
+        parts.append(measured.join(told, on=keys))
+    frame = pd.concat(parts, ignore_index=True)
+    told_twice = [name for name in map(str, frame) if "gain" in name or name == "unchanged"]
+    return frame.drop(columns=told_twice)

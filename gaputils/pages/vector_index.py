@@ -37,7 +37,7 @@ def representations(queries: Any, gallery: Any) -> dict[str, Sides]:
         "original": (queries, gallery),
         "mean shift": MeanShift().fit_transform(queries, gallery),
         "hull projection": HullProjection().fit_transform(queries, gallery),
-        "scaled": (far, gallery),
+        "hull projection, scaled": (far, gallery),
         "hull coordinates": (
             (work(far) - center) @ axes.mT,
             (work(gallery) - center) @ axes.mT,

@@ -1,4 +1,4 @@
-"""Figures of what closing is worth, for one pair of arrays and for many models."""
+"""A figure of what closing is worth for one pair of arrays."""
 
 from __future__ import annotations
 
@@ -6,28 +6,37 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from gaputils.plots.theme import COLOR, WIDTH
-
-_COLORS = ["original", "baseline", "shift", "projection", "scaled", "centered"]
+from gaputils.plots.theme import WIDTH, closing_color
 
 
 def benefits(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Robustness of each way of ranking, as bars; `frame` is what `gaputils.benefits` returns."""
+    """Robustness of each closing as a bar with its error; `frame` is `gaputils.benefits`' table.
+
+    The thin bars are one standard error of the gain over the untouched original, which is paired
+    over the queries; the original's own would say how it varies with the choice of queries.
+    """
     if ax is None:
-        _, ax = plt.subplots(figsize=(WIDTH, 0.7 + 0.42 * len(frame)))
-    colors = [COLOR[name] for name in _COLORS[: len(frame)]]
-    bars = ax.barh(range(len(frame)), frame["robustness"], color=colors, height=0.68)
-    ax.bar_label(bars, fmt="%.3f", padding=3, fontsize="small")
-    ax.set_yticks(range(len(frame)), [_wrapped(str(name)) for name in frame.index])
+        _, ax = plt.subplots(figsize=(WIDTH, 0.9 + 0.42 * len(frame)))
+    names = [str(name) for name in frame["closing"]]
+    errors = frame.get("gain_error")
+    bars = ax.barh(
+        range(len(frame)),
+        frame["robustness"],
+        xerr=errors,
+        error_kw={"elinewidth": 1, "capsize": 3},
+        color=[closing_color(name) for name in names],
+        height=0.68,
+    )
+    ax.bar_label(bars, [f"{value:.3f}" for value in frame["robustness"]], padding=3, size="small")
+    ax.set_yticks(range(len(frame)), [broken(name) for name in names])
     ax.tick_params(axis="y", labelsize="small")
     ax.invert_yaxis()
-    ax.set_xlim(0, 1.12)
-    ax.set_xlabel("share of answers that survive the noise")
+    ax.set_xlim(0, 1.16)
+    ax.set_xlabel(f"share of answers that survive the noise, {frame['scoring'].iloc[0]}")
     ax.grid(axis="y", visible=False)
     return ax
 
 
-def _wrapped(name: str) -> str:
-    return name.replace(" at the best radius", "\nat the best radius").replace(
-        ", centred, ", ",\ncentred, "
-    )
+def broken(name: str, longest: int = 21) -> str:
+    """A long closing's name on two lines."""
+    return name if len(name) <= longest else name.replace(", ", ",\n", 1)

@@ -13,21 +13,50 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colour-blind safe palette.
+# Okabe and Ito's colour-blind safe palette, a colour for each closing that is drawn.
+CLOSING_COLOR: dict[str, str] = {
+    "original": "#666666",
+    "naive shift": "#000000",
+    "naive shift, renormalised": "#D55E00",
+    "mean shift": "#56B4E9",
+    "mean shift, renormalised": "#0072B2",
+    "hull projection": "#009E73",
+    "hull projection, scaled": "#CC79A7",
+    "hull projection, centred": "#E69F00",
+    "hull projection, scaled and centred": "#8A6D00",
+    "hull coordinates": "#8A6D00",
+}
 COLOR: dict[str, str] = {
     "image": "#0072B2",
     "text": "#D55E00",
     "gap": "#000000",
-    "original": "#666666",
-    "shift": "#56B4E9",
-    "projection": "#009E73",
-    "scaled": "#CC79A7",
-    "centered": "#E69F00",
+    "original": CLOSING_COLOR["original"],
+    "shift": CLOSING_COLOR["mean shift"],
+    "projection": CLOSING_COLOR["hull projection"],
+    "scaled": CLOSING_COLOR["hull projection, scaled"],
+    "centered": CLOSING_COLOR["hull projection, centred"],
     "baseline": "#999999",
 }
 SEQUENTIAL = "viridis"
 DIVERGING = "vlag"
 WIDTH = 5.2
+
+
+def closing_color(name: str) -> str:
+    """The colour of the closing `name`, the baseline's for those without one of their own."""
+    return CLOSING_COLOR.get(name, COLOR["baseline"])
+
+
+def ink(color: str, contrast: float = 4.5) -> str:
+    """`color` darkened until text in it has that contrast with white (WCAG 2.1, 1.4.3)."""
+    red, green, blue = mpl.colors.to_rgb(color)
+    for darker in np.linspace(1, 0, 101):
+        shade = red * darker, green * darker, blue * darker
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shade]
+        luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        if 1.05 / (luminance + 0.05) >= contrast:
+            break
+    return mpl.colors.to_hex(shade)
 
 
 def set_theme() -> None:

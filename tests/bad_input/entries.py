@@ -13,7 +13,7 @@ from bad_input.arrays import D, Entry, good
 from gaputils import closing, geometry, theory
 from gaputils.closing.catalogue import about_circumcentre
 from gaputils.embeddings import choose_items, unit_rows
-from gaputils.evaluation.compare import compare
+from gaputils.pages.all_methods import properties
 from gaputils.pages.born import cosine_sample, gap_and_robustness
 from gaputils.pages.why_distance_hurts import changed_by_shift
 from gaputils.scoring import nearest, top_k
@@ -242,8 +242,9 @@ def _described() -> list[Entry]:
         "methods.unit_rows": unit_rows,
         "methods.about_circumcentre": about_circumcentre,
         "methods.choose_items": lambda e: choose_items(e, [0]),
-        "side_by_side.compare": lambda e: compare(e, {"none": None}, draws=2)[
-            ["accuracy", "agreement", "spread"]
+        "answerable_blocks": lambda e: len(gu.answerable_blocks(e, 2)),
+        "all_methods.properties": lambda e: properties(e, {"none": None}, ks=[1])[
+            ["recall@1", "spread"]
         ],
     }
     cosine = (
@@ -253,14 +254,14 @@ def _described() -> list[Entry]:
         "report",
         "histories.cosine_sample",
         "methods.unit_rows",
-        "side_by_side.compare",
+        "all_methods.properties",
     )
     few = dict.fromkeys(BOTH, ("ValueError", "expected at least 2 rows"))
     one_row: dict[str, Any] = {
         "benefits": {"gallery": few["gallery"]},
         "report": {"gallery": few["gallery"]},
         "histories.cosine_sample": few,
-        "side_by_side.compare": {"gallery": ("ValueError", "expected rows that differ")},
+        "all_methods.properties": {"gallery": ("ValueError", "expected rows that differ")},
     }
     return [
         Entry(

@@ -50,6 +50,8 @@ def test_report_says_what_the_package_says(pair: Path, tmp_path: Path) -> None:
     run("report", pair, "--format", "json", "--out", out, "--figure", figure, "--variance", 0.5)
     found = json.loads(out.read_text())
     expected = gu.report(gu.read_pair(pair), 0.5)
+    assert found["best"] == expected.best
+    assert found["benefits"][0]["scoring"] == "cosine"
     assert found["measures"]["gap_norm"] == pytest.approx(expected.measures["gap_norm"])
     assert found["verdict"] == expected.verdict
     assert figure.read_bytes().startswith(b"\x89PNG")
@@ -81,17 +83,29 @@ def test_close_saves_what_transform_returns(pair: Path, tmp_path: Path, suffix: 
 
 def test_robustness_with_and_without_closing(pair: Path) -> None:
     e = gu.read_pair(pair)
-    plain = json.loads(
-        run("robustness", pair, "--variance", 0.5, "--variance", 2, "--format", "json").output
-    )
+    arguments = ["robustness", pair, "--scoring", "euclidean", "--variance", 0.5, "--variance", 2]
+    plain = json.loads(run(*arguments, "--format", "json").output)
+    assert [row["variance"] for row in plain] == ["0.5", "2"]
     for row in plain:
-        kept = gu.robustness(e.queries, e.gallery, gu.GaussianNoise(row["variance"]))
+        kept = gu.robustness(e.queries, e.gallery, gu.GaussianNoise(float(row["variance"])))
         assert row["robustness"] == pytest.approx(float(kept.mean()), abs=1e-8)
-        assert row["noisy_accuracy"] <= row["accuracy"]
+        assert row["right"] <= row["accuracy"]
     closed = run("robustness", pair, "--method", "HullProjection", "--format", "csv").output
-    assert closed.startswith("variance,robustness,accuracy,noisy_accuracy\n")
-    cosine = run("robustness", pair, "--scoring", "cosine", "--draws", 20, "--format", "csv").output
-    assert 0 < float(cosine.splitlines()[1].split(",")[1]) <= 1
+    names = "closing,scoring,variance,robustness,robustness_error,gain,gain_error,right"
+    assert closed.startswith(names)
+    lines = [line.split(",")[:2] for line in closed.strip().splitlines()[1:]]
+    assert lines == [["original", "cosine"], ["HullProjection()", "cosine"]]
+
+
+def test_report_reads_two_arrays_in_place_and_takes_the_scoring(pair: Path, tmp_path: Path) -> None:
+    e = gu.read_pair(pair)
+    for name, side in (("q", e.queries), ("g", e.gallery)):
+        np.save(tmp_path / name, side.numpy())
+    sides = [tmp_path / "q.npy", tmp_path / "g.npy"]
+    text = run("report", *sides, "--scoring", "inner-product", "--rows", 20).output
+    assert "Ranked by inner product as they are" in text
+    assert "Measured with 20 of 60 queries among 7 of 7 items." in text
+    assert 'gu.scoring.nearest(queries, gallery, "inner-product")' in text
 
 
 def test_embed_writes_embeddings(tmp_path: Path) -> None:
@@ -167,7 +181,8 @@ def test_commands_that_read_pairs_read_folders(shards: Path, tmp_path: Path) -> 
     e = gu.load_folder(shards)
     measured = json.loads(run("report", shards, "--rows", 100, "--format", "json").output)
     assert measured["measures"]["gap_norm"] == pytest.approx(gu.measure_gap(e)["gap_norm"])
-    kept = json.loads(run("robustness", shards, "--format", "json").output)[0]
+    arguments = ["--scoring", "euclidean", "--format", "json"]
+    kept = json.loads(run("robustness", shards, *arguments).output)[0]
     exact = gu.robustness(e.queries, e.gallery, gu.GaussianNoise(0.04))
     assert kept["robustness"] == pytest.approx(float(exact.double().mean()), abs=1e-9)
     run("close", shards, "-o", tmp_path / "closed.safetensors")

@@ -1,44 +1,331 @@
-"""The table of closings agrees with its parts, one by one."""
+"""Closings compared, against loops in NumPy that share no code with the package."""
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import gaputils as gu
-from gaputils.scoring import SCORINGS, nearest
+from gaputils.scoring import SCORINGS
+
+PACKAGE = Path(gu.__file__).parent
+ORIGINAL = {"original": None}
 
 
-@pytest.fixture
-def sides() -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(3)
-    rows = torch.randn(2, 30, 24, generator=generator, dtype=torch.float64)
-    rows += torch.tensor([0.8, -0.8])[:, None, None]
-    queries, gallery = torch.nn.functional.normalize(rows, dim=2)
-    return queries, gallery[:7]
+def sides(seed: int = 0, n: int = 30, m: int = 6, d: int = 12):
+    """Unit rows with a gap, and each query's right item."""
+    rng = np.random.default_rng(seed)
+    gallery = rng.normal(size=(m, d))
+    targets = rng.integers(m, size=n)
+    queries = gallery[targets] + rng.normal(size=(n, d))
+    queries[:, 0] += 3
+    unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (queries, gallery)]
+    return unit[0], unit[1], targets
 
 
-def test_every_row_is_what_its_parts_give(sides: tuple[torch.Tensor, torch.Tensor]) -> None:
-    queries, gallery = sides
-    noise = gu.GaussianNoise(0.3)
-    targets = torch.arange(30) % 7
+def answers(queries: np.ndarray, gallery: np.ndarray, scoring: str) -> np.ndarray:
+    found = []
+    for y in queries:
+        scores = [
+            -float(((y - x) ** 2).sum())
+            if scoring == "euclidean"
+            else float(y @ x) / (1.0 if scoring == "inner-product" else float(np.sqrt(x @ x)))
+            for x in gallery
+        ]
+        found.append(int(np.argmax(scores)))
+    return np.array(found)
+
+
+def shifted(queries: np.ndarray, gallery: np.ndarray):
+    """The paper's shift by the definition: the part of the gap orthogonal to the gallery's hull."""
+    gap = queries.mean(0) - gallery.mean(0)
+    basis = np.linalg.qr((gallery - gallery.mean(0))[1:].T)[0]
+    return queries, gallery + gap - basis @ (basis.T @ gap)
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+@pytest.mark.parametrize("label", ["original", "mean shift"])
+def test_a_row_is_what_a_simulation_by_hand_gives(label: str, scoring: str) -> None:
+    queries, gallery, targets = sides()
+    variance, draws = 0.4, 800
     frame = gu.compare_closings(
-        queries, gallery, {"original": None, "shift": gu.MeanShift()}, {"n": noise}, targets=targets
-    ).set_index(["method", "scoring"])
-    moved = gu.MeanShift().fit(queries, gallery).transform(queries, gallery)
-    for method, pair in (("original", sides), ("shift", moved)):
-        for scoring in SCORINGS:
-            expected = float(gu.robustness(*pair, noise, scoring=scoring).mean())
-            assert frame.loc[(method, scoring), "robustness"] == pytest.approx(expected, abs=1e-12)
-        for scoring in SCORINGS:
-            right = float((nearest(*pair, scoring) == targets).double().mean())
-            assert frame.loc[(method, scoring), "accuracy"] == pytest.approx(right)
-    assert frame.loc[("shift", "euclidean"), "unchanged"] == 1
-    assert (frame["standard_error"] == 0).all()
+        queries,
+        gallery,
+        {**ORIGINAL, "mean shift": gu.MeanShift()},
+        {"noise": gu.GaussianNoise(variance)},
+        targets=targets,
+        draws=1000,
+    )
+    row = frame[(frame["closing"] == label) & (frame["scoring"] == scoring)].iloc[0]
+    y, x = (queries, gallery) if label == "original" else shifted(queries, gallery)
+    clean = answers(y, x, scoring)
+    rng = np.random.default_rng(1)
+    noisy = x + rng.normal(size=(draws, *x.shape)) * np.sqrt(variance / x.shape[1])
+    scores = np.einsum("nd,kmd->knm", y, noisy)
+    squares = (noisy**2).sum(-1)[:, None]
+    if scoring == "euclidean":
+        scores = 2 * scores - squares
+    elif scoring == "cosine":
+        scores = scores / np.sqrt(squares)
+    found = scores.argmax(-1)
+    for name, winner in (("robustness", clean), ("right", targets)):
+        shares = (found == winner).mean(1)
+        error = np.hypot(shares.std() / np.sqrt(draws), row["standard_error"])
+        assert abs(row[name] - shares.mean()) < 5 * error + 1e-4
+    assert row["accuracy"] == (clean == targets).mean()
+    assert row["unchanged"] == (clean == answers(queries, gallery, scoring)).mean()
 
 
-def test_targets_out_of_range_are_named(sides: tuple[torch.Tensor, torch.Tensor]) -> None:
-    with pytest.raises(ValueError, match="targets"):
-        gu.compare_closings(
-            *sides, {"original": None}, {"n": gu.GaussianNoise(0.1)}, targets=torch.full((30,), 9)
+def test_what_has_an_exact_answer_is_not_sampled() -> None:
+    queries, gallery, _ = sides()
+    noises = {"gauss": gu.GaussianNoise(0.3), "int4": gu.ScalarQuantization(4)}
+    frame = gu.compare_closings(queries, gallery, ORIGINAL, noises)
+    for row in frame.itertuples():
+        noise = noises[row.noise]
+        exact = gu.noise.has_exact_answer(noise, row.scoring, 12)
+        assert (row.standard_error == 0) == (exact or row.noise == "int4")
+        if exact:
+            kept = gu.robustness(queries, gallery, noise, scoring=row.scoring)
+            assert row.robustness == pytest.approx(float(np.asarray(kept).mean()), abs=1e-12)
+    rounded = gallery.min(0) + np.round(
+        (gallery - gallery.min(0)) / (np.ptp(gallery, axis=0) / 15)
+    ) * (np.ptp(gallery, axis=0) / 15)
+    kept = answers(queries, rounded, "euclidean") == answers(queries, gallery, "euclidean")
+    row = frame[(frame["noise"] == "int4") & (frame["scoring"] == "euclidean")].iloc[0]
+    assert row["robustness"] == pytest.approx(kept.mean())
+
+
+def test_errors_are_a_bootstrap_over_queries_paired_for_gains() -> None:
+    """Against a bootstrap of our own, and the closed form that both estimate."""
+    queries, gallery, targets = sides(n=60)
+    noise = gu.GaussianNoise(0.4)
+    row = gu.compare_closings(
+        queries,
+        gallery,
+        {"hull projection": gu.HullProjection()},
+        {"": noise},
+        targets=targets,
+        scorings=["euclidean"],
+        bootstrap=4000,
+    ).iloc[0]
+    moved = gu.HullProjection().fit_transform(queries, gallery)
+    values = {
+        "robustness": (gu.robustness, ()),
+        "right": (gu.accuracy_under_noise, (targets,)),
+    }
+    rng = np.random.default_rng(7)
+    drawn = rng.integers(60, size=(4000, 60))
+    for name, (function, more) in values.items():
+        after = np.asarray(function(*moved, *more, noise))
+        before = np.asarray(function(queries, gallery, *more, noise))
+        gain = {"robustness": "gain"}.get(name, f"{name}_gain")
+        assert row[gain] == pytest.approx((after - before).mean(), abs=1e-12)
+        for column, value in ((name, after), (gain, after - before)):
+            ours = value[drawn].mean(1).std()
+            assert row[f"{column}_error"] == pytest.approx(ours, rel=0.08)
+            assert row[f"{column}_error"] == pytest.approx(value.std() / 60**0.5, rel=0.05)
+    assert row["gain_error"] < 0.5 * row["robustness_error"], "pairing must pay here"
+
+
+@pytest.mark.parametrize("order", ["closing first", "noise first"])
+def test_a_closing_that_does_nothing_gains_nothing_with_no_error(order: str) -> None:
+    queries, gallery, targets = sides()
+    frame = gu.compare_closings(
+        queries,
+        gallery,
+        {"none": None, "nothing": gu.NaiveShift(0.0)},
+        {"": gu.GaussianNoise(0.4)},
+        targets=targets,
+        order=order,
+        draws=30,
+    )
+    gains = frame[[c for c in frame if "gain" in c]]
+    assert (gains == 0).all(axis=None)
+    assert (frame["unchanged"] == 1).all()
+
+
+def test_the_gain_is_over_the_original_whether_or_not_it_is_listed() -> None:
+    queries, gallery, _ = sides()
+    noises = {"": gu.GaussianNoise(0.4)}
+    both = gu.compare_closings(queries, gallery, {**ORIGINAL, "s": gu.MeanShift()}, noises)
+    alone = gu.compare_closings(queries, gallery, {"s": gu.MeanShift()}, noises)
+    rows = both[both["closing"] == "s"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(rows, alone)
+    by = both.set_index(["closing", "scoring"])["robustness"]
+    for row in alone.itertuples():
+        assert row.gain == pytest.approx(row.robustness - by["original", row.scoring])
+
+
+def test_noise_first_falls_on_the_raw_gallery_before_the_fitted_closing() -> None:
+    queries, gallery, targets = sides()
+    closing = gu.closing.Coral().fit(queries, gallery)
+    noise, draws = gu.GaussianNoise(0.3), 25
+    row = gu.compare_closings(
+        queries,
+        gallery,
+        {"CORAL": closing},
+        {"": noise},
+        targets=targets,
+        scorings=["inner-product"],
+        order="noise first",
+        draws=draws,
+        seed=5,
+    ).iloc[0]
+    clean = answers(*map(np.asarray, closing.transform(queries, gallery)), "inner-product")
+    generator = torch.Generator().manual_seed(5)
+    kept, right = [], []
+    for _ in range(draws):
+        _, noisy = noise.apply(torch.tensor(queries), torch.tensor(gallery), generator)
+        found = answers(
+            *map(np.asarray, closing.transform(queries, noisy.numpy())), "inner-product"
         )
+        kept.append((found == clean).mean())
+        right.append((found == targets).mean())
+    assert row["robustness"] == pytest.approx(np.mean(kept))
+    assert row["right"] == pytest.approx(np.mean(right))
+    assert row["standard_error"] == pytest.approx(np.std(kept, ddof=1) / draws**0.5)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**31), scale=st.floats(0.1, 10))
+def test_no_scale_of_its_own_helps_a_closing_under_noise_first(seed: int, scale: float) -> None:
+    class Blow(gu.closing.Closing):
+        def _fit(self, queries, gallery): ...
+        def _transform(self, queries, gallery):
+            return queries * scale, gallery * scale
+
+        def _move_queries(self, queries):
+            return queries * scale
+
+        def _move_gallery(self, gallery):
+            return gallery * scale
+
+    queries, gallery, _ = sides(seed)
+    options = {"draws": 20, "bootstrap": 0, "scorings": ["euclidean"]}
+    arguments = queries, gallery, {"blow": Blow()}, {"": gu.GaussianNoise(0.4)}
+    fair = gu.compare_closings(*arguments, order="noise first", **options).iloc[0]
+    assert fair["gain"] == pytest.approx(0, abs=1e-12)
+    first = gu.compare_closings(*arguments, **options).iloc[0]
+    assert first["gain"] * (scale - 1) >= -1e-4
+
+
+def test_a_fitted_closing_is_used_as_it_is_and_another_stays_unfitted() -> None:
+    queries, gallery, _ = sides()
+    elsewhere, fresh = gu.MeanShift().fit(queries[:5], gallery), gu.MeanShift()
+    shift = np.asarray(elsewhere.shift_).copy()
+    noise = gu.GaussianNoise(0.3)
+    frame = gu.compare_closings(
+        queries, gallery, {"a": elsewhere, "b": fresh}, {"": noise}, scorings=["euclidean"]
+    ).set_index("closing")
+    assert not hasattr(fresh, "dim_")
+    np.testing.assert_array_equal(np.asarray(elsewhere.shift_), shift)
+    for label, closing in (("a", elsewhere), ("b", gu.MeanShift().fit(queries, gallery))):
+        kept = gu.robustness(*closing.transform(queries, gallery), noise)
+        assert frame.loc[label, "robustness"] == pytest.approx(float(np.asarray(kept).mean()))
+
+
+def test_the_projection_under_inner_products_is_the_limit_of_far_queries() -> None:
+    """The honest rival of scaling: the farther a query, the nearer its ranking to that one's."""
+    queries, gallery, _ = sides(m=5)
+    far = gu.HullProjection(radius=1e4)
+    noise = {"": gu.GaussianNoise(0.4)}
+    frame = gu.compare_closings(queries, gallery, {"far": far, "P": gu.HullProjection()}, noise)
+    by = frame.set_index(["closing", "scoring"])["robustness"]
+    centred = gu.compare_closings(
+        queries, gallery, {"c": gu.HullProjection(center=True)}, noise, scorings=["inner-product"]
+    )["robustness"].iloc[0]
+    assert by["far", "euclidean"] == pytest.approx(centred, abs=3e-4)
+    assert by["P", "inner-product"] <= centred + 1e-4
+
+
+def test_seeds_and_generators_draw_alike_for_all_closings() -> None:
+    queries, gallery, _ = sides()
+    arguments = queries, gallery, {**ORIGINAL, "s": gu.MeanShift()}, {"": gu.GaussianNoise(0.4)}
+    generator = torch.Generator().manual_seed(3)
+    first = gu.compare_closings(*arguments, order="noise first", draws=9, seed=3)
+    pd.testing.assert_frame_equal(
+        first, gu.compare_closings(*arguments, order="noise first", draws=9, seed=3)
+    )
+    once = gu.compare_closings(*arguments, order="noise first", draws=9, seed=generator)
+    again = gu.compare_closings(*arguments, order="noise first", draws=9, seed=generator)
+    assert not once.equals(again)
+
+
+def test_without_bootstrap_no_errors_are_invented() -> None:
+    queries, gallery, targets = sides()
+    frame = gu.compare_closings(
+        queries, gallery, ORIGINAL, {"": gu.GaussianNoise(0.4)}, targets=targets, bootstrap=0
+    )
+    assert not [name for name in frame if name.endswith("_error") and name != "standard_error"]
+    assert not frame.isna().any(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"targets": [9] * 30}, ValueError, "targets"),
+        ({"scorings": ["l1"]}, ValueError, "scoring: .* got 'l1'"),
+        ({"order": "both"}, ValueError, "order: .* got 'both'"),
+        ({"bootstrap": -1}, ValueError, "bootstrap: .* got -1"),
+        ({"bootstrap": 1}, ValueError, "bootstrap: .* got 1"),
+        ({"draws": 0}, ValueError, "draws: .* got 0"),
+        ({"seed": -1}, ValueError, "seed: .* got -1"),
+        ({"closings": {"a": "shift"}}, TypeError, "closings: a: expected a closing"),
+        ({"noises": {"a": 0.04}}, TypeError, "noises: expected a noise for 'a', got 0.04"),
+    ],
+)
+def test_bad_arguments_are_named(change: dict, error: type[Exception], message: str) -> None:
+    queries, gallery, _ = sides()
+    given = {"closings": ORIGINAL, "noises": {"n": gu.GaussianNoise(0.1)}} | change
+    with pytest.raises(error, match=message):
+        gu.compare_closings(queries, gallery, **given)
+
+
+def test_robustness_of_a_closing_is_computed_in_one_place() -> None:
+    """Whoever asks what noise leaves of a closing's answers asks `compare_closings`."""
+    own = {"evaluation/compare.py", "pages/multiple_choice.py"}
+    exceptions = own | {
+        "evaluation/curve.py",  # a whole path of closings that share their matrix products
+        "pages/exact_robustness.py",  # the engine's own errors
+        "pages/explorer/boundary.py",  # two items on a plane
+        "pages/explorer/closing.py",  # a point on the path
+    }
+    asked = ("robustness", "estimate", "accuracy_under_noise", "ExactWins")
+    for path in PACKAGE.rglob("*.py"):
+        name = path.relative_to(PACKAGE).as_posix()
+        if name.startswith(("noise/", "pages/speed/")) or name in exceptions:
+            continue
+        called = {
+            node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call)
+        }
+        assert not called & set(asked), name
+
+
+def test_tables_of_closings_share_one_vocabulary() -> None:
+    """No column is called after a closing's or a share's other names."""
+    forbidden = {"method", "methods", "way", "ways", "agreement", "kept", "noisy_accuracy"}
+    rooms = [PACKAGE / "evaluation", PACKAGE / "plots"]
+    files = [path for room in rooms for path in room.rglob("*.py")]
+    files += [
+        PACKAGE / "pages" / f"{name}.py"
+        for name in ("all_methods", "born", "multiple_choice", "quantisation", "rephrasing")
+    ]
+    for path in files:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        words = {
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        }
+        if path.name == "curve.py":  # whose `method` is exact or Monte Carlo
+            words -= {"method"}
+        assert not words & forbidden, (path, words & forbidden)

@@ -69,7 +69,7 @@ def test_each_row_is_the_robustness_there(closing: Closing, scoring: str) -> Non
         noisy = gu.accuracy_under_noise(a, b, targets, noise, scoring=scoring).mean()
         now = nearest(a, b, scoring)
         assert row.robustness == pytest.approx(float(found), abs=2e-6)
-        assert row.noisy_accuracy == pytest.approx(float(noisy), abs=2e-6)
+        assert row.right == pytest.approx(float(noisy), abs=2e-6)
         assert row.accuracy == pytest.approx(float((now == torch.tensor(targets)).double().mean()))
         assert row.unchanged == pytest.approx(float((now == base).double().mean()))
 

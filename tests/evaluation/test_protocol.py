@@ -37,7 +37,7 @@ def test_blocks_are_disjoint_whole_and_in_order(rows: int, size: int) -> None:
 
 def test_blocks_need_pairs() -> None:
     e = gu.Embeddings(torch.eye(3), torch.eye(3), info={"paired": False})
-    with pytest.raises(ValueError, match="embeddings: expected pairs"):
+    with pytest.raises(ValueError, match="target"):
         answerable_blocks(e, 2)
     with pytest.raises(ValueError, match="size: expected an integer of at least 2"):
         answerable_blocks(pairs(4), 1)

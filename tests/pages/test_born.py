@@ -53,7 +53,9 @@ def test_cosines_are_a_function_of_the_seed():
 def test_closing_orders_robustness_and_keeps_accuracy():
     frame = born.gap_and_robustness({0: clouds(0, 0.0), 10: clouds(0, 3.0)}, gu.GaussianNoise(0.5))
     table = frame.pivot(index="step", columns="closing", values="robustness")
-    assert table.loc[10, "original"] < table.loc[10, "shift"] <= table.loc[10, "projection"]
+    assert (
+        table.loc[10, "original"] < table.loc[10, "mean shift"] <= table.loc[10, "hull projection"]
+    )
     assert table.loc[10, "original"] < table.loc[0, "original"]
     accuracy = frame.pivot(index="step", columns="closing", values="accuracy")
     assert (accuracy.nunique(axis=1) == 1).all()
@@ -103,9 +105,9 @@ def test_loss_and_accuracy_have_an_axis_each(ax):
 
 def test_robustness_over_steps_draws_what_it_is_given(ax):
     frame = born.gap_and_robustness({0: clouds(0, 1.0), 5: clouds(1, 1.0)}, gu.GaussianNoise(0.3))
-    draw.robustness_over_steps(frame, ax, draw.CLOSINGS)
-    rows = frame[frame["closing"] == "shift"].sort_values("step")["robustness"]
-    drawn = {line.get_label(): line for line in ax.lines}["shift"].get_ydata()
+    draw.robustness_over_steps(frame, ax)
+    rows = frame[frame["closing"] == "mean shift"].sort_values("step")["robustness"]
+    drawn = {line.get_label(): line for line in ax.lines}["mean shift"].get_ydata()
     assert list(drawn) == list(1 - rows)
 
 

@@ -94,7 +94,7 @@ def test_the_opening_clouds_are_named_where_they_lie(ax) -> None:
 
 
 def test_bars_have_their_methods_colours_and_values(ax) -> None:
-    survival_bars(pd.Series({"original": 0.5, "shift": 0.75}), ax)
+    survival_bars(pd.Series({"original": 0.5, "mean shift": 0.75}), ax)
     assert [bar.get_width() for bar in ax.patches] == [0.5, 0.75]
     assert [plt.matplotlib.colors.to_hex(b.get_facecolor()) for b in ax.patches] == [
         COLOR["original"].lower(),

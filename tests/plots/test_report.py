@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from gaputils import plots
-from gaputils.pages.figures.born import by_temperature
-from gaputils.pages.figures.many_models import benefits_by_size
+from gaputils.pages.figures.many_models import benefits_by_size, by_temperature, gap_and_robustness
+from gaputils.plots.theme import ink
 
 
 @pytest.fixture(autouse=True)
@@ -22,23 +22,65 @@ def _close():
     plt.close("all")
 
 
-WAYS = ["as it is, Euclidean", "mean shift, Euclidean", "hull projection, centred, cosine"]
+CLOSINGS = ["original", "mean shift", "hull projection, centred"]
 
 
-def test_benefit_bars_have_the_length_of_the_robustness() -> None:
-    frame = pd.DataFrame({"robustness": [0.7, 0.8, 0.9]}, index=WAYS)
+def table(**columns: object) -> pd.DataFrame:
+    return pd.DataFrame({"closing": CLOSINGS, "scoring": "cosine"} | columns)
+
+
+def test_benefit_bars_have_the_length_of_the_robustness_and_its_error() -> None:
+    frame = table(robustness=[0.7, 0.8, 0.9], gain_error=[0.0, 0.01, 0.02])
     ax = plots.benefits(frame)
     assert [bar.get_width() for bar in ax.patches] == [0.7, 0.8, 0.9]
     assert [text.get_text() for text in ax.texts] == ["0.700", "0.800", "0.900"]
+    colors = [mpl.colors.to_hex(bar.get_facecolor()).upper() for bar in ax.patches]
+    assert colors == [plots.closing_color(name).upper() for name in CLOSINGS]
+    (segments,) = (c.get_segments() for c in ax.collections)
+    widths = [float(s[1, 0] - s[0, 0]) for s in segments]
+    assert widths == pytest.approx([0, 0.02, 0.04])
     ax.figure.canvas.draw()
 
 
-def test_benefits_by_size_draws_a_line_for_each_way() -> None:
-    frame = pd.DataFrame({"items": [10, 100] * 3, "way": [w for w in WAYS for _ in range(2)]})
-    frame["robustness"] = [0.9, 0.7, 0.92, 0.75, 0.99, 0.9]
+def test_benefits_by_size_draws_a_line_for_each_closing() -> None:
+    values = ([0.9, 0.7], [0.92, 0.75], [0.99, 0.9])
+    frame = pd.concat(
+        table(robustness=[v[i] for v in values], gain_error=[0, 0.01, 0.02], items=items)
+        for i, items in enumerate((10, 100))
+    )
     ax = benefits_by_size(frame)
-    drawn = [line for line in ax.lines if len(line.get_xdata()) == 2]
-    assert [list(line.get_ydata()) for line in drawn] == [[0.9, 0.7], [0.92, 0.75], [0.99, 0.9]]
+    drawn = [line for line in ax.lines if line.get_linestyle() == "-"]
+    assert [list(line.get_ydata()) for line in drawn] == [list(v) for v in values]
+    ax.figure.canvas.draw()
+
+
+def test_ink_is_dark_enough_to_read_and_keeps_what_is() -> None:
+    for color in plots.CLOSING_COLOR.values():
+        linear = [
+            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+            for c in mpl.colors.to_rgb(ink(color))
+        ]
+        luminance = sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+        assert 1.05 / (luminance + 0.05) >= 4.5
+    assert ink("#000000") == "#000000"
+
+
+def test_models_are_joined_to_what_closing_makes_of_them() -> None:
+    frame = pd.DataFrame(
+        {
+            "name": ["a", "b"],
+            "kind": ["x", "y"],
+            "gap_norm": [0.5, 1.0],
+            "robustness": [0.6, 0.7],
+            "closed": [0.8, 0.75],
+        }
+    )
+    ax = gap_and_robustness(frame)
+    segments = ax.collections[0].get_segments()
+    assert [[tuple(p) for p in s] for s in segments] == [
+        [(0.5, 0.6), (0.5, 0.8)],
+        [(1.0, 0.7), (1.0, 0.75)],
+    ]
     ax.figure.canvas.draw()
 
 

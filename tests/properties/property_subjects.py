@@ -19,7 +19,7 @@ import gaputils as gu
 from gaputils import closing, geometry
 from gaputils.closing.catalogue import about_circumcentre
 from gaputils.embeddings import unit_rows
-from gaputils.evaluation.compare import compare
+from gaputils.pages.all_methods import properties
 from gaputils.pages.born import cosine_sample, gap_and_robustness
 from gaputils.scoring import nearest, top_k
 
@@ -134,17 +134,16 @@ def _robust() -> list[Subject]:
                     targets=c.targets, draws=20)[["unchanged", "robustness"]],
                 ("..",), fails={TURN: DRAWN, MOVE: ANGLES, GALLERY: DRAWN}, single=0.2),
         Subject("benefits", lambda c: gu.benefits(
-                    c.embeddings(), c.variance(), draws=20),
-                ("..",), fails={TURN: DRAWN, MOVE: ANGLES, SCALE: SPHERE, GALLERY: DRAWN},
-                single=0.2),
+                    c.embeddings(), c.variance(), scoring="euclidean"
+                )[["unchanged", "robustness", "gain"]].iloc[:3],
+                ("..",)),
         Subject("report", lambda c: gu.report(
-                    c.embeddings(), c.variance(), draws=5).benefits,
-                ("..",), fails={TURN: DRAWN, MOVE: ANGLES, SCALE: SPHERE, GALLERY: DRAWN},
-                single=0.4),
-        Subject("side_by_side.compare", lambda c: compare(
-                    c.embeddings(), {"shift": gu.MeanShift()}, (c.variance(),), draws=20
-                ).filter(regex="accuracy|agreement|robustness|recall"),
-                ("..",), fails={TURN: DRAWN, MOVE: ANGLES, GALLERY: DRAWN}, single=0.2),
+                    c.embeddings(), c.variance(), draws=5).benefits[["unchanged", "robustness"]],
+                ("..",), fails={TURN: DRAWN, MOVE: ANGLES, GALLERY: DRAWN}, single=0.4),
+        Subject("all_methods.properties", lambda c: properties(
+                    c.embeddings(), {"shift": gu.MeanShift()}
+                ).filter(regex="recall"),
+                ("..",), fails={MOVE: ANGLES}),
         Subject("histories.gap_and_robustness", lambda c: gap_and_robustness(
                     {0: c.embeddings()}, c.noise())[["accuracy", "robustness"]], ("..",)),
     ]  # fmt: skip

@@ -10,13 +10,14 @@ import torch
 
 from gaputils.closing import HullProjection, MeanShift
 from gaputils.embeddings import Embeddings
+from gaputils.evaluation.compare import compare_closings
 from gaputils.evaluation.curve import robustness_curve
 from gaputils.geometry import gap_vector
 from gaputils.noise.perturbations import GaussianNoise
 from gaputils.noise.robustness import robustness
 from gaputils.pages.explorer.explorer import Explorer, explorer
 from gaputils.pages.explorer.pictures import blank
-from gaputils.plots.theme import COLOR
+from gaputils.plots.theme import COLOR, closing_color
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,10 +60,15 @@ def published_closing(
     @lru_cache(maxsize=64)
     def rivals(model: str, m: int, variance: float) -> dict[str, float]:
         queries, gallery, _ = fitted(model, m, "all")
-        ways = {"projection": HullProjection(), "scaled": HullProjection(radius=2)}
-        sides = {name: way.fit_transform(queries, gallery) for name, way in ways.items()}
-        noise = GaussianNoise(variance)
-        return {name: float(robustness(*pair, noise).mean()) for name, pair in sides.items()}
+        closings = {
+            "hull projection": HullProjection(),
+            "hull projection, scaled": HullProjection(radius=2),
+        }
+        noises = {"": GaussianNoise(variance)}
+        frame = compare_closings(
+            queries, gallery, closings, noises, scorings=["euclidean"], bootstrap=0
+        )
+        return dict(zip(frame["closing"], frame["robustness"], strict=True))
 
     def show(
         alpha: float, variance: float, m: int, model: str = first, components: str = "all"
@@ -143,9 +149,9 @@ def _draw(
         handletextpad=-0.4,
         columnspacing=0.4,
     )
-    right.plot(along["alpha"], along["robustness"], color=COLOR["shift"], label="shift")
+    right.plot(along["alpha"], along["robustness"], color=COLOR["shift"], label="mean shift")
     for name, value in rivals.items():
-        right.axhline(value, color=COLOR[name], ls="--", lw=1.4, label=name)
+        right.axhline(value, color=closing_color(name), ls="--", lw=1.4, label=name)
     right.plot(*now, "o", color=COLOR["shift"], mec="black", ms=9)
     right.set(
         xlabel="how far closed (alpha)",
@@ -164,7 +170,7 @@ def _draw(
     start = float(along["robustness"].iloc[0])
     told = (
         f"{len(gallery)} captions searched, alpha {now[0]:.3g}: robustness {now[1]:.3f}, where it "
-        f"was {start:.3f} before, {rivals['projection']:.3f} with the hull projection and "
-        f"{rivals['scaled']:.3f} scaled to twice the circumradius."
+        f"was {start:.3f} before, {rivals['hull projection']:.3f} with the hull projection and "
+        f"{rivals['hull projection, scaled']:.3f} scaled to twice the circumradius."
     )
     return figure, told

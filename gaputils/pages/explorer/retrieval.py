@@ -12,12 +12,14 @@ from torch import Tensor
 from gaputils._checks import as_generator
 from gaputils.closing import HullProjection, MeanShift
 from gaputils.closing.base import Closing
+from gaputils.closing.catalogue import moved
 from gaputils.datasets import openmoji
+from gaputils.evaluation.compare import compare_closings
 from gaputils.models.model import Model
 from gaputils.noise.perturbations import GaussianNoise
-from gaputils.noise.robustness import robustness
 from gaputils.pages.explorer.explorer import Explorer, explorer
 from gaputils.pages.explorer.pictures import blank
+from gaputils.plots.theme import closing_color, ink
 from gaputils.scoring import top_k
 
 CAPTIONS = (
@@ -33,8 +35,6 @@ CAPTIONS = (
     "a photo of a snowman",
 )
 _SHOWN = 5
-# Titles in the colour of their method, dark enough to be read.
-INK = {"original": "#4d4d4d", "shift": "#1f6f99", "scaled": "#9b3f77"}
 _SIZE = 72
 
 
@@ -60,10 +60,10 @@ def emoji_retrieval(
     names = [openmoji.catalogue()[row].names[0] for row in rows]
     large = _on_white(openmoji.drawings(_SIZE, rows)).permute(0, 2, 3, 1).numpy()
     known = model.encode_texts([f"a photo of a {name}" for name in names])
-    ways: dict[str, Closing | None] = {
+    closings: dict[str, Closing | None] = {
         "original": None,
-        "shift": MeanShift().fit(known, gallery),
-        "scaled": HullProjection(radius=2).fit(known, gallery),
+        "mean shift": MeanShift().fit(known, gallery),
+        "hull projection, scaled": HullProjection(radius=2).fit(known, gallery),
     }
 
     def show(caption: str, variance: float) -> tuple[Any, str]:
@@ -71,11 +71,12 @@ def emoji_retrieval(
         noise = GaussianNoise(variance)
         clean = top_k(query, gallery, _SHOWN, "euclidean")[0].tolist()
         listed = [("without noise", "original", clean)]
-        kept = {}
-        for name, way in ways.items():
-            sides = (query, gallery) if way is None else way.transform(query, gallery)
-            kept[name] = float(robustness(*sides, noise)[0])
-            found = _noisy(*sides, noise, seed)
+        compared = compare_closings(
+            query, gallery, closings, {"": noise}, scorings=["euclidean"], bootstrap=0
+        )
+        kept = dict(zip(compared["closing"], compared["robustness"], strict=True))
+        for name, closing in closings.items():
+            found = _noisy(*moved(closing, query, gallery), noise, seed)
             listed.append((f"noise, {name}: {kept[name]:.2f}", name, found))
         return _draw(listed, large), _tell(caption, variance, names, listed, kept)
 
@@ -106,8 +107,8 @@ def _on_white(rgba: Tensor) -> Tensor:
 
 def _noisy(query: Tensor, gallery: Tensor, noise: GaussianNoise, seed: int) -> list[int]:
     """The items nearest to the query under one draw of the noise."""
-    _, moved = noise.apply(query, gallery, as_generator(seed))
-    return top_k(query, moved, _SHOWN, "euclidean")[0].tolist()
+    _, noisy = noise.apply(query, gallery, as_generator(seed))
+    return top_k(query, noisy, _SHOWN, "euclidean")[0].tolist()
 
 
 def _draw(listed: list[tuple[str, str, list[int]]], pictures: Any) -> Any:
@@ -118,7 +119,9 @@ def _draw(listed: list[tuple[str, str, list[int]]], pictures: Any) -> Any:
     for ax, (title, name, found) in zip(
         figure.subplots(len(listed), 1, gridspec_kw=box), listed, strict=True
     ):
-        ax.set_title(title, loc="left", fontsize=10.5, color=INK[name], fontweight="bold")
+        ax.set_title(
+            title, loc="left", fontsize=10.5, color=ink(closing_color(name)), fontweight="bold"
+        )
         ax.imshow(np.concatenate([_framed(pictures[i], i == first) for i in found], axis=1))
         ax.set_axis_off()
         ax.set_anchor("W")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -11,7 +11,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gaputils.plots.theme import COLOR, WIDTH
+from gaputils.plots.theme import COLOR, WIDTH, closing_color
 
 SETTING_COLOR: dict[str, str] = {
     "fixed at 100": "#000000",
@@ -19,7 +19,6 @@ SETTING_COLOR: dict[str, str] = {
     "learned from 14": "#CC79A7",
     "fixed at 14": "#009E73",
 }
-CLOSINGS: tuple[str, ...] = ("original", "shift", "projection")
 _BAND: dict[str, Any] = {"errorbar": ("pi", 100), "estimator": "mean"}
 _VARIANCE_STYLE: dict[str, tuple[str, str]] = {
     "leading": ("leading component", "-."),
@@ -121,21 +120,21 @@ def cosines(frame: pd.DataFrame, ax: Axes, colors: Mapping[str, str] | None = No
 
 
 def robustness_over_steps(
-    frame: pd.DataFrame, ax: Axes, closings: Sequence[str], labels: Mapping[str, str] | None = None
+    frame: pd.DataFrame, ax: Axes, labels: Mapping[str, str] | None = None
 ) -> Axes:
     """Share of neighbours that noise changes, 1 - robustness, at each kept step, a line a closing.
 
-    `frame` has the columns "step", "closing" (a key of the theme's colours) and "robustness".
+    `frame` has the columns "step", "closing" and "robustness".
     Steps are equally spaced: what is shown is an order, not a duration.
     """
     steps = [str(step) for step in sorted(frame["step"].unique())]
-    for closing in closings:
-        rows = frame[frame["closing"] == closing].sort_values("step")
+    for name, part in frame.groupby("closing", sort=False):
+        closing, rows = str(name), part.sort_values("step")
         ax.plot(
             steps,
             1 - rows["robustness"],
             marker="o",
-            color=COLOR[closing],
+            color=closing_color(closing),
             label=(labels or {}).get(closing, closing),
         )
     ax.set(xlabel="training step", ylabel="1 - robustness", yscale="log")

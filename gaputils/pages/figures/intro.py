@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from gaputils.plots.theme import COLOR
+from gaputils.plots.report import broken
+from gaputils.plots.theme import COLOR, closing_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,10 +29,12 @@ def two_clouds(frame: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def survival_bars(survival: pd.Series[float], ax: Axes) -> Axes:
-    """A bar a method, coloured as everywhere in the book, with its value."""
+    """A bar a closing, coloured as everywhere in the book, with its value."""
     names = [str(name) for name in survival.index]
-    colors = [COLOR[name] for name in names]
-    bars = ax.barh(names, survival.to_numpy(), color=colors, height=0.7)
+    colors = [closing_color(name) for name in names]
+    bars = ax.barh(
+        [broken(name, 12) for name in names], survival.to_numpy(), color=colors, height=0.7
+    )
     ax.bar_label(bars, fmt="%.2f", padding=2, fontsize="small")
     ax.invert_yaxis()
     ax.set_xlim(0, 1.18)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gaputils.plots.report import _COLORS
-from gaputils.plots.theme import COLOR, WIDTH, legend_above, stacked
+from gaputils.plots.theme import COLOR, WIDTH, closing_color, legend_above, stacked
 
 _SERIES = {
     "mean shift": ("o", COLOR["shift"], "the paper's mean shift"),
@@ -71,12 +69,23 @@ def gap_by_loss(rows: pd.DataFrame, ax: Axes) -> Axes:
 
 
 def benefits_by_size(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Robustness against the size of the gallery: columns `items`, `way`, `robustness`."""
+    """Robustness against the gallery's size: columns `items` and those of `gaputils.benefits`.
+
+    Bars are one paired standard error of the gain over the original.
+    """
     if ax is None:
         _, ax = plt.subplots(figsize=(WIDTH, 4.4))
-    ways = list(dict.fromkeys(frame["way"]))
-    palette = {way: COLOR[name] for way, name in zip(ways, _COLORS, strict=False)}
-    sns.lineplot(frame, x="items", y="robustness", hue="way", palette=palette, marker="o", ax=ax)
+    for name, part in frame.groupby("closing", sort=False):
+        ax.errorbar(
+            part["items"],
+            part["robustness"],
+            part["gain_error"],
+            fmt="o-",
+            markersize=4,
+            capsize=2,
+            color=closing_color(str(name)),
+            label=str(name),
+        )
     ax.set_xscale("log")
     ax.set(xlabel="gallery items", ylabel="share of answers that survive")
     ax.legend(title="", ncols=2, loc="lower center", bbox_to_anchor=(0.45, 1.0), fontsize="x-small")

@@ -1,15 +1,16 @@
-"""Closing methods in figures: dots a method, lines along a sweep, and an image that flips."""
+"""Closings in figures: dots a closing, lines along a sweep, and an image that flips."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from gaputils.plots.theme import COLOR
+from gaputils.plots.report import broken
+from gaputils.plots.theme import COLOR, closing_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,39 +21,26 @@ SCORING_COLOR: dict[str, str] = {
     "cosine": COLOR["projection"],
 }
 SCORING_MARKER: dict[str, str] = {"euclidean": "o", "inner-product": "s", "cosine": "D"}
-METHOD_COLOR: dict[str, str] = {
-    "original": COLOR["original"],
-    "naive shift": COLOR["gap"],
-    "naive shift, renormalised": COLOR["text"],
-    "mean shift": COLOR["shift"],
-    "mean shift, renormalised": COLOR["image"],
-    "hull projection": COLOR["projection"],
-    "hull projection, scaled": COLOR["scaled"],
-    "hull projection, scaled and centred": COLOR["centered"],
-}
 
 
-def broken(name: str, longest: int = 21) -> str:
-    """A long method's name on two lines."""
-    return name if len(name) <= longest else name.replace(", ", ",\n", 1)
-
-
-def method_dots(
+def closing_dots(
     frame: pd.DataFrame, value: str, ax: Axes, label: str = "", legend: bool = True
 ) -> Axes:
-    """A row a method, a dot a scoring; the original's values go down as thin lines.
+    """A row a closing, a dot a scoring; the original's values go down as thin lines.
 
-    `frame` has the columns "method", "scoring" and `value`.
+    `frame` has the columns "closing", "scoring" and `value`; with `value` + "_error" each dot has
+    a bar of one standard error.
     """
-    order = list(dict.fromkeys(frame["method"]))
+    order = list(dict.fromkeys(frame["closing"]))
     place = {name: row for row, name in enumerate(order)}
     offsets = dict(zip(SCORING_COLOR, (-0.22, 0.0, 0.22), strict=True))
     for scoring, part in frame.groupby("scoring", sort=False):
         name = str(scoring)
         style: dict[str, Any] = {"color": SCORING_COLOR[name], "label": name if legend else None}
-        rows = part["method"].map(place) + offsets[name]
-        ax.plot(part[value], rows, SCORING_MARKER[name], markersize=5, **style)
-        original = part.loc[part["method"] == "original", value]
+        errors = part.get(f"{value}_error")
+        rows = part["closing"].map(place) + offsets[name]
+        ax.errorbar(part[value], rows, xerr=errors, fmt=SCORING_MARKER[name], markersize=5, **style)
+        original = part.loc[part["closing"] == "original", value]
         if len(original):
             ax.axvline(float(original.iloc[0]), color=SCORING_COLOR[name], linewidth=0.8, alpha=0.6)
     ax.set(yticks=range(len(order)), ylim=(len(order) - 0.5, -0.5), xlabel=label or value)
@@ -62,48 +50,49 @@ def method_dots(
     return ax
 
 
-def method_lines(
+def closing_lines(
     frame: pd.DataFrame,
     x: str,
     y: str,
     ax: Axes,
     *,
     dashed: str | None = None,
-    log: bool = False,
+    scale: str = "linear",
+    own_ticks: bool = False,
+    label: str = "",
     legend: bool = True,
-    palette: Mapping[str, str] = METHOD_COLOR,
 ) -> Axes:
-    """`y` against `x`, a line a method; the column `dashed`, say a prediction, as dashed lines.
+    """`y` over `x`, a line a "closing" in its colour, with bars of one standard error if known.
 
-    With `log` the ticks of `x` are its own values on a logarithmic axis.
+    The column `dashed`, say a prediction, goes as dashed lines; `scale` is that of the horizontal
+    axis, whose ticks with `own_ticks` are the values of `x`.
     """
-    for method, part in frame.groupby("method", sort=False):
-        style: dict[str, Any] = {"color": palette.get(str(method), COLOR["baseline"])}
-        marker = "o" if log else ""
-        ax.plot(part[x], part[y], f"{marker}-", markersize=4, label=str(method), **style)
+    for name, part in frame.groupby("closing", sort=False):
+        style: dict[str, Any] = {"color": closing_color(str(name))}
+        errors = part.get(f"{y}_error")
+        ax.errorbar(part[x], part[y], errors, fmt="o-", markersize=3.5, label=str(name), **style)
         if dashed is not None:
             ax.plot(part[x], part[dashed], "--", linewidth=1, **style)
-    if log:
+    ax.set(xlabel=label or x, ylabel=y, xscale=scale)
+    if own_ticks:
         ticks = sorted(frame[x].unique())
-        ax.set_xscale("log", base=2)
         ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         ax.minorticks_off()
-    ax.set(xlabel=x, ylabel=y)
     if legend:
         ax.legend(fontsize="small")
     return ax
 
 
 def template_dots(frame: pd.DataFrame, value: str, ax: Axes, legend: bool = True) -> Axes:
-    """A row a method, a dot a caption template, seen and unseen in training by colour.
+    """A row a closing, a dot a caption template, seen and unseen in training by colour.
 
-    `frame` has the columns "method", "template", "kind" and `value`; a bar marks each mean.
+    `frame` has the columns "closing", "template", "kind" and `value`; a bar marks each mean.
     """
     palette = {"seen": COLOR["image"], "unseen": COLOR["text"]}
     sns.stripplot(
         frame,
         x=value,
-        y="method",
+        y="closing",
         hue="kind",
         palette=palette,
         dodge=True,
@@ -113,10 +102,10 @@ def template_dots(frame: pd.DataFrame, value: str, ax: Axes, legend: bool = True
         legend=legend,
         ax=ax,
     )
-    for row, (_, part) in enumerate(frame.groupby("method", sort=False)):
+    for row, (_, part) in enumerate(frame.groupby("closing", sort=False)):
         mean = float(part[value].mean())
         ax.plot([mean, mean], [row - 0.38, row + 0.38], color="black", linewidth=1.6)
-    names = list(dict.fromkeys(frame["method"]))
+    names = list(dict.fromkeys(frame["closing"]))
     ax.set_yticks(range(len(names)), [broken(name) for name in names], fontsize="small")
     ax.set(ylabel="", xlabel=value)
     if legend:
@@ -133,13 +122,6 @@ def answers(pixels: Any, captions: Sequence[str], ax: Axes) -> Axes:
     return ax
 
 
-LINE_COLOR: dict[str, str] = {
-    "original": COLOR["original"],
-    "mean shift": COLOR["shift"],
-    "hull projection": COLOR["projection"],
-    "scaled": COLOR["scaled"],
-    "hull coordinates": COLOR["centered"],
-}
 PART_COLOR: dict[str, str] = {
     "within the hull": COLOR["image"],
     "mean offset (the gap)": COLOR["gap"],
@@ -182,24 +164,12 @@ def shrinking_error(frame: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def method_lines_over(
-    frame: pd.DataFrame, x: str, y: str, ax: Axes, *, log: bool = False, label: str = ""
-) -> Axes:
-    """`y` over `x`, a line a "method" in its colour; with `log` a logarithmic horizontal axis."""
-    for name, part in frame.groupby("method", sort=False):
-        color = LINE_COLOR.get(str(name))
-        ax.plot(part[x], part[y], "o-", markersize=3.5, color=color, label=name)
-    ax.set(xlabel=label or x, ylabel=y, xscale="log" if log else "linear")
-    ax.legend(fontsize="small")
-    return ax
-
-
 def robustness_over_radius(frame: pd.DataFrame, levels: dict[str, float], ax: Axes) -> Axes:
     """ "robustness" over "radius", and each of the named `levels` as a horizontal line."""
     ax.plot(frame["radius"], frame["robustness"], color=COLOR["scaled"], label="at this radius")
     styles = ("-", "--", ":", "-.")
     for (name, value), style in zip(levels.items(), styles, strict=False):
-        color = LINE_COLOR.get(name, COLOR["gap"])
+        color = closing_color(name)
         ax.axhline(value, color=color, linestyle=style, linewidth=1.3, label=name)
     ax.set(xscale="log", xlabel="radius (circumradii)", ylabel="robustness")
     return ax
@@ -222,7 +192,7 @@ def index_recall(frame: pd.DataFrame, value: str, axes: Sequence[Axes]) -> Seque
     """`value` of each "index", a line for each kind of "vectors", an axis for each "metric"."""
     for ax, (metric, part) in zip(axes, frame.groupby("metric", sort=False), strict=True):
         for name, line in part.groupby("vectors", sort=False):
-            color = LINE_COLOR.get(str(name))
+            color = closing_color(str(name))
             ax.plot(line["index"], line[value], "o-", color=color, markersize=4, label=name)
         ax.set(title=str(metric), xlabel="index", ylabel=value)
         ax.label_outer()

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from gaputils.pages.figures import methods as draw
+from gaputils.plots.theme import closing_color
 
 
 @pytest.fixture
@@ -35,11 +36,11 @@ def test_shrinking_error(ax: plt.Axes) -> None:
     assert list(ax.lines[1].get_ydata()) == [0.2, 0.05]
 
 
-def test_method_lines_over(ax: plt.Axes) -> None:
-    frame = pd.DataFrame({"method": ["original", "new"] * 2, "x": [1, 1, 2, 2], "y": [1, 2, 3, 4]})
-    draw.method_lines_over(frame, "x", "y", ax, log=True, label="size")
+def test_closing_lines(ax: plt.Axes) -> None:
+    frame = pd.DataFrame({"closing": ["original", "new"] * 2, "x": [1, 1, 2, 2], "y": [1, 2, 3, 4]})
+    draw.closing_lines(frame, "x", "y", ax, scale="log", label="size")
     assert [list(line.get_ydata()) for line in ax.lines] == [[1, 3], [2, 4]]
-    assert ax.lines[0].get_color() == draw.LINE_COLOR["original"]
+    assert ax.lines[0].get_color() == closing_color("original")
     assert (ax.get_xscale(), ax.get_xlabel(), ax.get_ylabel()) == ("log", "size", "y")
 
 
