@@ -209,3 +209,18 @@ def right_table(summary: pd.DataFrame, noise_first: pd.DataFrame) -> pd.DataFram
 def _coded(task: Embeddings, code: Noise) -> tuple[Tensor, Tensor]:
     queries, gallery = code.apply(task.queries, task.gallery, torch.Generator().manual_seed(0))
     return queries, gallery
+
+
+def reranked_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """`reranked` for readers: shares with errors as text."""
+    return pd.DataFrame(
+        {
+            "closing": frame["closing"].to_list(),
+            "codes alone": plus_minus(frame["alone"], frame["alone_error"]),
+            "ten best reranked": plus_minus(frame["reranked"], frame["reranked_error"]),
+        },
+        index=pd.Index(
+            [f"{code} (variance {v:.1e})" for code, v in zip(frame["codes"], frame["variance"], strict=True)],
+            name="the gallery is stored as",
+        ),
+    )

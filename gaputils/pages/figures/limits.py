@@ -7,20 +7,15 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from gaputils.plots.theme import COLOR, WIDTH, legend_above
+from gaputils.plots.report import broken
+from gaputils.plots.theme import COLOR, WIDTH, closing_color, legend_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CLOSING_COLOR = {
-    "original": COLOR["original"],
-    "mean shift": COLOR["shift"],
-    "hull projection": COLOR["projection"],
-    "hull projection, centred": COLOR["centered"],
-    "hull projection, scaled": COLOR["scaled"],
-}
-_MARKERS = dict(zip(CLOSING_COLOR, "os^Dv", strict=True))
+_NAMES = ("mean shift", "hull projection", "hull projection, centred", "hull projection, scaled")
+_MARKERS = dict(zip(_NAMES, "s^Dv", strict=True))
 
 
 def gains_over_sizes(frame: pd.DataFrame) -> Figure:
@@ -60,7 +55,7 @@ def _lines(frame: pd.DataFrame, ax: Axes) -> None:
             part["same_gain"],
             2 * part["same_gain_error"],
             fmt=f"{_MARKERS[str(name)]}-",
-            color=CLOSING_COLOR[str(name)],
+            color=closing_color(str(name)),
             markersize=3.5,
             linewidth=1.2,
             elinewidth=1,
@@ -87,9 +82,9 @@ def same_and_right(frame: pd.DataFrame, axes: list[Axes]) -> list[Axes]:
                 place,
                 xerr=2 * row[f"{measure}_gain_error"],
                 fmt="o",
-                color=CLOSING_COLOR.get(str(name), COLOR["baseline"]),
+                color=closing_color(str(name)),
             )
         ax.axvline(0, color=COLOR["original"], linewidth=1)
-        ax.set_yticks(range(len(part)), list(part.index), fontsize="small")
+        ax.set_yticks(range(len(part)), [broken(str(name)) for name in part.index], fontsize="small")
         ax.set(xlabel=title, ylim=(len(part) - 0.5, -0.5))
     return axes
