@@ -33,6 +33,7 @@ CLOSINGS: dict[str, Closing | None] = {
     CENTRED: HullProjection(center=True),
     SCALED: HullProjection(radius=2),
 }
+COSINE_FIRST = ("cosine", "inner-product", "euclidean")
 MEASURES = ("same", "right", "accuracy", "unchanged")
 _ORDERS = ("closing first", "noise first")
 
@@ -133,7 +134,7 @@ def over_sizes(
     for size in sizes:
         blocks = tasks(embeddings, size)
         outside = np.mean([outside_share(block) for block in blocks])
-        frame = summary(per_query(blocks, closings, noise))
+        frame = summary(per_query(blocks, closings, noise, COSINE_FIRST))
         parts.append(frame.assign(items=size, dim=embeddings.dim, outside=outside))
     return pd.concat(parts, ignore_index=True)
 
@@ -155,7 +156,7 @@ def plus_minus(values: Any, errors: Any, digits: int = 3, signed: bool = False) 
 
 
 def move(fitted: Closing | None, sides: Sides) -> Sides:
-    """`sides` after a `fitted` closing, which may have been fitted on other rows; None leaves them."""
+    """`sides` after a `fitted` closing, perhaps of other rows; None leaves them."""
     if fitted is None:
         return sides
     with comparing():
@@ -166,7 +167,7 @@ def move(fitted: Closing | None, sides: Sides) -> Sides:
 def learn(
     closing: Closing | None, task: Embeddings, elsewhere: Embeddings | None = None
 ) -> Closing | None:
-    """A copy of `closing` fitted on `task`, or `elsewhere` if its definition asks for other data."""
+    """A copy of `closing` fitted on `task`, or `elsewhere` if it is defined on other data."""
     if closing is None:
         return None
     with comparing():

@@ -87,7 +87,7 @@ def where_noise_falls(
             values = torch.cat(parts).double()
             rows[name][column] = float(values.mean())
             rows[name][f"{column} error"] = float(values.std() / len(values) ** 0.5)
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("closing")
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def fitted_on_others(
@@ -161,8 +161,8 @@ def reranked(
     """Answers by cosine from compressed codes, alone and with the `k` best reranked by floats.
 
     Columns: `codes`, `variance` (equivalent, of the untouched rows), `closing`, `alone` and
-    `reranked` (shares of the untouched floats' answers) and their errors over the queries. An answer
-    that is among the k is found by the reranking, since closing leaves the floats' ranking.
+    `reranked` (shares of the untouched floats' answers) and their errors over the queries. An
+    answer among the k is found by the reranking, since closing leaves the floats' ranking.
     """
     rows = []
     for label, code in codes.items():
@@ -203,7 +203,7 @@ def right_table(summary: pd.DataFrame, noise_first: pd.DataFrame) -> pd.DataFram
             noise_first["right_gain"], noise_first["right_gain_error"], signed=True
         ),
     }
-    return pd.DataFrame(columns, index=pd.Index(summary["closing"], name="closing"))
+    return pd.DataFrame(columns, index=list(summary["closing"]))
 
 
 def _coded(task: Embeddings, code: Noise) -> tuple[Tensor, Tensor]:
@@ -219,8 +219,5 @@ def reranked_table(frame: pd.DataFrame) -> pd.DataFrame:
             "codes alone": plus_minus(frame["alone"], frame["alone_error"]),
             "ten best reranked": plus_minus(frame["reranked"], frame["reranked_error"]),
         },
-        index=pd.Index(
-            [f"{code} (variance {v:.1e})" for code, v in zip(frame["codes"], frame["variance"], strict=True)],
-            name="the gallery is stored as",
-        ),
+        index=[f"{row.codes} (variance {row.variance:.1e})" for row in frame.itertuples()],
     )

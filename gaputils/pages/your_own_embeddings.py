@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,34 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
 from gaputils._checks import choice
-from gaputils.closing import HullProjection
+from gaputils.closing import Closing, HullProjection
+from gaputils.datasets import load
 from gaputils.embeddings import Embeddings
-from gaputils.evaluation.protocol import bootstrap_means, paired_gain
+from gaputils.encoding.embed import embed
+from gaputils.evaluation.protocol import answerable_blocks, bootstrap_means, paired_gain
+from gaputils.models import load_model
 from gaputils.noise import (
     BinaryQuantization,
+    GaussianNoise,
     Noise,
     ScalarQuantization,
     variance_between,
 )
-from gaputils.pages.survival import learn, move, plus_minus
+from gaputils.pages.mixed_galleries import OURS, WAYS, each_scene, paired
+from gaputils.pages.mixed_galleries import summary as mixed_summary
+from gaputils.pages.survival import (
+    CENTRED,
+    CLOSINGS,
+    COSINE_FIRST,
+    ORIGINAL,
+    SCALED,
+    learn,
+    move,
+    per_query,
+    plus_minus,
+    summary,
+    tasks,
+)
 from gaputils.pages.vector_index import KINDS, build
 from gaputils.scoring import nearest
 
@@ -122,8 +141,20 @@ def survive_other_rows(
     return pd.DataFrame([_row(label, float(np.mean(spent)), kept)])
 
 
-def noise_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """`survive_codes` for readers: variance, shares and gain with errors as text."""
+def other_template(
+    model: str, before: str, after: str, size: int = 100, blocks: int = 10
+) -> pd.DataFrame:
+    """`survive_other_rows` of `model` on emoji whose names are embedded in another template."""
+    encoder, emoji = load_model(model), load("openmoji")
+    first, second = (embed(encoder, emoji, templates=words) for words in (before, after))
+    chosen = answerable_blocks(first, size)[:blocks]
+    others = [block.gallery for block in answerable_blocks(second, size)[:blocks]]
+    return survive_other_rows(chosen, others, "another template")
+
+
+def noise_table(*frames: pd.DataFrame) -> pd.DataFrame:
+    """`survive_codes` and the like for readers: variance, shares and gain with errors as text."""
+    frame = pd.concat(frames)
     return pd.DataFrame(
         {
             "equivalent variance": [f"{value:.1e}" for value in frame["variance"]],
@@ -131,7 +162,7 @@ def noise_table(frame: pd.DataFrame) -> pd.DataFrame:
             "unchanged after": plus_minus(frame["after"], frame["after_error"]),
             "gain": plus_minus(frame["gain"], frame["gain_error"], signed=True),
         },
-        index=pd.Index(frame["code"], name="the gallery is stored as"),
+        index=list(frame["code"]),
     )
 
 
@@ -178,6 +209,124 @@ def pair_cosines(embeddings: Embeddings) -> pd.DataFrame:
     }
     rows = {name: (float(v.mean()), float(v.std())) for name, v in values.items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "spread"])
+
+
+BY_COSINE = "original, by cosine"
+CENTRE = "gu.HullProjection(center=True).fit(queries, gallery)"
+SCALE = "gu.HullProjection(radius=2).fit(queries, gallery)"
+MIX = 'gu.MixedGallery().fit(queries, {"image": images, "text": texts})'
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A row of the decision table: a system, the closing for it, and where its gain is measured."""
+
+    scoring: str
+    items: str
+    closing: str
+    line: str
+    query: str
+    stored: str
+
+
+_PRODUCT, _OTHER, _SAME = "one r × d product", "x − c, d numbers", "the gallery as it is"
+DECISIONS = (
+    Decision("cosine", "few", CENTRED, CENTRE, _PRODUCT, _OTHER),
+    Decision("cosine", "as many", CENTRED, CENTRE, _PRODUCT, _OTHER),
+    Decision("cosine", "more", ORIGINAL, "none", "none", _SAME),
+    Decision("inner-product", "few", CENTRED, CENTRE, _PRODUCT, _OTHER),
+    Decision("inner-product", "as many", CENTRED, CENTRE, _PRODUCT, _OTHER),
+    Decision("inner-product", "more", ORIGINAL, "none", "none", _SAME),
+    Decision("euclidean", "few", SCALED, SCALE, _PRODUCT, _SAME),
+    Decision("euclidean", "as many", SCALED, SCALE, _PRODUCT, _SAME),
+    Decision("euclidean", "more", BY_COSINE, "rank by cosine", "none", _SAME),
+)
+
+
+def measured(
+    sides: Mapping[str, tuple[Embeddings, int]], noise: GaussianNoise
+) -> dict[str, pd.DataFrame]:
+    """`survival.summary` for each pair of embeddings and a size of the gallery, by name.
+
+    With a row more, in which the untouched rows are ranked by cosine instead of Euclidean distance.
+    """
+    frames = {}
+    for name, (embeddings, size) in sides.items():
+        each = per_query(tasks(embeddings, size), CLOSINGS, noise, COSINE_FIRST)
+        plain = each[each["closing"] == ORIGINAL].set_index("scoring")["same"]
+        gain, error = paired_gain(plain["cosine"].to_numpy(), plain["euclidean"].to_numpy())
+        more = {"closing": BY_COSINE, "scoring": "euclidean", "same_gain": gain}
+        more |= {"same_gain_error": error}
+        frame = pd.concat([summary(each), pd.DataFrame([more])], ignore_index=True)
+        frames[name] = frame.assign(items=size, dim=embeddings.dim)
+    return frames
+
+
+def decide(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """`DECISIONS` with what each gains over the untouched rows under its scoring.
+
+    `frames` has for "few", "as many" and "more" items than dimensions a frame as from
+    `measured`. Columns: those of a `Decision`, `size`, `dim`, `start` (share
+    of answers that survive untouched), `gain` and `gain_error`. Where the advice is to rank unit
+    rows by cosine, the gain is that of the untouched rows by cosine.
+    """
+    rows = []
+    for advice in DECISIONS:
+        frame = frames[advice.items]
+        part = frame[frame["scoring"] == advice.scoring].set_index("closing")
+        row: dict[str, Any] = asdict(advice)
+        row |= {"size": int(frame["items"].iloc[0]), "dim": int(frame["dim"].iloc[0])}
+        row |= {
+            "start": part.loc[ORIGINAL, "same"],
+            "start_error": part.loc[ORIGINAL, "same_error"],
+        }
+        row |= {"gain": part.loc[advice.closing, "same_gain"]}
+        row |= {"gain_error": part.loc[advice.closing, "same_gain_error"]}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def decision_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """`decide` for readers."""
+    words = {"few": "≪ d", "as many": "≈ d", "more": "≫ d"}
+    return pd.DataFrame(
+        {
+            "you rank by": frame["scoring"],
+            "items": [words[name] for name in frame["items"]],
+            "take": frame["line"].str.replace(".fit(queries, gallery)", "", regex=False),
+            "per query": frame["query"],
+            "stored": frame["stored"],
+            "gain here": [
+                "0" if closing == ORIGINAL else text
+                for closing, text in zip(
+                    frame["closing"],
+                    plus_minus(frame["gain"], frame["gain_error"], signed=True),
+                    strict=True,
+                )
+            ],
+        }
+    )
+
+
+def mixed_gain(embeddings: Embeddings, halves: int = 4, seed: int = 0) -> pd.DataFrame:
+    """Captions that ask for their image among images and captions: by cosine, and mixed.
+
+    As `mixed_galleries.summary`: NDCG@10 and the share of own images among the ten, with errors.
+    """
+    ways = {name: WAYS[name] for name in ("cosine", OURS)}
+    scenes = each_scene(paired(embeddings, "text"), ways, halves=halves, seed=seed)
+    return mixed_summary(scenes)
+
+
+def microseconds(closing: Closing, queries: Any, repeats: int = 200) -> float:
+    """Median time to move one query, in microseconds."""
+    seconds = []
+    for row in range(repeats):
+        one = queries[row % len(queries)][None]
+        started = time.perf_counter()
+        closing.transform_queries(one)
+        seconds.append(time.perf_counter() - started)
+    return 1e6 * float(np.median(seconds))
 
 
 _SCORES = ("cosine", "cosine, projected and centred", "standard deviations of the query's scores")

@@ -85,6 +85,32 @@ def same_and_right(frame: pd.DataFrame, axes: list[Axes]) -> list[Axes]:
                 color=closing_color(str(name)),
             )
         ax.axvline(0, color=COLOR["original"], linewidth=1)
-        ax.set_yticks(range(len(part)), [broken(str(name)) for name in part.index], fontsize="small")
+        ax.set_yticks(
+            range(len(part)), [broken(str(name)) for name in part.index], fontsize="small"
+        )
         ax.set(xlabel=title, ylim=(len(part) - 0.5, -0.5))
     return axes
+
+
+def decision_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """What the advised closing adds to what survives untouched, a bar a row of `decide`."""
+    words = {"few": "≪ d", "as many": "≈ d", "more": "≫ d"}
+    colors = [closing_color(str(name)) for name in frame["closing"]]
+    ax.barh(range(len(frame)), frame["start"], color=closing_color("original"), height=0.7)
+    ax.barh(
+        range(len(frame)),
+        frame["gain"],
+        left=frame["start"],
+        xerr=2 * frame["gain_error"],
+        color=colors,
+        height=0.7,
+        error_kw={"elinewidth": 1},
+    )
+    names = [
+        f"{row.scoring}, {row.size} items, {words[str(row.items)]}" for row in frame.itertuples()
+    ]
+    ax.set_yticks(range(len(frame)), names, fontsize="small")
+    ax.set(xlim=(0, 1), ylim=(len(frame) - 0.5, -0.5), xlabel="share of answers that survive")
+    for name in dict.fromkeys(["original", *frame["closing"]]):
+        ax.barh([-9], [0], color=closing_color(str(name)), label=str(name))
+    return ax
