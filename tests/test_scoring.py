@@ -18,6 +18,8 @@ from gaputils.tasks import mixed_retrieval
 
 DTYPES = [torch.float16, torch.float32, torch.float64]
 
+pytestmark = pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
+
 
 def _gallery(m: int = 1000, d: int = 37, seed: int = 0) -> Tensor:
     """Rows of which about half occur again, some many times, in float64 that half can hold."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -28,6 +28,16 @@ class Outcome:
     nearest: Tensor
     kept: Estimate
     right: Estimate | None = None
+
+    @classmethod
+    def together(cls, parts: Sequence[Outcome]) -> Outcome:
+        """Those of several galleries, one after the other."""
+        right = [part.right for part in parts if part.right is not None]
+        return cls(
+            torch.cat([part.nearest for part in parts]),
+            Estimate.together([part.kept for part in parts]),
+            Estimate.together(right) if right else None,
+        )
 
 
 def tabulate(

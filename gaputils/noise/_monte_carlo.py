@@ -7,7 +7,7 @@ one matrix product compares with the queries. Other noise is applied once a draw
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -46,6 +46,16 @@ class Estimate:
         """From how often each query was hit, `hits` (n,), and each draw's `shares` (draws,)."""
         error = _standard_error(shares) if random else 0.0
         return cls(hits / len(shares), float(shares.mean()), error, len(shares), shares)
+
+    @classmethod
+    def together(cls, parts: Sequence[Estimate]) -> Estimate:
+        """Those of several sets of queries, one after the other, each with draws of its own."""
+        per_query = torch.cat([part.per_query for part in parts])
+        if not any(part.draws for part in parts):
+            return cls.exact(per_query)
+        sizes = [len(part.per_query) / len(per_query) for part in parts]
+        error = math.hypot(*(s * p.standard_error for s, p in zip(sizes, parts, strict=True)))
+        return cls(per_query, float(per_query.double().mean()), error, parts[0].draws)
 
 
 def simulate(

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from gaputils.closing import Closing, HullProjection, MeanShift
 from gaputils.datasets import DataUnavailable, load, published, published_sources
-from gaputils.embeddings import Embeddings, known_targets
+from gaputils.embeddings import Embeddings
 from gaputils.encoding.embed import embed
-from gaputils.evaluation.protocol import answerable_blocks, distinct_items, paired_gain
+from gaputils.evaluation.compare import compare_blocks
+from gaputils.evaluation.protocol import answerable_blocks, distinct_items
 from gaputils.geometry import gap_vector
 from gaputils.models import load_model, training_steps
-from gaputils.noise import GaussianNoise, accuracy_under_noise, robustness
-from gaputils.scoring import SCORINGS, nearest
+from gaputils.noise import GaussianNoise
+from gaputils.scoring import SCORINGS
 
 UNTOUCHED, SHIFT, OURS = "untouched", "mean shift", "projected and centred"
 CLOSINGS: dict[str, Closing | None] = {
@@ -95,54 +95,11 @@ def measure(
     were), each a mean over the queries of all blocks; `gain` and `right_gain` over the untouched
     embeddings under the same scoring, each with its paired bootstrap error over queries.
     """
-    noise = GaussianNoise(variance)
     tasks = [distinct_items(block) for block in answerable_blocks(embeddings, BLOCK)]
-    sides = {name: [_close(closing, task) for task in tasks] for name, closing in CLOSINGS.items()}
-    targets = [known_targets(task) for task in tasks]
-    outside = np.mean([_part_outside(task) for task in tasks])
-    rows = []
-    for scoring in scorings:
-        found = {
-            name: torch.cat([nearest(*pair, scoring) for pair in pairs])
-            for name, pairs in sides.items()
-        }
-        survival = {
-            name: _survival(pairs, targets, noise, scoring) for name, pairs in sides.items()
-        }
-        for name in CLOSINGS:
-            row: dict[str, Any] = {"closing": name, "scoring": scoring, "outside": outside}
-            for column in ("robustness", "right"):
-                values = survival[name][column]
-                row[column] = float(values.mean())
-                key = "gain" if column == "robustness" else "right_gain"
-                gain = paired_gain(values, survival[UNTOUCHED][column], seed=seed)
-                row[key], row[f"{key}_error"] = gain
-            row["accuracy"] = float((found[name] == torch.cat(targets)).double().mean())
-            row["unchanged"] = float((found[name] == found[UNTOUCHED]).double().mean())
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _close(closing: Closing | None, task: Embeddings) -> tuple[Tensor, Tensor]:
-    if closing is None:
-        return task.queries, task.gallery
-    return closing.fit(task.queries, task.gallery).transform(task.queries, task.gallery)
+    noises = {"": GaussianNoise(variance)}
+    table = compare_blocks(tasks, CLOSINGS, noises, scorings=list(scorings), seed=seed)
+    return table.assign(outside=np.mean([_part_outside(task) for task in tasks]))
 
 
 def _part_outside(task: Embeddings) -> float:
     return float(MeanShift().fit(task.queries, task.gallery).shift_.norm())
-
-
-def _survival(
-    pairs: Sequence[tuple[Tensor, Tensor]],
-    targets: Sequence[Tensor],
-    noise: GaussianNoise,
-    scoring: str,
-) -> dict[str, Tensor]:
-    """Per query of all blocks: the probability that its answer stays, and that it is right."""
-    kept = [robustness(*sides, noise, scoring=scoring) for sides in pairs]
-    right = [
-        accuracy_under_noise(*sides, wanted, noise, scoring=scoring)
-        for sides, wanted in zip(pairs, targets, strict=True)
-    ]
-    return {"robustness": torch.cat(kept), "right": torch.cat(right)}

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gaputils as gu
+from gaputils.evaluation.compare import compare_blocks
 from gaputils.scoring import SCORINGS
 
 PACKAGE = Path(gu.__file__).parent
@@ -295,6 +296,7 @@ def test_robustness_of_a_closing_is_computed_in_one_place() -> None:
         "evaluation/curve.py",  # a whole path of closings that share their matrix products
         "pages/exact_robustness.py",  # the engine's own errors
         "pages/explorer/boundary.py",  # two items on a plane
+        "pages/why_distance_hurts.py",  # whole gaps of all angles, and no closing
         "pages/explorer/closing.py",  # a point on the path
     }
     asked = ("robustness", "estimate", "accuracy_under_noise", "ExactWins")
@@ -329,3 +331,37 @@ def test_tables_of_closings_share_one_vocabulary() -> None:
         if path.name == "curve.py":  # whose `method` is exact or Monte Carlo
             words -= {"method"}
         assert not words & forbidden, (path, words & forbidden)
+
+
+@pytest.mark.parametrize("noise", [gu.GaussianNoise(0.4), gu.UniformQuantization(8)])
+def test_blocks_count_their_queries_together(noise) -> None:
+    queries, gallery, targets = sides(m=6, n=24)
+    whole = gu.Embeddings(queries, gallery, targets)
+    blocks = gu.answerable_blocks(whole, 3)
+    closings = {**ORIGINAL, "s": gu.MeanShift()}
+    together = compare_blocks(blocks, closings, {"n": noise})
+    each = [
+        gu.compare_closings(b.queries, b.gallery, closings, {"n": noise}, targets=b.targets)
+        for b in blocks
+    ]
+    sizes = np.array([len(block.queries) for block in blocks])
+    for name in ("robustness", "gain", "right", "right_gain", "accuracy", "unchanged"):
+        parts = np.stack([frame[name] for frame in each])
+        expected = (sizes[:, None] * parts).sum(0) / sizes.sum()
+        np.testing.assert_allclose(together[name], expected, atol=1e-9)
+
+
+def test_one_block_is_the_plain_comparison() -> None:
+    queries, gallery, targets = sides()
+    noises = {"n": gu.GaussianNoise(0.4)}
+    one = compare_blocks([gu.Embeddings(queries, gallery, targets)], {"s": gu.MeanShift()}, noises)
+    plain = gu.compare_closings(queries, gallery, {"s": gu.MeanShift()}, noises, targets=targets)
+    pd.testing.assert_frame_equal(one, plain)
+
+
+def test_blocks_without_answers_are_refused() -> None:
+    queries, gallery, _ = sides()
+    with pytest.raises(ValueError, match="blocks: expected answers"):
+        compare_blocks([gu.Embeddings(queries, gallery)], ORIGINAL, {})
+    with pytest.raises(ValueError, match="blocks: expected at least one"):
+        compare_blocks([], ORIGINAL, {})
