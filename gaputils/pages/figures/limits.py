@@ -114,3 +114,37 @@ def decision_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
     for name in dict.fromkeys(["original", *frame["closing"]]):
         ax.barh([-9], [0], color=closing_color(str(name)), label=str(name))
     return ax
+
+
+def bands(frame: pd.DataFrame) -> Figure:
+    """Unchanged and right answers under noise, a row a closing, a panel for each `band`.
+
+    `frame` as from `all_methods.beside`. Filled: unchanged; hollow: right; bars are one standard error of the gain over the original,
+    whose own values are the vertical lines.
+    """
+    original = frame.loc["original"]
+    groups = frame[frame["band"] != ""].groupby("band", sort=False)
+    ratios = {"height_ratios": groups.size().to_list()}
+    figure, axes = plt.subplots(
+        len(groups), 1, figsize=(WIDTH, 6.4), sharex=True, gridspec_kw=ratios
+    )
+    for ax, (band, part) in zip(axes, groups, strict=True):
+        for measure, fill, label in (("same", "full", "unchanged"), ("right", "none", "right")):
+            ax.axvline(original[measure], color=COLOR["original"], linewidth=0.9, zorder=0)
+            for place, (name, row) in enumerate(part.iterrows()):
+                ax.errorbar(
+                    row[measure],
+                    place,
+                    xerr=row[f"{measure}_gain_error"],
+                    fmt="o",
+                    fillstyle=fill,
+                    color=closing_color(str(name)),
+                    label=f"{label} under noise" if not place else None,
+                )
+        ax.set_yticks(range(len(part)), [broken(str(name)) for name in part.index])
+        ax.tick_params(axis="y", labelsize="small")
+        ax.set(ylim=(len(part) - 0.5, -0.5))
+        ax.set_title(str(band), fontsize="small", loc="left")
+    axes[-1].set_xlabel("share of answers")
+    legend_above(axes[0])
+    return figure
