@@ -119,8 +119,8 @@ def decision_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
 def bands(frame: pd.DataFrame) -> Figure:
     """Unchanged and right answers under noise, a row a closing, a panel for each `band`.
 
-    `frame` as from `all_methods.beside`. Filled: unchanged; hollow: right; bars are one standard error of the gain over the original,
-    whose own values are the vertical lines.
+    `frame` as from `all_methods.beside`. Filled: unchanged; hollow: right; bars are one standard
+    error of the gain over the original, whose own values are the vertical lines.
     """
     original = frame.loc["original"]
     groups = frame[frame["band"] != ""].groupby("band", sort=False)
