@@ -60,7 +60,7 @@ def beside(closing_first: pd.DataFrame, noise_first: pd.DataFrame) -> pd.DataFra
     With the closing as index, and `band`.
     """
     frame = closing_first.set_index("closing")
-    frame = frame.join(noise_first.set_index("closing"), rsuffix=" first")
+    frame = frame.join(noise_first.set_index("closing").add_suffix(" first"))
     frame["band"] = [BANDS.get(name, "") for name in frame.index]
     return frame
 

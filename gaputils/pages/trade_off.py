@@ -45,8 +45,10 @@ def leading(embeddings: Embeddings, dim: int) -> Embeddings:
     integer("dim", dim, low=1, high=embeddings.dim)
     rows = work(torch.cat([embeddings.queries, embeddings.gallery]))
     directions = torch.linalg.svd(rows, full_matrices=False)[2][:dim]
-    sides = (work(side) @ directions.mT for side in (embeddings.queries, embeddings.gallery))
-    return Embeddings(*sides, info=dict(embeddings.info), normalize=True)
+    queries, gallery = (
+        work(side) @ directions.mT for side in (embeddings.queries, embeddings.gallery)
+    )
+    return Embeddings(queries, gallery, info=dict(embeddings.info), normalize=True)
 
 
 def where_noise_falls(
@@ -101,7 +103,8 @@ def fitted_on_others(
     """
     chosen = [*map(str, counts), "themselves"]
     values: dict[str, list[Tensor]] = {name: [] for name in chosen}
-    base, same = [], {name: [] for name in chosen}
+    same: dict[str, list[Tensor]] = {name: [] for name in chosen}
+    base = []
     for task in blocks:
         half = len(task.queries) // 2
         others, these = task.queries[:half], task.queries[half:]

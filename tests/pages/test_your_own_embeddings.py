@@ -17,7 +17,7 @@ def test_every_line_of_the_table_runs_on_numpy_arrays(line: str) -> None:
     e = pairs()
     names = {"gu": gu, "queries": e.queries.numpy(), "gallery": e.gallery.numpy()}
     names |= {"images": e.queries.numpy(), "texts": e.gallery.numpy()}
-    moved = eval(line, names).transform_queries(e.queries.numpy()[:1])  # noqa: S307
+    moved = eval(line, names).transform_queries(e.queries.numpy()[:1])
     assert isinstance(moved, np.ndarray)
 
 

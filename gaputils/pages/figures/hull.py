@@ -32,7 +32,8 @@ def geometry(ax: Axes, height: float = 1.55, noise: float = 0.2) -> Axes:
     ax.plot(*_seen(np.cos(around), np.sin(around)), color=COLOR["baseline"], linewidth=1)
     direction = np.array([1.0, 0.0])
     foot, far = 0.42 * direction, 2 * direction
-    query = np.add(_seen(*foot), (0, height))
+    below = _seen(*foot)
+    query = (below[0], below[1] + height)
     for name, degrees in _ANGLES.items():
         angle = np.deg2rad(degrees)
         x, y = np.cos(angle), np.sin(angle)
@@ -69,7 +70,7 @@ def geometry(ax: Axes, height: float = 1.55, noise: float = 0.2) -> Axes:
     for text, (spot, color, offset) in labels.items():
         ax.plot(*spot, "o", color=color, markersize=6, zorder=3)
         ax.annotate(text, spot, textcoords="offset points", xytext=offset, color=color)
-    middle = np.add(query, _seen(*foot)) / 2
+    middle = (query[0], (query[1] + below[1]) / 2)
     ax.annotate(
         "off the hull:\n$g'$ and its own",
         middle,

@@ -28,7 +28,7 @@ def test_gains_over_sizes_have_a_panel_for_each_scoring_and_dimension() -> None:
     assert len(figure.axes) == 6
     drawn = figure.axes[0].containers[0].lines[0]
     chosen = frame[(frame["scoring"] == "cosine") & (frame["closing"] == "mean shift")]
-    np.testing.assert_allclose(drawn.get_ydata(), chosen["same_gain"])
+    np.testing.assert_allclose(drawn.get_ydata(orig=False), chosen["same_gain"])
     assert drawn.get_color() == closing_color("mean shift")
 
 
@@ -78,7 +78,9 @@ def test_the_hulls_curves_draw_their_frames() -> None:
     euclidean = levels[levels["scoring"] == "euclidean"]
     _, ax = plt.subplots()
     hull.radius_panels(curves, euclidean, [ax])
-    np.testing.assert_allclose(ax.containers[0].lines[0].get_ydata(), curves[10]["robustness"])
+    np.testing.assert_allclose(
+        ax.containers[0].lines[0].get_ydata(orig=False), curves[10]["robustness"]
+    )
     shaped = hp.under_shaped_noise(survival.tasks(e, 10), e.gallery, 0.3, [0, 0.5])
     dots = hull.shaped_dots(shaped, plt.subplots()[1])
     assert len(dots.containers) == 3
