@@ -13,7 +13,7 @@ REFUSED := GNU General Public License;Affero;AGPL;GPL-2.0;GPL-3.0;SSPL;Commons C
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: book test lint types check-notebooks notebooks vendor bench nightly reproduce audit
+.PHONY: book test release lint types check-notebooks notebooks vendor bench nightly reproduce audit
 .PHONY: mutation singlehtml clean
 
 book: $(READY) vendor check-notebooks
@@ -66,6 +66,11 @@ nightly: $(READY)
 # Run the pages behind the paper map and compare with the committed values and their uncertainty.
 reproduce: $(READY)
 	$(BIN)/python tools/reproduce.py
+
+# Date, build, check, commit and tag the version of gaputils/__init__.py; pushes nothing.
+release: lint types
+	$(BIN)/python tools/address.py
+	$(BIN)/python tools/release.py
 
 # Known vulnerabilities and licences of what is pinned. Asks the network: no part of `make test`.
 audit: $(READY)

@@ -7,15 +7,18 @@ import os
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gaputils._checks import as_pair, as_targets, device_here
 from gaputils._checks import unit_rows as at_norm_one
 from gaputils._files import read_safetensors, write_safetensors
 from gaputils._reading import reading
+
+Rows = Tensor | NDArray[Any]
 
 _FORMAT = "gaputils-embeddings/1"
 OWNERS = "caption_image"
@@ -48,6 +51,17 @@ class Embeddings:
     targets: Tensor | None = None
     info: dict[str, Any] = field(default_factory=dict)
     normalize: InitVar[bool] = False
+
+    if TYPE_CHECKING:  # the fields are tensors, and arrays are taken too
+
+        def __init__(
+            self,
+            queries: Rows,
+            gallery: Rows,
+            targets: Rows | Sequence[int] | None = None,
+            info: dict[str, Any] = ...,
+            normalize: bool = False,
+        ) -> None: ...
 
     def __post_init__(self, normalize: bool) -> None:
         self.queries, self.gallery = as_pair(self.queries, self.gallery)

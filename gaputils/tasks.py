@@ -25,6 +25,13 @@ def zero_shot(embeddings: Embeddings, scoring: str = "cosine") -> pd.Series[floa
     Where `embeddings.owners` are known, each query's own rows are right, not its target alone.
     `mean_per_class` is top-1 accuracy averaged over the classes that occur; `top5` is NaN with
     fewer than 5 classes. Radford et al. (2021), section 3.1. Raises `ValueError` without targets.
+
+    >>> import numpy as np, gaputils as gu
+    >>> gu.zero_shot(gu.Embeddings(np.eye(6), np.eye(6)[[1, 0, 2, 3, 4, 5]])).round(3)
+    top1              0.667
+    top5              1.000
+    mean_per_class    0.667
+    Name: zero_shot, dtype: float64
     """
     targets = _targets(embeddings)
     best = top_k(embeddings.queries, embeddings.gallery, min(5, len(embeddings.gallery)), scoring)
@@ -58,6 +65,15 @@ def retrieval(
     as queries and captions as the gallery, the rows are text and image retrieval recall. A k
     beyond the size of a side counts all of it. Raises `ValueError` if nothing says what belongs
     together.
+
+    >>> import numpy as np, gaputils as gu
+    >>> e = gu.Embeddings(np.eye(3), np.eye(3)[[1, 0, 2]])
+    >>> gu.retrieval(e, ks=[1, 2]).round(3)
+    queries_recall@1    0.333
+    queries_recall@2    1.000
+    gallery_recall@1    0.333
+    gallery_recall@2    1.000
+    Name: retrieval, dtype: float64
     """
     require_embeddings(embeddings)
     x, y = embeddings.queries, embeddings.gallery

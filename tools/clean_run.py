@@ -144,7 +144,7 @@ def main() -> int:
             lend(COLAB, folder / "lent", python)
         register(python, folder / "jupyter")
         variables = {
-            "GAPUTILS_SOURCE": str(source),
+            "GAPUTILS_SOURCE": source.as_uri(),
             "JUPYTER_PATH": str(folder / "jupyter"),
             "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         }

@@ -23,20 +23,18 @@ from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.read import myst_nb_reader_plugin
+from sphinx_external_toc.parsing import parse_toc_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "_build" / ".jupyter_cache"
 # Nothing may run beside what these measure.
-TIMED = ("notebooks/exact_robustness", "notebooks/growth", "notebooks/speed")
+TIMED = ("book/production", "notebooks/exact_robustness", "notebooks/speed")
 LONGEST_FIRST = ("closing_it", "two_clusters", "born", "all_methods", "explorer", "quantisation")
 
 
 def pages() -> list[Path]:
     """Every file of the table of contents that has cells to execute."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    chapters = (chapter for part in toc["parts"] for chapter in part["chapters"])
-    names = [toc["root"], *(chapter["file"] for chapter in chapters)]
-    files = [ROOT / f"{name}.md" for name in names]
+    files = [ROOT / f"{name}.md" for name in parse_toc_yaml(ROOT / "_toc.yml")]
     return [file for file in files if "{code-cell}" in file.read_text(encoding="utf-8")]
 
 

@@ -18,8 +18,8 @@ import shutil
 from pathlib import Path
 from urllib.parse import unquote
 
-import yaml
 from bs4 import BeautifulSoup, Tag
+from sphinx_external_toc.parsing import parse_toc_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 MATHJAX = ROOT / "node_modules" / "mathjax" / "es5" / "tex-svg-full.js"
@@ -32,13 +32,6 @@ nav ol { columns: 2; column-gap: 4rem; }
 .admonition-title::after, .sd-summary-icon { display: none !important; }
 @media print { article { break-before: page; border: 0; } nav { break-before: page; } }
 """
-
-
-def contents(toc: Path) -> list[str]:
-    """All pages in reading order, without their suffix."""
-    told = yaml.safe_load(toc.read_text(encoding="utf-8"))
-    parts = told.get("parts", [told])
-    return [told["root"], *(c["file"] for part in parts for c in part.get("chapters", []))]
 
 
 def data_uri(path: Path) -> str:
@@ -104,7 +97,7 @@ def head(site: Path, page: str) -> str:
 
 def assemble(site: Path, toc: Path) -> str:
     """The file's text."""
-    pages = [p for p in contents(toc) if (site / f"{p}.html").is_file()]
+    pages = [p for p in parse_toc_yaml(toc) if (site / f"{p}.html").is_file()]
     articles = [article(site, page, set(pages)) for page in pages]
     titles = [a.find("h1") for a in articles]
     listed = "".join(

@@ -29,6 +29,16 @@ POLICY = "; ".join(
 )
 LONGEST = 200
 
+# The theme asks what the reader chose before, and on a first visit finds nothing and says so. Told
+# before it asks, it neither complains nor shows one theme and then the other.
+FIRST_VISIT = """<script>
+if (!localStorage.getItem("mode")) {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  localStorage.setItem("mode", "auto");
+  localStorage.setItem("theme", dark ? "dark" : "light");
+}
+</script>"""
+
 
 def shorten(text: str) -> str:
     """At most `LONGEST` characters of `text`, cut between words."""
@@ -89,7 +99,10 @@ def add_head(
     told = description(context.get("meta") or {}, doctree, app.config.book_description)
     url = context.get("pageurl") or f"{base}{pagename}.html"
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}" />'
-    written = policy + "\n" + head(title, told, url, card_url(app, pagename, title))
+    # The source files of the package share the book's card.
+    shown = app.config.root_doc if pagename.startswith("_modules/") else pagename
+    card = card_url(app, shown, app.config.html_title if shown != pagename else title)
+    written = "\n".join((policy, FIRST_VISIT, head(title, told, url, card)))
     context["metatags"] = context.get("metatags", "") + "\n" + written
 
 
@@ -124,7 +137,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value(
         "book_description",
         "The modality gap of vision-language models: what it is, where it comes from, what it "
-        "costs, and how to be rid of it without retraining.",
+        "costs, and how to close it without retraining.",
         "html",
     )
     app.connect("config-inited", remove_thebe)

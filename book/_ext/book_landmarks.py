@@ -18,6 +18,13 @@ REPAIRS = (
     (r'(<summary[^>]*?) aria-label="Toggle hidden content"', r"\1"),
     (r'(<button class="btn search-button-field[^>]*?) aria-label="Search"', r"\1"),
     (r'(<i class="theme-switch[^>]*?) title="[^"]*"', r"\1"),
+    # The arrow that unfolds the pages beneath an entry says what it does.
+    (
+        r'<summary>(<span class="toctree-toggle")',
+        r'<summary aria-label="Pages beneath the entry before">\1',
+    ),
+    # Source files lead back under one prefix a file, where names are documented under two.
+    (r'<a class="viewcode-back"[^>]*>\[docs\]</a>', ""),
     # The sidebar is a landmark.
     (
         r'<div id="pst-primary-sidebar" class=',

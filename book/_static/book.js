@@ -14,21 +14,40 @@
     }
   }
 
+  // What goes on to the right fades out there, until it is scrolled to its end.
+  function fade(element) {
+    const rest = element.scrollWidth - element.clientWidth - element.scrollLeft;
+    element.classList.toggle("gu-more", element.tabIndex === 0 && rest > 2);
+  }
+
   function mark() {
     tame();
     for (const element of document.querySelectorAll(wide)) {
       const scrolls =
         element.scrollWidth > element.clientWidth + 1 &&
         getComputedStyle(element).overflowX !== "visible";
+      if (scrolls && !element.dataset.marked) element.addEventListener("scroll", () => fade(element));
       if (scrolls) element.tabIndex = 0;
       else if (element.tabIndex === 0 && element.dataset.marked) element.removeAttribute("tabindex");
       if (scrolls) element.dataset.marked = "1";
+      fade(element);
     }
+  }
+
+  // The sidebar opens where the reader is.
+  function showCurrent() {
+    const sidebar = document.getElementById("pst-primary-sidebar");
+    const here = [...document.querySelectorAll("#pst-primary-sidebar .toctree-l1.current a.current")].pop();
+    if (!sidebar || !here) return;
+    const room = sidebar.getBoundingClientRect();
+    const place = here.getBoundingClientRect();
+    sidebar.scrollTop += place.top - room.top - (room.height - place.height) / 2;
   }
 
   addEventListener("load", async () => {
     if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
     mark();
+    showCurrent();
     addEventListener("resize", mark);
     document.addEventListener("toggle", mark, true);
   });

@@ -32,10 +32,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-_FILES = ".npy, .npz, .safetensors or .parquet"
-First = Annotated[
-    Path, typer.Argument(help=f"Both sides, or the queries: {_FILES}; or a folder of shards.")
-]
+_FILES = ".npy, .npz, .safetensors, .pt, .parquet or .arrow; a folder of shards"
+First = Annotated[Path, typer.Argument(help=f"Both sides, or the queries: {_FILES}.")]
 Second = Annotated[Path | None, typer.Argument(help="The gallery, if it has a file of its own.")]
 QueriesKey = Annotated[str | None, typer.Option(help="Name of the queries in the file.")]
 GalleryKey = Annotated[str | None, typer.Option(help="Name of the gallery in the file.")]
@@ -206,7 +204,7 @@ def report(
 @reports_errors
 def close(
     first: First,
-    out: Annotated[Path, typer.Option("--out", "-o", help="A .safetensors or .npz file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A file .safetensors, .npz or .npy.")],
     second: Second = None,
     queries: QueriesKey = None,
     gallery: GalleryKey = None,
@@ -223,10 +221,10 @@ def close(
 ) -> None:
     """Fit a closing method, apply it, and save both sides."""
     from gaputils.closing import load as load_closing
-    from gaputils.storage.files import write_npz
+    from gaputils.storage.files import write_npy, write_npz
 
-    if out.suffix not in (".safetensors", ".npz"):
-        raise ValueError(f"--out: expected a .safetensors or .npz file, got {out}")
+    if out.suffix not in (".safetensors", ".npz", ".npy"):
+        raise ValueError(f"--out: expected a .safetensors, .npz or .npy file, got {out}")
     for path in (out, save):
         require_folder(path)
     e = read(first, second, queries, gallery, targets, owners, normalize)
@@ -241,6 +239,9 @@ def close(
         closing.save(save)
     if out.suffix == ".npz":
         write_npz(e, out)
+    elif out.suffix == ".npy":
+        for file in write_npy(e, out)[1:]:
+            typer.echo(file)
     else:
         e.save(out)
     typer.echo(f"{out}: {closing!r}")

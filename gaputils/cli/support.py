@@ -117,19 +117,9 @@ def read(
     owners: str | None,
     normalize: bool,
 ) -> Embeddings:
-    """A pair from files, or from a folder that `gaputils embed` wrote."""
-    from gaputils.embeddings import Embeddings
+    """A pair from files or folders."""
     from gaputils.storage.files import read_pair
-    from gaputils.storage.folder import load_folder
 
-    if first.is_dir():
-        if any(given is not None for given in (second, queries, gallery, targets, owners)):
-            raise ValueError(
-                f"{first}: a folder of shards holds both sides and names them itself; "
-                f"leave out the second file and the names"
-            )
-        e = load_folder(first)
-        return Embeddings(e.queries, e.gallery, e.targets, e.info, normalize)
     return read_pair(
         first,
         second,
@@ -227,6 +217,9 @@ def write_frame(frame: pd.DataFrame, form: str, out: Path | None) -> None:
 
 
 def draw_clouds(e: Embeddings, path: Path, seed: int) -> None:
+    from gaputils._extras import require_extra
+
+    require_extra("plots", "--figure", "matplotlib", "seaborn")
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -22,6 +22,12 @@ class Centering(Closing):
     gap. Without `renormalize` its Euclidean ranking is that of `NaiveShift()`: both differ from
     one another by a translation of everything. That ranking changes by as much of the gap as lies
     in the gallery's hull. Learns `query_mean_` (d,) and `gallery_mean_` (d,).
+
+    >>> import numpy as np, gaputils as gu
+    >>> queries, gallery = np.array([[0.2, 1.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
+    >>> gu.Centering().fit(queries, gallery).transform_gallery(gallery)
+    array([[-0.5,  0. ],
+           [ 0.5,  0. ]])
     """
 
     def __init__(self, renormalize: bool = False) -> None:

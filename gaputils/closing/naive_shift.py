@@ -23,6 +23,12 @@ class NaiveShift(Closing):
 
     Guarantees nothing: the part of ``g`` that lies in the gallery's hull favours the items on its
     side, and renormalising moves every item by another amount. Learns `gap_` (d,).
+
+    >>> import numpy as np, gaputils as gu
+    >>> queries, gallery = np.array([[0.2, 1.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
+    >>> gu.NaiveShift(alpha=0.5).fit(queries, gallery).transform_gallery(gallery)
+    array([[-0.15,  0.5 ],
+           [ 0.85,  0.5 ]])
     """
 
     def __init__(

@@ -46,6 +46,11 @@ def load(
     or an option it does not know and `DataUnavailable`, naming the file and its source, if data
     is wanted that is not there. What comes back is a `ClassificationDataset`, a `CaptionDataset`
     or a `ChoiceDataset`.
+
+    >>> import gaputils as gu
+    >>> dataset = gu.datasets.load("emoji10", copies=2)
+    >>> len(dataset.images), dataset.class_names[:2]
+    (20, ['airplane', 'automobile'])
     """
     if name not in BUILDERS:
         raise ValueError(f"name: expected one of {', '.join(names())}, got {name!r}")

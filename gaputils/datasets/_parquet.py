@@ -9,6 +9,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gaputils._extras import require_extra
 from gaputils._reading import reading
 from gaputils.datasets._sources import decode
 
@@ -21,12 +22,9 @@ WHOLE = "a whole .parquet file"
 
 def open_parquet(path: Path) -> Any:
     """A `pyarrow.parquet.ParquetFile`; a clear error without pyarrow or for another file."""
-    try:
-        import pyarrow.parquet as parquet
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"reading {path} needs pyarrow: pip install gaputils[data]"
-        ) from error
+    require_extra("data", f"reading {path}", "pyarrow")
+    import pyarrow.parquet as parquet
+
     with reading(path, WHOLE):
         return parquet.ParquetFile(path)
 

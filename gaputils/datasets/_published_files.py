@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pooch
 import torch
 from numpy.typing import NDArray
 
+from gaputils._extras import require_extra
 from gaputils.datasets._published_sources import File
 from gaputils.datasets._sources import cache_folder
 from gaputils.datasets.base import DataUnavailable
@@ -31,6 +31,9 @@ def fetch(file: File, name: str) -> Path:
     Raises `DataUnavailable` if it is in neither, or is not the published file.
     """
     wanted = place(file)
+    require_extra("data", f"fetching {name}", "pooch")
+    import pooch
+
     logger = pooch.get_logger()
     level = logger.level
     logger.setLevel("ERROR")

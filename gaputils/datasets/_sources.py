@@ -10,10 +10,10 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import pooch
 import torch
 
 from gaputils._checks import integer
+from gaputils._extras import require_extra
 from gaputils._reading import reading
 from gaputils.datasets._broken import image_name, without
 from gaputils.datasets.base import CaptionDataset, DataUnavailable, Images
@@ -32,7 +32,13 @@ Root = str | os.PathLike[str] | None
 
 def cache_folder() -> Path:
     """Where fetched files are kept: `$GAPUTILS_CACHE` if set, else the system's cache folder."""
-    return Path(os.environ.get("GAPUTILS_CACHE") or pooch.os_cache("gaputils"))
+    named = os.environ.get("GAPUTILS_CACHE")
+    if named:
+        return Path(named)
+    require_extra("data", "a cache for data", "pooch")
+    import pooch
+
+    return Path(pooch.os_cache("gaputils"))
 
 
 class ImageFiles:
@@ -61,6 +67,7 @@ class ImageFiles:
 
 def decode(source: Path | BinaryIO, name: str) -> Image.Image:
     """The RGB image in `source`; an error that says `name` if it is none, not whole or too big."""
+    require_extra("data", f"{name}: reading an image", "PIL")
     from PIL import Image
 
     with reading(name, "a whole image", remedy=_REMEDY), Image.open(source) as image:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from gaputils._checks import choice
+from gaputils._extras import require_extra
 from gaputils._reading import reading
 from gaputils.datasets._sources import Root, data_folder, missing
 from gaputils.datasets.base import ClassificationDataset, DataUnavailable, TensorImages
@@ -27,6 +28,7 @@ def cifar10(
     what is missing. `info["as_published"]` says whether every file has the published checksum.
     Raises `DataUnavailable` if files are missing and `ValueError` if one is damaged.
     """
+    require_extra("data", "CIFAR", "torchvision")
     from torchvision.datasets import CIFAR10
 
     return _cifar("cifar10", CIFAR10, "labels", split, root, download)
@@ -36,6 +38,7 @@ def cifar100(
     split: str = "test", *, root: Root = None, download: bool = False
 ) -> ClassificationDataset:
     """CIFAR-100: as `cifar10`, in 100 classes; the folder is ``cifar-100-python``."""
+    require_extra("data", "CIFAR", "torchvision")
     from torchvision.datasets import CIFAR100
 
     return _cifar("cifar100", CIFAR100, "fine_labels", split, root, download)

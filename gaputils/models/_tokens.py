@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
@@ -60,6 +61,8 @@ def _padded(rows: list[list[int]], context: int, end: int) -> Tensor:
 
 def _lowers(tokenizer: Any) -> bool | None:
     """Whether `tokenizer` lowers its texts; nothing if it is not known to work word by word."""
+    if "open_clip" not in sys.modules:
+        return None
     from open_clip import tokenizer as known
 
     if type(tokenizer) is not known.SimpleTokenizer or not tokenizer.context_length:

@@ -1,4 +1,4 @@
-"""Loading vision-language models: any that open_clip knows, and the small one shipped here.
+"""Loading vision-language models: open_clip's, transformers', and the small one shipped here.
 
 What fails silently elsewhere fails loudly: weights trained with QuickGELU in a model without it,
 images normalised otherwise than the weights expect, a network that is not there.
@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
 from gaputils._checks import choice
+from gaputils._extras import require_extra
 from gaputils._files import write_safetensors
-from gaputils.models import _open_clip
+from gaputils.models import _open_clip, _transformers
 from gaputils.models._precision import InSinglePrecision, single_precision
 from gaputils.models.model import Model, pick_device
 from gaputils.tiny_openmoji import checkpoints
 
-if TYPE_CHECKING:
-    pass
-
 TINY = "tiny-openmoji"
+"""The name of the model that ships with the package."""
 
 PAPER_MODELS: dict[str, tuple[str, str]] = {
     "OpenAI ViT-B/16": ("ViT-B-16-quickgelu", "openai"),
@@ -40,13 +39,14 @@ _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.floa
 
 @single_precision()
 def load_model(
-    name: str,
+    name: str | Path | nn.Module,
     pretrained: str | Path | None = None,
     *,
     step: int | None = None,
     device: str | torch.device = "auto",
     precision: str = "auto",
     preprocess: dict[str, Any] | None = None,
+    processor: Any = None,
 ) -> Model:
     """The model `name` with the weights `pretrained`.
 
@@ -57,14 +57,36 @@ def load_model(
     CUDA, then MPS, then the CPU; `precision` "auto" bf16 on CUDA and fp32 elsewhere.
     `preprocess` overrides single values of the image preprocessing ("mean", "std", …).
 
+    Of Hugging Face's transformers, `name` is a `CLIPModel` or `SiglipModel` with its `processor`,
+    or a folder into which `save_pretrained` wrote both (``config.json``, ``model.safetensors``).
+
     Raises `ValueError` if a name, tag or step is unknown, or if activation or preprocessing do
     not fit the weights, and `datasets.DataUnavailable`, saying what was wanted and how to pass a
     local file, if weights are neither here nor to be fetched.
+
+    >>> import gaputils as gu
+    >>> model = gu.load_model("tiny-openmoji", device="cpu")
+    >>> model.encode_texts(["a red heart", "a dog"]).shape
+    torch.Size([2, 256])
     """
-    if not isinstance(name, str):
-        raise TypeError(f"name: expected a string, got {type(name).__name__}")
     target = pick_device(device)
     dtype = pick_dtype(precision, target)
+    if _transformers.is_model(name) or (
+        isinstance(name, (str, Path)) and _transformers.is_saved_folder(name)
+    ):
+        for argument, value in (("pretrained", pretrained), ("step", step)):
+            if value is not None:
+                raise ValueError(f"{argument}: a model of transformers has its own, got {value!r}")
+        if preprocess is not None:
+            raise ValueError("preprocess: set it in the processor of a model of transformers")
+        return _bridged(name, processor, target, dtype)
+    if processor is not None:
+        raise ValueError("processor: only a model of transformers takes one")
+    if not isinstance(name, (str, Path)):
+        raise TypeError(
+            f"name: expected a name, a folder or a model of transformers, got {type(name).__name__}"
+        )
+    name = str(name)
     folder = _history_folder(name, pretrained)
     if folder is not None:
         parts = _load_history(folder, step)
@@ -94,6 +116,7 @@ def export_checkpoint(folder: str | Path, step: int | None = None) -> Path:
 
 def register() -> None:
     """Make open_clip know the architecture "tiny-openmoji"."""
+    require_extra("models", "a model of open_clip", "open_clip", "torchvision", "PIL")
     import open_clip
 
     if TINY not in open_clip.list_models():
@@ -133,9 +156,9 @@ def _pick_step(folder: Path, step: int | None) -> int:
 
 
 def _load_history(folder: Path, step: int | None) -> tuple[nn.Module, Any, Any, dict[str, Any]]:
+    register()
     import open_clip
 
-    register()
     step = _pick_step(folder, step)
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "open_clip_model.safetensors"
@@ -171,6 +194,42 @@ def _wrap(
         std=tuple(used["std"]),
         info={"model": name, "precision": str(dtype).removeprefix("torch."), **info},
     )
+
+
+def _bridged(name: Any, processor: Any, device: torch.device, dtype: torch.dtype) -> Model:
+    """A model of transformers, or that of a folder."""
+    if isinstance(name, (str, Path)):
+        source, (model, own) = str(name), _transformers.load_folder(Path(name))
+        processor = own if processor is None else processor
+    else:
+        model, source = name, str(name.config.name_or_path or name.config.model_type)
+    module, preprocess, tokenizer = _transformers.parts(model, processor)
+    module = module.to(device).eval().requires_grad_(False)
+    images = processor.image_processor
+    pixels = preprocess(_blank())
+    return Model(
+        name=source,
+        module=module,
+        preprocess=InSinglePrecision(preprocess),
+        tokenizer=tokenizer,
+        device=device,
+        dtype=dtype,
+        dim=_dimension(module, tokenizer, device),
+        image_size=(pixels.shape[1], pixels.shape[2]),
+        mean=tuple(images.image_mean),
+        std=tuple(images.image_std),
+        info={
+            "model": source,
+            "precision": str(dtype).removeprefix("torch."),
+            "library": "transformers",
+        },
+    )
+
+
+def _blank() -> Any:
+    from PIL import Image
+
+    return Image.new("RGB", (64, 64))
 
 
 @torch.inference_mode()

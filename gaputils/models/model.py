@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor, nn
 
 from gaputils._checks import device_here, integer
 from gaputils.models._precision import single_precision
 from gaputils.models._text_tower import plan_texts
 from gaputils.models._tokens import tokenize
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _TEXTS_AT_ONCE = 2**15
 

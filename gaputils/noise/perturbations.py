@@ -31,6 +31,12 @@ class GaussianNoise:
     `variance` is the noise vector's total variance ``E ||eps||^2`` with ``per="vector"`` and each
     coordinate's with ``per="coordinate"``. Chowers et al. (2026, Eq. 10) perturb the gallery;
     ``on="queries"`` perturbs the queries instead.
+
+    >>> import gaputils as gu
+    >>> gu.GaussianNoise(0.04).coordinate_variance(dim=4)
+    0.01
+    >>> gu.GaussianNoise(0.04, per="coordinate").coordinate_variance(dim=4)
+    0.04
     """
 
     variance: float
@@ -85,6 +91,10 @@ class UniformQuantization(_Quantizer):
 
     The grid spans `low` to `high`; left out, the least to the greatest entry of the array that is
     quantised. ``sides="both"`` quantises the queries too, each side on its own range.
+
+    >>> import torch, gaputils as gu
+    >>> gu.UniformQuantization(bins=4).quantize(torch.tensor([0.0, 0.3, 1.0]))
+    tensor([0.1250, 0.3750, 0.8750])
     """
 
     bins: int

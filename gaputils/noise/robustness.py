@@ -77,6 +77,11 @@ def accuracy_under_noise(
 
     As `robustness`, with `targets` (n,) in the place of the noise-free nearest items; or (n, k),
     each of which is right, filled up with -1 for queries with fewer (`Embeddings.answers`).
+
+    >>> import numpy as np, gaputils as gu
+    >>> queries, gallery = np.array([[2.0, 0.0]]), np.eye(2)
+    >>> gu.accuracy_under_noise(queries, gallery, [1], gu.GaussianNoise(1.0)).numpy().round(3)
+    array([0.122])
     """
     queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
     wanted = as_answers("targets", targets, len(queries), len(gallery), queries.device)

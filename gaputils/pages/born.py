@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from gaputils._checks import Seed, as_generator, integer, unit_rows
 from gaputils.closing import HullProjection, MeanShift
 from gaputils.closing.catalogue import Closings
+from gaputils.datasets.base import ClassificationDataset
 from gaputils.embeddings import Embeddings
+from gaputils.encoding.embed import embed_classes
 from gaputils.evaluation.compare import compare_closings
 from gaputils.geometry import gap_vector
+from gaputils.models.model import Model
 from gaputils.noise.perturbations import GaussianNoise
+from gaputils.tasks import zero_shot
 from gaputils.tiny_openmoji.checkpoints import DATA
 
 CLOSINGS: Closings = {
@@ -74,6 +79,17 @@ def gap_and_robustness(history: Mapping[int, Embeddings], noise: GaussianNoise) 
         gap = float(gap_vector(e.queries, e.gallery).norm())
         parts.append(frame.assign(step=step, gap_norm=gap))
     return pd.concat(parts, ignore_index=True)
+
+
+def accuracy_by_template(
+    model: Model, images: Tensor, dataset: ClassificationDataset, templates: Sequence[str]
+) -> list[float]:
+    """Zero-shot accuracy of embedded `images` of `dataset` with each template by itself."""
+    texts = embed_classes(model, dataset.class_names, templates, ensemble=False)
+    return [
+        float(zero_shot(Embeddings(images, texts[:, which], dataset.targets))["top1"])
+        for which in range(len(templates))
+    ]
 
 
 def recorded() -> pd.DataFrame:

@@ -1,16 +1,32 @@
-"""Accuracy as the gap is moved."""
+"""Accuracy as the gap is moved, and why it changes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
+from scipy.stats import spearmanr
 
-from gaputils.closing.base import Closing
+from gaputils.closing import Closing, MeanShift, NaiveShift
 from gaputils.closing.catalogue import close
 from gaputils.embeddings import Embeddings
+from gaputils.evaluation.compare import compare_closings
+from gaputils.evaluation.protocol import distinct_items, paired_gain
+from gaputils.geometry import gap_vector
+from gaputils.geometry.hull import principal_components, project
+from gaputils.noise import GaussianNoise
 from gaputils.scoring import SCORINGS, nearest
+
+ORIGINAL, NAIVE, BOTH, MEAN = "original", "naive shift", "naive shift, renormalised", "mean shift"
+VARIANTS: dict[str, Callable[[float], Closing]] = {
+    NAIVE: lambda alpha: NaiveShift(alpha),
+    BOTH: lambda alpha: NaiveShift(alpha, "both", renormalize=True),
+    MEAN: lambda alpha: MeanShift(alpha=alpha),
+}
 
 
 def accuracy_curve(
@@ -33,9 +49,125 @@ def accuracy_curve(
             found = nearest(moved.queries, moved.gallery, scoring)
             row = {"alpha": float(alpha), "scoring": scoring, "gap": gap}
             if embeddings.answers is not None:
-                row["accuracy"] = float(embeddings.right(found).double().mean())
-            rows.append({**row, "unchanged": float((found == before[scoring]).double().mean())})
+                row["accuracy"] = _share(embeddings.right(found))
+            rows.append({**row, "unchanged": _share(found == before[scoring])})
     return pd.DataFrame(rows)
+
+
+def sweep(tasks: Mapping[str, Embeddings], alphas: Sequence[float]) -> pd.DataFrame:
+    """`accuracy_curve` of each of `VARIANTS` on each task, with columns `task` and `closing`."""
+    return pd.concat(
+        [
+            accuracy_curve(task, make, alphas).assign(task=name, closing=closing)
+            for name, task in tasks.items()
+            for closing, make in VARIANTS.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def handicaps(embeddings: Embeddings) -> pd.DataFrame:
+    """What the naive shift does to each item of the gallery, a row for each.
+
+    `handicap` is the inner product of the gap with the item relative to the mean item, `before`
+    and `after` the number of queries that it wins, `change` their difference.
+    """
+    gallery = embeddings.gallery
+    moved = close(NaiveShift(), embeddings)
+    before, after = (
+        torch.bincount(nearest(e.queries, e.gallery), minlength=len(gallery)).double()
+        for e in (embeddings, moved)
+    )
+    bias = (gallery - gallery.mean(0)) @ gap_vector(embeddings.queries, gallery)
+    columns = {"handicap": bias, "before": before, "after": after, "change": after - before}
+    return pd.DataFrame({name: values.numpy() for name, values in columns.items()})
+
+
+def two_shifts(embeddings: Embeddings) -> dict[str, float]:
+    """The shifted texts under Euclidean distance beside the shifted images under cosine.
+
+    The share of queries that get `equal` answers from both, `accuracy` after the shift, the share
+    `inside` of the gap's length that lies in the gallery's hull, and `rank`, Spearman's correlation
+    of handicap and change of wins.
+    """
+    texts = close(NaiveShift(1.0), embeddings)
+    images = close(NaiveShift(1.0, side="queries", renormalize=True), embeddings)
+    found = nearest(images.queries, images.gallery, "cosine")
+    gap = gap_vector(embeddings.queries, embeddings.gallery).double()
+    components, _ = principal_components(embeddings.gallery)
+    items = handicaps(embeddings)
+    return {
+        "equal": _share(nearest(texts.queries, texts.gallery) == found),
+        "accuracy": _share(embeddings.right(found)),
+        "inside": float(project(gap, components).norm() / gap.norm()),
+        "rank": float(spearmanr(items["handicap"], items["change"]).statistic),
+    }
+
+
+def changes(sets: Mapping[str, Embeddings], alpha: float = 1.0, seed: int = 0) -> pd.DataFrame:
+    """What the naive shift adds to the accuracy of each set, by Euclidean distance, a row for each.
+
+    Columns: `accuracy` before, `change` with its paired bootstrap `error` over queries, `told`
+    (whether it is beyond two errors) and the set's `loss`. Equal items are one.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for name, e in sets.items():
+        task = distinct_items(e)
+        moved = close(NaiveShift(alpha), task)
+        right = [task.right(nearest(one.queries, one.gallery)).double() for one in (task, moved)]
+        change, error = paired_gain(right[1], right[0], seed=seed)
+        told = abs(change) > 2 * error > 0
+        row = {"accuracy": _share(right[0]), "change": change, "error": error, "told": told}
+        rows[name] = row | {"loss": e.info.get("loss")}
+    return pd.DataFrame(rows).T.infer_objects()
+
+
+def renormalised(tasks: Mapping[str, Embeddings]) -> pd.DataFrame:
+    """What normalising the shifted gallery does to the answers, a row a shift and task."""
+    ways = {
+        NAIVE: NaiveShift(),
+        "mean shift, whole hull": MeanShift(),
+        "mean shift, half the variance": MeanShift(n_components=0.5),
+    }
+    rows = {}
+    for label, closing in ways.items():
+        for name, e in tasks.items():
+            moved = close(closing, e)
+            before, plain = nearest(e.queries, e.gallery), nearest(moved.queries, moved.gallery)
+            sphere = nearest(moved.queries, F.normalize(moved.gallery, dim=1))
+            rows[label, name] = {
+                "spread of norms": float(moved.gallery.norm(dim=1).std()),
+                "unchanged": _share(plain == before),
+                "unchanged, renormalised": _share(sphere == before),
+            }
+    return pd.DataFrame(rows).T
+
+
+def under_noise(embeddings: Embeddings, variance: float, seed: int = 0) -> pd.DataFrame:
+    """`compare_closings` of the naive shifts and the paper's under Gaussian noise of `variance`."""
+    made = {name: make(1.0) for name, make in VARIANTS.items()}
+    closings: dict[str, Closing | None] = {ORIGINAL: None, **made}
+    return compare_closings(
+        embeddings.queries,
+        embeddings.gallery,
+        closings,
+        {"": GaussianNoise(variance)},
+        targets=embeddings.targets,
+        seed=seed,
+    )
+
+
+def noise_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """What `under_noise` found in words: a row a closing, under each scoring two columns."""
+    cells: dict[str, dict[str, str]] = {}
+    for row in frame.to_dict("records"):
+        for column, gain in (("robustness", "gain"), ("right", "right_gain")):
+            words = f"{row[column]:.3f}"
+            if row["closing"] != ORIGINAL:
+                words += f" ({row[gain]:+.3f} ± {row[f'{gain}_error']:.3f})"
+            place = f"{row['scoring']}, {'survive' if column == 'robustness' else 'right'}"
+            cells.setdefault(place, {})[row["closing"]] = words
+    return pd.DataFrame(cells).T
 
 
 def summarize_curve(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -55,3 +187,14 @@ def summarize_curve(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         }
     keys = pd.DataFrame(list(rows), columns=list(by))
     return pd.concat([keys, pd.DataFrame(list(rows.values()))], axis=1).set_index(list(by))
+
+
+def most_over_original(frame: pd.DataFrame) -> float:
+    """The greatest rise of accuracy that a naive shift brings at any alpha on any task."""
+    naive = frame[(frame["closing"] == NAIVE) & (frame["scoring"] == "euclidean")]
+    start = naive[np.isclose(naive["alpha"], 0)].set_index("task")["accuracy"]
+    return float((naive["accuracy"] - naive["task"].map(start)).max())
+
+
+def _share(values: torch.Tensor) -> float:
+    return float(values.double().mean())

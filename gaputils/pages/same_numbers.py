@@ -5,19 +5,37 @@ from __future__ import annotations
 import contextlib
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 
+from gaputils.datasets import load
 from gaputils.datasets.base import ClassificationDataset
 from gaputils.encoding.embed import embed, embed_classes, image_batches
 from gaputils.models.model import Model
 from gaputils.tasks import retrieval, zero_shot
 
 _NAMES = {"top1": "acc1", "top5": "acc5", "mean_per_class": "mean_per_class_recall"}
+
+
+def compare_data_sets(model: Model, templates: Mapping[str, int]) -> pd.DataFrame:
+    """`compare_zero_shot` on several data sets, each with its first templates, as many as told."""
+    parts = {}
+    for name, count in templates.items():
+        data = load(name)
+        parts[name] = compare_zero_shot(model, data, data.templates[:count])
+    return pd.concat(parts)
+
+
+def captions_of(dataset: ClassificationDataset, images: int, captions: int) -> list[list[str]]:
+    """The first templates, `captions` of them, filled for each of the first `images` classes."""
+    return [
+        [template.format(name) for template in dataset.templates[:captions]]
+        for name in dataset.class_names[:images]
+    ]
 
 
 def compare_zero_shot(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gaputils._checks import as_pair, choice, integer, work
+from gaputils._extras import require_extra
 from gaputils.closing import HullProjection, MeanShift
 from gaputils.scoring import top_k
 
@@ -52,6 +53,7 @@ def build(gallery: Tensor, kind: str, metric: str, seed: int = 0) -> Any:
     range) or "PQ" (product quantisation, 4 bits for every 8 coordinates, rows padded with zeros).
     `metric`: "l2" or "inner-product".
     """
+    require_extra("index", "a vector index", "faiss")
     import faiss
 
     choice("kind", kind, KINDS)
@@ -81,6 +83,7 @@ def measure_index(
     found first), `recall@k` (share of the k that are among the first k; k in the key),
     `bytes` a stored vector, and `microseconds` a query, on one thread, all queries in one call.
     """
+    require_extra("index", "a vector index", "faiss")
     import faiss
 
     queries, gallery = as_pair(queries, gallery)

@@ -1,9 +1,13 @@
 """Seaborn figures: each takes tidy data and an `ax`, returns the `ax`, computes no science."""
 
-from gaputils.plots.clouds import clouds
-from gaputils.plots.curves import robustness_curves
-from gaputils.plots.report import benefits
-from gaputils.plots.theme import (
+from gaputils._extras import require_extra
+
+require_extra("plots", "drawing a figure")
+
+from gaputils.plots.clouds import clouds  # noqa: E402
+from gaputils.plots.curves import robustness_curves  # noqa: E402
+from gaputils.plots.report import benefits  # noqa: E402
+from gaputils.plots.theme import (  # noqa: E402
     CLOSING_COLOR,
     COLOR,
     DIVERGING,

@@ -36,6 +36,14 @@ class Unusable:
 
 Arrays = Mapping[str, "Array | Unusable"]
 
+ONLY = "array"
+"""The name of the array of a file that gives it none."""
+
+
+def is_label(name: str) -> bool:
+    """Whether an array called so may be labels rather than coordinates."""
+    return any(word in name.lower() for word in ("target", "label", "owner"))
+
 
 def named(role: str, where: str, arrays: Arrays, rows: int, sides: set[str]) -> str | None:
     """The name of what plays `role` in `arrays`, beside the `sides`; None if nothing is called so.
@@ -94,7 +102,7 @@ def csv_columns(path: Path) -> dict[str, Array | Unusable]:
         return {}
     head = lines[0]
     if len(head) == 1 and _number(head[0]) is not None:
-        head, lines = ["array"], [[], *lines]
+        head, lines = [ONLY], [[], *lines]
     if len(set(head)) < len(head) or any(len(line) != len(head) for line in lines[1:]):
         raise ValueError(f"{path}: it is not a CSV file with a name for each column")
     columns = zip(*lines[1:], strict=True) if len(lines) > 1 else [()] * len(head)

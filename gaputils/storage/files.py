@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 import json
-import math
 import os
-import re
-import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
+from gaputils import _checks
 from gaputils._files import read_safetensors, replacing
-from gaputils._reading import reading
 from gaputils.embeddings import OWNERS, Embeddings
+from gaputils.storage._arrays import SUFFIXES, arrays_of, known
+from gaputils.storage._folders import CLIP_RETRIEVAL, OWN, shards_of
 from gaputils.storage._labels import (
     LABEL_SUFFIXES,
+    ONLY,
     Arrays,
     Unusable,
     csv_columns,
+    is_label,
     named,
     whole_numbers,
 )
+from gaputils.storage._manifest import NAME as MANIFEST
+from gaputils.storage.folder import load_folder
+
+__all__ = ["SUFFIXES", "iter_rows", "read_matrix", "read_pair", "write_npy", "write_npz"]
 
 Path_ = str | os.PathLike[str]
 Array = np.ndarray[Any, Any]
 
-SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet")
-_CONVERSION = (
-    "; pickles are not read, so save its tensors by name: "
-    'safetensors.torch.save_file({"queries": q, "gallery": g}, "pair.safetensors")'
-)
-_CONVERSIONS = dict.fromkeys((".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt"), _CONVERSION)
 _WORDS = {
     "queries": ("quer", "image", "img", "video", "vision"),
     "gallery": ("galler", "text", "txt", "caption", "class"),
 }
-_INDEX = re.compile(r"__index_level_\d+__")
 
 
 def read_pair(
@@ -53,11 +52,14 @@ def read_pair(
     """Two sides from one file that holds both, or from one file each.
 
     ``.npy``: an array (2, n, d) with the queries first, or (n, d) and a second file. ``.npz`` and
-    ``.safetensors``: two named matrices. ``.parquet``: two columns of vectors; or, with a second
-    file, one column of vectors or only columns of numbers. What pandas wrote as an index is left
-    out. `queries` and `gallery` name the arrays or columns; left out, names with "quer", "image",
-    "img", "video" or "vision" are queries, those with "galler", "text", "txt", "caption" or "class"
-    the gallery.
+    ``.safetensors``: two named matrices. ``.pt``: one tensor as in ``.npy``, or a dict of tensors
+    (``torch.load(weights_only=True)``). ``.parquet`` and ``.arrow``: two columns of vectors; or,
+    with a second file, one column of vectors or only columns of numbers. What pandas wrote as an
+    index is left out. A folder may be clip-retrieval's (``img_emb``, ``text_emb``, labels from its
+    metadata), one that Hugging Face's `datasets` saved, one of ``.npy`` shards of one array or of
+    several, numbered, or one of shards that `gaputils embed` wrote. `queries` and `gallery` name
+    the arrays or columns; left out, names with "quer", "image", "img", "video" or "vision" are
+    queries, those with "galler", "text", "txt", "caption" or "class" the gallery.
 
     `targets` (n,), the gallery row that answers each query, and `owners` (m,), the query that each
     gallery row belongs to (kept as ``info["caption_image"]``), are whole numbers, (n, 1) or floats
@@ -71,17 +73,19 @@ def read_pair(
     """
     if second is not None:
         info: dict[str, Any] = {"source": [str(first), str(second)]}
-        places = [(_known(path), _arrays(_known(path))) for path in (first, second)]
+        places = [(known(path), arrays_of(known(path))) for path in (first, second)]
         names = (_one(*places[0], queries, "queries"), _one(*places[1], gallery, "gallery"))
         sides = [_side(*place, name) for place, name in zip(places, names, strict=True)]
     else:
-        path = _known(first)
-        arrays = _arrays(path)
+        path = known(first)
+        if (path / MANIFEST).is_file():
+            return _own_folder(path, (queries, gallery, targets, owners), normalize)
+        arrays = arrays_of(path)
         info, places = {"source": str(path)}, [(path, arrays)]
         if (queries or "queries", gallery or "gallery") == ("queries", "gallery"):
             own = _own_info(path, arrays)
             info = info if own is None else own
-        if path.suffix == ".npy":
+        if set(arrays) == {ONLY}:
             sides, names, places = _both(path, arrays), ((), ()), [(path, {})]
         else:
             matrices = {name: value for name, value in arrays.items() if len(value.shape) == 2}
@@ -106,9 +110,53 @@ def read_matrix(path: Path_, name: str | None = None) -> Array:
     A ``.npy`` file is mapped, not read. Raises as `read_pair` does, also where several matrices
     could be meant.
     """
-    file = _known(path)
-    arrays = _arrays(file)
+    file = known(path)
+    arrays = arrays_of(file)
     return _side(file, arrays, _one(file, arrays, name, "rows"))
+
+
+def iter_rows(path: Path_, name: str | None = None, *, rows: int = 8192) -> Iterator[Array]:
+    """The matrix that `read_matrix` would read, at most `rows` rows at a time.
+
+    Files ``.npy`` and folders of them, clip-retrieval's too, are mapped and never whole in memory,
+    so that their statistics take little of it:
+
+    >>> import numpy as np
+    >>> from gaputils import GapStatistics
+    >>> path = getfixture("tmp_path") / "images.npy"
+    >>> np.save(path, np.eye(4, dtype=np.float16))
+    >>> statistics = GapStatistics(4)
+    >>> for block in iter_rows(path, rows=3):
+    ...     statistics.update(block, block)
+    """
+    size, file = _checks.integer("rows", rows, low=1), known(path)
+    shards = file.is_dir() and ((file / CLIP_RETRIEVAL[0]).is_dir() or any(file.glob("*.npy")))
+    if shards and not (file / MANIFEST).is_file():
+        parts = shards_of(file)
+        key = _one(file, {k: v[0] for k, v in parts.items()}, name, "rows")[0]
+        found = parts[key]
+    else:
+        found = [read_matrix(file, name)]
+    for part in found:
+        for start in range(0, len(part), size):
+            yield np.array(part[start : start + size], dtype=part.dtype.newbyteorder("="))
+
+
+def write_npy(embeddings: Embeddings, path: Path_) -> list[Path]:
+    """Write the gallery's rows to ``path`` and the queries to ``NAME.queries.npy`` beside it.
+
+    Targets and owners follow where the rows' order does not tell them. Returns the files.
+    """
+    e, file = embeddings, Path(path)
+    beside = {"queries": e.queries, "targets": None if e.paired else e.targets, "owners": e.owners}
+    written = {file: e.gallery}
+    for name, value in beside.items():
+        if value is not None:
+            written[file.with_suffix(f".{name}.npy")] = value
+    for place, tensor in written.items():
+        with replacing(place) as part, part.open("wb") as stream:
+            np.save(stream, tensor.cpu().numpy())
+    return list(written)
 
 
 def write_npz(embeddings: Embeddings, path: Path_) -> Path:
@@ -122,6 +170,14 @@ def write_npz(embeddings: Embeddings, path: Path_) -> Path:
     with replacing(file) as part, part.open("wb") as stream:
         np.savez(stream, info=np.array(json.dumps(info)), **arrays)
     return file
+
+
+def _own_folder(folder: Path, named: tuple[Any, ...], normalize: bool) -> Embeddings:
+    """What `embed_to_folder` wrote into `folder`."""
+    if any(given is not None for given in named):
+        raise ValueError(f"{folder}: {OWN}")
+    e = load_folder(folder)
+    return Embeddings(e.queries, e.gallery, e.targets, e.info, normalize)
 
 
 def _own_info(path: Path, arrays: Arrays) -> dict[str, Any] | None:
@@ -143,7 +199,7 @@ def _own_info(path: Path, arrays: Arrays) -> dict[str, Any] | None:
 
 
 def _both(path: Path, arrays: Arrays) -> list[Array]:
-    pair = arrays["array"]
+    pair = arrays[ONLY]
     if isinstance(pair, Unusable) or pair.ndim != 3 or len(pair) != 2:
         raise ValueError(
             f"{path}: expected an array (2, rows, dimension), got {pair.shape}; "
@@ -156,11 +212,11 @@ def _one(path: Path, arrays: Arrays, name: str | None, role: str) -> tuple[str, 
     """The name of the one matrix of a file that holds one side, or those of its coordinates."""
     matrices = {key: value for key, value in arrays.items() if len(value.shape) == 2}
     # One column may be labels.
-    wide = {k: v for k, v in matrices.items() if v.shape[1] > 1 or not _is_label(k)}
+    wide = {k: v for k, v in matrices.items() if v.shape[1] > 1 or not is_label(k)}
     if name is None and len(wide) == 1:
         return tuple(wide)
     if name is None and not matrices and path.suffix == ".parquet":
-        numbers = {key: value for key, value in arrays.items() if not _is_label(key)}
+        numbers = {key: value for key, value in arrays.items() if not is_label(key)}
         kinds = {value.dtype.kind for value in numbers.values() if isinstance(value, np.ndarray)}
         if len(kinds) > 1:
             listed = ", ".join(f"{key!r} {getattr(v, 'dtype', '')}" for key, v in numbers.items())
@@ -173,10 +229,6 @@ def _one(path: Path, arrays: Arrays, name: str | None, role: str) -> tuple[str, 
         shapes = {key: value.shape for key, value in arrays.items()}
         raise ValueError(f"{path}: expected a matrix (rows, dimension), got {shapes}")
     return (_pick(path, matrices, name, role),)
-
-
-def _is_label(name: str) -> bool:
-    return any(word in name.lower() for word in ("target", "label", "owner"))
 
 
 def _side(path: Path, arrays: Arrays, names: tuple[str, ...]) -> Array:
@@ -216,113 +268,11 @@ def _labels(
         )
     if not file.is_file():
         raise FileNotFoundError(f"{role}: there is no file {file}")
-    arrays = csv_columns(file) if file.suffix == ".csv" else _arrays(file)
+    arrays = csv_columns(file) if file.suffix == ".csv" else arrays_of(file)
     only = next(iter(arrays)) if len(arrays) == 1 else named(role, str(file), arrays, rows, set())
     if only is None:
         raise ValueError(f"{role}: which of {', '.join(map(repr, arrays)) or 'none'} in {file}?")
     return whole_numbers(role, f"{only!r} of {file}", arrays[only])
-
-
-def _known(path: Path_) -> Path:
-    file = Path(path)
-    if not file.is_file():
-        raise FileNotFoundError(f"there is no file {file}")
-    if file.suffix not in SUFFIXES:
-        raise ValueError(
-            f"{file}: expected one of {', '.join(SUFFIXES)}, got {file.suffix!r}"
-            f"{_CONVERSIONS.get(file.suffix, '')}"
-        )
-    return file
-
-
-def _arrays(path: Path) -> Arrays:
-    """Every array of the file by its name."""
-    if path.suffix == ".safetensors":
-        return {name: value.float().numpy() if value.is_floating_point() else value.numpy()
-                for name, value in read_safetensors(path)[0].items()}  # fmt: skip
-    if path.suffix == ".parquet":
-        return _columns(path)
-    return _npy(path) if path.suffix == ".npy" else _npz(path)
-
-
-def _npy(path: Path) -> dict[str, Array]:
-    with reading(path, "a whole .npy file") as at, path.open("rb") as file:
-        shape, _, dtype = _header(file)
-        size = math.prod(shape) * dtype.itemsize
-        if size > path.stat().st_size - file.tell():
-            raise at.fault(f"it declares {shape} of {dtype}, {size} bytes, and ends before")
-        return {"array": np.load(path, mmap_mode="r", allow_pickle=False)}
-
-
-def _npz(path: Path) -> dict[str, Array]:
-    arrays = {}
-    with reading(path, "a whole .npz file") as at, zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            name = member.filename.removesuffix(".npy")
-            at.place = f"array {name!r}"
-            with archive.open(member) as stream:
-                shape, in_columns, dtype = _header(stream)
-                content = stream.read()
-            if len(content) != math.prod(shape) * dtype.itemsize:
-                raise at.fault(f"it declares {shape} of {dtype} and holds {len(content)} bytes")
-            rows = np.frombuffer(content, dtype)
-            arrays[name] = rows.reshape(shape, order="F" if in_columns else "C")
-    return arrays
-
-
-def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether columns come first, and type of the array whose bytes come next."""
-    version = np.lib.format.read_magic(stream)
-    one = version == (1, 0)
-    read = np.lib.format.read_array_header_1_0 if one else np.lib.format.read_array_header_2_0
-    shape, in_columns, dtype = read(stream)
-    if dtype.hasobject:
-        raise ValueError("it holds Python objects (a pickle), which are never loaded")
-    if min(shape, default=0) < 0:
-        raise ValueError(f"it declares the shape {shape}")
-    return shape, in_columns, dtype
-
-
-def _columns(path: Path) -> Arrays:
-    try:
-        import pyarrow.parquet as parquet
-    except ModuleNotFoundError as error:
-        raise ValueError(f"{path}: reading it needs pyarrow: pip install gaputils[data]") from error
-    with reading(path, "a whole .parquet file"):
-        table = parquet.read_table(path)
-    index = (table.schema.pandas_metadata or {}).get("index_columns", [])
-    columns: dict[str, Array | Unusable] = {}
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        # An index is no coordinate, but it may be the labels.
-        if _is_label(name) or (name not in index and not _INDEX.fullmatch(name)):
-            values = _column(name, column.combine_chunks())
-            if values is not None:
-                columns[name] = values
-    return columns
-
-
-def _column(name: str, column: Any) -> Array | Unusable | None:
-    """The numbers or vectors of an Arrow `column`; None if it holds something else."""
-    import pyarrow as pa
-
-    kind = column.type
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
-    vectors = is_list or pa.types.is_fixed_size_list(kind)
-    numbers = kind.value_type if vectors else kind
-    if not (pa.types.is_floating(numbers) or pa.types.is_integer(numbers)):
-        return None
-    rows = len(column)
-    shape = (rows, -1) if vectors else (rows,)
-    if column.null_count:
-        return Unusable(f"column {name!r} lacks {column.null_count} of {rows} rows", shape)
-    if not vectors:
-        return np.asarray(column.to_numpy(zero_copy_only=False))
-    if is_list and len(set(column.value_lengths().to_pylist())) != 1:
-        return Unusable(f"the vectors in column {name!r} differ in length", shape)
-    flat = column.flatten()
-    if flat.null_count:
-        return Unusable(f"column {name!r} lacks {flat.null_count} numbers in {rows} rows", shape)
-    return np.asarray(flat.to_numpy(zero_copy_only=False)).reshape(rows, -1)
 
 
 def _pick(path: Path, arrays: Arrays, name: str | None, role: str) -> str:
@@ -345,4 +295,5 @@ def _pick(path: Path, arrays: Arrays, name: str | None, role: str) -> str:
 def _tensor(array: Array) -> Any:
     import torch
 
-    return torch.from_numpy(np.array(array, dtype=array.dtype.newbyteorder("=")))
+    native = np.asarray(array, dtype=array.dtype.newbyteorder("="))
+    return torch.from_numpy(native if native.flags.writeable else native.copy())

@@ -77,6 +77,12 @@ def simulate(
 
     Raises `ValueError` if a value is not finite, the shapes differ, N is 1, `tau` or `lr` is not
     positive, or the descent diverges (then it names `lr`).
+
+    >>> import torch, gaputils as gu
+    >>> x = torch.eye(3)
+    >>> run = gu.theory.simulate(x, x + 1, tau=0.1, lr=0.01, steps=100)
+    >>> (run.y[-1] - run.x[-1]).mean(0)
+    tensor([1., 1., 1.])
     """
     x0, y0 = as_paired_points(x0, y0, ("x0", "y0"))
     tau, lr = as_setting("tau", tau, x0), as_setting("lr", lr, x0)

@@ -15,10 +15,11 @@ def gap_measures(x: Any, y: Any) -> dict[str, Tensor]:
     """Measures of a gap that need no temperature, one value for each leading index of (..., N, d).
 
     `gap` is `||mean(y) - mean(x)||`. Of the embeddings centred on their own mean, averaged over
-    both modalities: `cosine_with_gap` is the mean |cos| with the gap vector, `variance_along_gap`
-    and `variance_across` the variance along it and the mean variance of a direction orthogonal to
-    it (squared units of the embeddings), `share_along_gap` the first over the total. `matched` is
-    the share of points whose nearest neighbour in the other modality is their pair.
+    both modalities: `cosine_with_gap` is the mean absolute cosine with the gap vector,
+    `variance_along_gap` and `variance_across` the variance along it and the mean variance of a
+    direction orthogonal to it (squared units of the embeddings), `share_along_gap` the first over
+    the total. `matched` is the share of points whose nearest neighbour in the other modality is
+    their pair.
     """
     x, y = as_paired_points(x, y)
     mean_x, mean_y = x.mean(-2, keepdim=True), y.mean(-2, keepdim=True)
@@ -48,7 +49,7 @@ def training_measures(x: Any, y: Any, tau: Any) -> dict[str, Tensor]:
     """`gap_measures`, and what depends on the temperature.
 
     `loss` in nats; `gradient_norm` of both modalities together; `mass_deviation`, the mean
-    |S - 1| of the received mass over both modalities, and `largest_mass_deviation`.
+    ``|S - 1|`` of the received mass over both modalities, and `largest_mass_deviation`.
     """
     x, y = as_paired_points(x, y)
     logits = pair_logits(x, y, as_setting("tau", tau, x))

@@ -16,6 +16,11 @@ def contrastive_loss(x: Any, y: Any, tau: Any) -> Tensor:
     temperature in units of squared distance. Returns one value for each leading index, in nats,
     and differentiates. Raises `ValueError` if a value is not finite, the shapes differ, N is 1 or
     `tau` is not positive.
+
+    >>> import torch, gaputils as gu
+    >>> x = torch.tensor([[0.0], [1.0]])
+    >>> gu.theory.contrastive_loss(x, x, tau=1.0), gu.theory.contrastive_loss(x, x + 5, tau=1.0)
+    (tensor(0.6265), tensor(9.0001))
     """
     x, y = as_paired_points(x, y)
     logits = pair_logits(x, y, as_setting("tau", tau, x))
@@ -52,6 +57,12 @@ def gradient(x: Any, y: Any, tau: Any) -> Tensor:
 
     `N dL/dy_i = (2/tau) [(1 - Sy_i) y_i - 2 x_i + sum_k (Qx[k, i] + Qy[i, k]) x_k]`. Raises as
     `contrastive_loss` does.
+
+    >>> import torch, gaputils as gu
+    >>> x = torch.tensor([[0.0], [1.0]])
+    >>> gu.theory.gradient(x, x, tau=1.0)
+    tensor([[ 0.5379],
+            [-0.5379]])
     """
     return gradients(x, y, tau)[1]
 

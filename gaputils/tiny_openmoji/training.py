@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gaputils._checks import integer, number
+from gaputils._extras import require_extra
 from gaputils._files import only_writer, read_safetensors, write_safetensors, write_text
 from gaputils.datasets.openmoji import Augmentation, augment, catalogue, drawings
 from gaputils.datasets.templates import SEEN
@@ -141,6 +142,7 @@ class _Run:
 
     @classmethod
     def start(cls, settings: TrainingSettings) -> _Run:
+        require_extra("models", "training", "open_clip")
         from open_clip import CLIP
 
         config = checkpoints.MODEL_CONFIG

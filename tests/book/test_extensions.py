@@ -1,17 +1,14 @@
-"""The site's own extensions: what they make of docstrings, pages and icons."""
+"""The site's own extensions: what they make of pages and icons."""
 
 from __future__ import annotations
 
 import importlib
-import inspect
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-
-import gaputils
 
 ROOT = Path(__file__).resolve().parents[2]
 pytest.importorskip("sphinx", reason="the book's own packages are not installed")
@@ -24,45 +21,6 @@ def extension(monkeypatch: pytest.MonkeyPatch) -> Any:
     yield importlib.import_module
     for name in [m for m in sys.modules if m.startswith("book_")]:
         del sys.modules[name]
-
-
-@pytest.mark.parametrize(
-    ("written", "read"),
-    [
-        ("the norm ||g||² of it", r"the norm \|\|g\|\|² of it"),
-        ("learns gap_ and shift_.", r"learns gap\_ and shift\_."),
-        ("`gap_` (d,) is |x| wide", r"`gap_` (d,) is \|x\| wide"),
-        ("where $\\tau > 0$ holds", r"where :math:`\tau > 0` holds"),
-        ("``a | b`` stays", "``a | b`` stays"),
-        ("``{glue:text}`key` ``", "``{glue:text}`key```"),
-        (":param x: |x|", ":param x: |x|"),
-    ],
-)
-def test_docstrings_may_be_written_for_people(extension: Any, written: str, read: str) -> None:
-    assert extension("book_api").gentle(written) == read
-
-
-def test_the_reference_names_everything_public(extension: Any) -> None:
-    listed = [name for names in extension("book_api").public_names().values() for name in names]
-    assert len(listed) == len(set(listed))
-    resolve = extension("book_api").resolve
-    objects = {id(resolve(name)) for name in listed}
-    for name in gaputils.__all__:
-        thing = getattr(gaputils, name)
-        if not name.startswith("__"):
-            inside = [x for x in listed if x.startswith(f"gaputils.{name}.")]
-            made_of = (
-                {id(part) for part in vars(thing).values()} if inspect.ismodule(thing) else set()
-            )
-            known = id(thing) in objects or f"gaputils.{name}" in listed
-            assert known or inside or made_of & objects, name
-
-
-def test_every_module_of_the_reference_has_a_room(extension: Any) -> None:
-    api = extension("book_api")
-    assert list(api.rooms()) == list(api.ROOMS)
-    placed = [module for modules in api.ROOMS.values() for module in modules]
-    assert len(placed) == len(set(placed))
 
 
 def test_a_description_is_one_readable_sentence_or_two(extension: Any) -> None:
@@ -148,3 +106,20 @@ def test_single_file_links_stay_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     assert target("notebooks/born", "#fig", pages) == "#notebooks-born--fig"
     assert target("book/api", "https://x.org/a", pages) == "https://x.org/a"
     assert target("book/api", "../genindex.html", pages).startswith("https://gaputils.github.io/")
+
+
+def test_every_command_is_on_its_page(extension: Any) -> None:
+    commands = extension("book_commands")
+    assert commands.EXAMPLES.keys() == set(commands.get_command(commands.cli).commands)
+    lines = commands.page(dict.fromkeys(commands.EXAMPLES, "told"))
+    assert "``--n-components``" in lines
+    assert "   Seed of everything random. Default: ``0``." in lines
+    for name, line in commands.EXAMPLES.items():
+        assert f"   $ {line}" in lines, name
+
+
+@pytest.mark.nightly
+def test_the_examples_of_the_commands_run(extension: Any) -> None:
+    told = extension("book_commands").examples()
+    assert "MeanShift()" in told["close"]
+    assert "1000 queries" in told["embed"]

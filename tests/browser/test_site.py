@@ -47,6 +47,20 @@ STRAY_TEX = r"""() => {
       found.push(node.data.slice(0, 80));
   return found;
 }"""
+# What goes on to the right and does not show it.
+UNMARKED = """() => [...document.querySelectorAll('.bd-article *')]
+  .filter(e => e.matches('table, pre, figure, mjx-container, .cell_output .output'))
+  .filter(e => e.offsetParent && e.scrollWidth > e.clientWidth + 2
+    && getComputedStyle(e).overflowX !== 'visible' && !e.classList.contains('gu-more'))
+  .map(e => e.tagName + '.' + e.className + ' ' + e.textContent.trim().slice(0, 50))"""
+CURRENT = """() => {
+  const sidebar = document.getElementById('pst-primary-sidebar');
+  const here = [...sidebar.querySelectorAll('.toctree-l1.current a.current')].pop();
+  if (!here) return null;
+  const room = sidebar.getBoundingClientRect(), place = here.getBoundingClientRect();
+  return place.top >= room.top && place.bottom <= Math.min(room.bottom, innerHeight);
+}"""
+LOUD = {"error", "warning"}
 BARE_IMAGES = """all => all.filter(i => !i.alt.trim()).map(i => i.src.slice(-60))"""
 VISIBLE = """all => all.map((e, i) => [e, i]).filter(([e]) => e.offsetParent).map(([, i]) => i)"""
 
@@ -57,6 +71,32 @@ def test_loads_without_an_error_or_a_request_to_anyone_else(seen: Any) -> None:
 
 def test_nothing_sticks_out_sideways(seen: Any) -> None:
     assert seen.page.evaluate(STICKS_OUT) == []
+
+
+def test_what_scrolls_sideways_shows_it(seen: Any) -> None:
+    assert seen.page.evaluate(UNMARKED) == []
+
+
+def test_the_sidebar_shows_where_the_reader_is(seen: Any) -> None:
+    if seen.width == "phone":
+        pytest.skip("the sidebar is folded away")
+    inside = seen.address.startswith(("notebooks/", "book/")) and "intro" not in seen.address
+    assert seen.page.evaluate(CURRENT) is (True if inside else None)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_first_visit_takes_the_reader_s_theme_and_complains_of_nothing(
+    browser: Any, server: str, theme: str
+) -> None:
+    context = browser.new_context(color_scheme=theme)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda m: said.append(m.text) if m.type in LOUD else None)
+    page.goto(server + "notebooks/intro.html", wait_until="load")
+    assert page.evaluate("({...document.documentElement.dataset})")["mode"] == "auto"
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    assert said == []
+    context.close()
 
 
 def test_all_formulas_are_set(seen: Any) -> None:

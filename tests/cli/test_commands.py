@@ -177,6 +177,17 @@ def test_embed_under_torchrun_writes_the_same_folder(shards: Path, tmp_path: Pat
     assert content(tmp_path / "e") == content(shards)
 
 
+def test_close_writes_rows_for_an_index(pair: Path, tmp_path: Path) -> None:
+    out = tmp_path / "closed.npy"
+    told = run("close", pair, "-o", out).stdout
+    e = gu.read_pair(pair)
+    queries, gallery = gu.MeanShift().fit_transform(e.queries, e.gallery)
+    np.testing.assert_array_equal(np.load(out), gallery)
+    np.testing.assert_array_equal(np.load(tmp_path / "closed.queries.npy"), queries)
+    assert str(tmp_path / "closed.queries.npy") in told
+    assert (tmp_path / "closed.targets.npy").is_file() == (not e.paired)
+
+
 def test_commands_that_read_pairs_read_folders(shards: Path, tmp_path: Path) -> None:
     e = gu.load_folder(shards)
     measured = json.loads(run("report", shards, "--rows", 100, "--format", "json").output)
@@ -235,7 +246,7 @@ def test_train_writes_a_model_that_loads(tmp_path: Path) -> None:
             "the folder of no/where.txt does not exist",
         ),
         (["report", "{pair}", "--figure", "gap.xyz"], "--figure"),
-        (["close", "{pair}", "-o", "x.npy"], "--out: expected a .safetensors or .npz file"),
+        (["close", "{pair}", "-o", "x.csv"], "--out: expected a .safetensors, .npz or .npy file"),
         (["close", "{pair}", "-o", "x.npz", "--method", "Magic"], "--method: expected one of"),
         (["close", "{pair}", "-o", "x.npz", "--radius", "2"], "MeanShift has no such parameter"),
         (["robustness", "{pair}", "--variance", "-1"], "variance"),
@@ -247,7 +258,7 @@ def test_train_writes_a_model_that_loads(tmp_path: Path) -> None:
             ["embed", "tiny-openmoji", "emoji10", "-o", "x.safetensors", "--shard-size", "9"],
             "--shard-size: x.safetensors is one file",
         ),
-        (["report", "."], "no manifest.json"),
+        (["report", "."], "expected .npy files with numbered shards"),
     ],
 )
 def test_errors_are_one_line_on_standard_error(

@@ -114,3 +114,13 @@ def test_robustness_over_steps_draws_what_it_is_given(ax):
 def test_cosines_are_drawn_by_kind(ax):
     draw.cosines(born.cosine_sample(clouds(0, 1.0), pairs=50), ax)
     assert len(ax.get_legend().get_texts()) == 3
+
+
+def test_each_template_is_tried_by_itself():
+    model = gu.load_model("tiny-openmoji", device="cpu")
+    ten = gu.datasets.load("emoji10", copies=2)
+    images = gu.embed(model, ten).queries
+    templates = list(ten.templates[:2])
+    found = born.accuracy_by_template(model, images, ten, templates)
+    alone = [gu.zero_shot(gu.embed(model, ten, templates=[each]))["top1"] for each in templates]
+    assert found == pytest.approx(alone)

@@ -14,8 +14,9 @@ import torch
 import gaputils as gu
 from gaputils.pages import glue, guard, table
 from gaputils.pages.explorer import emoji_retrieval, training_dynamics
-from gaputils.pages.figures.intro import survival_bars, two_clouds
-from gaputils.plots import COLOR, robustness_curves
+from gaputils.pages.figures.intro import survival_points, two_clouds
+from gaputils.pages.intro import CLOSINGS
+from gaputils.plots import robustness_curves
 
 
 @pytest.fixture
@@ -93,14 +94,19 @@ def test_the_opening_clouds_are_named_where_they_lie(ax) -> None:
     assert names["texts"] == (pytest.approx(1.1), 0.3)
 
 
-def test_bars_have_their_methods_colours_and_values(ax) -> None:
-    survival_bars(pd.Series({"original": 0.5, "mean shift": 0.75}), ax)
-    assert [bar.get_width() for bar in ax.patches] == [0.5, 0.75]
-    assert [plt.matplotlib.colors.to_hex(b.get_facecolor()) for b in ax.patches] == [
-        COLOR["original"].lower(),
-        COLOR["shift"].lower(),
+def test_the_headline_has_a_marker_a_closing_and_scoring(ax) -> None:
+    names, scorings = list(CLOSINGS), ["cosine", "inner-product", "euclidean"]
+    rows = [
+        {"closing": name, "scoring": scoring, "robustness": 0.5 + i / 20 + j / 50, "gain_error": 0}
+        for i, name in enumerate(names)
+        for j, scoring in enumerate(scorings)
     ]
-    assert {"0.50", "0.75"} <= {text.get_text() for text in ax.texts}
+    survival_points(pd.DataFrame(rows), ax)
+    drawn = [points.get_offsets()[:, 0] for points in ax.collections if len(points.get_offsets())]
+    expected = [[0.5 + i / 20 + j / 50 for i in range(len(names))] for j in range(3)]
+    found = [list(x) for x in drawn if len(x) == len(names)]
+    assert found == [pytest.approx(values) for values in expected]
+    assert ax.get_legend_handles_labels()[1] == ["cosine", "inner product", "Euclidean"]
 
 
 def test_curves_have_a_line_a_variance_points_and_accuracy(ax) -> None:

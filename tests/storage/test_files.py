@@ -96,11 +96,12 @@ def test_pickles_are_never_loaded(tmp_path: Path) -> None:
     np.savez(tmp_path / "o.npz", queries=objects, gallery=objects)
     (tmp_path / "raw.npy").write_bytes(pickle.dumps(Bomb()))
     (tmp_path / "o.pt").write_bytes(pickle.dumps(Bomb()))
-    for name in ("o.npy", "o.npz", "raw.npy"):
-        with pytest.raises(ValueError, match=r"a pickle|not a whole"):
+    for name in ("o.npy", "o.npz", "raw.npy", "o.pt"):
+        with pytest.raises(ValueError, match=r"a pickle|not a whole|not a file of tensors"):
             read_pair(tmp_path / name)
-    with pytest.raises(ValueError, match=r"expected one of \.npy"):
-        read_pair(tmp_path / "o.pt")
+    torch.save(Bomb(), tmp_path / "bomb.pt")
+    with pytest.raises(ValueError, match=r"bomb\.pt is not a file of tensors.*is never run"):
+        read_pair(tmp_path / "bomb.pt")
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".safetensors", ".parquet"])

@@ -95,7 +95,7 @@ def test_whole_arrays_are_read_as_numpy_reads_them(array: np.ndarray, tmp_path: 
         np.testing.assert_array_equal(e.queries.numpy(), array.astype("f4"))
 
 
-@pytest.mark.parametrize("suffix", [".pt", ".pth", ".pkl", ".ckpt"])
+@pytest.mark.parametrize("suffix", [".pkl", ".pickle", ".bin", ".ckpt"])
 def test_a_pickle_is_not_read_and_the_way_out_is_told(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"e{suffix}"
     torch.save({"queries": torch.ones(2, 2)}, path)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gaputils._checks import choice
+from gaputils._extras import require_extra
 from gaputils.pages.explorer.frames import Control, Frames
 from gaputils.pages.explorer.pictures import draw, picture
 
@@ -55,6 +56,7 @@ class Explorer:
 
     def live(self) -> Any:
         """An ipywidgets box that computes and draws anew whenever a control moves."""
+        require_extra("pages", "a live explorer", "ipywidgets")
         import ipywidgets
 
         made = {key: self._widget(key) for key in (*self.controls, *self.extra)}
@@ -103,6 +105,7 @@ class Explorer:
         )
 
     def _ipython_display_(self) -> None:
+        require_extra("pages", "showing an explorer", "IPython")
         from IPython.display import display
 
         built = os.environ.get("GAPUTILS_BOOK") == "1"

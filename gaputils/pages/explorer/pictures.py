@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gaputils._extras import require_extra
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL import Image
@@ -34,6 +36,7 @@ class Picture:
 
 def blank(width: float, height: float) -> Figure:
     """An empty figure of that many inches, known to no window and laid out by hand."""
+    require_extra("plots", "drawing a figure")
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height))

@@ -1,16 +1,42 @@
-"""The book's opening figure: two clouds, one answer that flips, and what closing does."""
+"""The book's opening figure: two clouds, and what closing does under three scorings."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import matplotlib.pyplot as plt
 import pandas as pd
 
-from gaputils.plots.report import broken
-from gaputils.plots.theme import COLOR, closing_color
+from gaputils import geometry
+from gaputils.embeddings import Embeddings
+from gaputils.pages.intro import CLOSINGS, ORIGINAL, SCORINGS
+from gaputils.plots.theme import COLOR, WIDTH, closing_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MARKERS = {"cosine": "o", "inner-product": "s", "euclidean": "^"}
+_OFFSET = {"cosine": -0.22, "inner-product": 0.0, "euclidean": 0.22}
+
+
+def story(embeddings: Embeddings, frame: pd.DataFrame) -> Figure:
+    """The clouds of `embeddings` above the headline `frame`, one panel a number of captions."""
+    figure, axes = plt.subplot_mosaic(
+        [["gap", "gap"], ["few", "many"]], figsize=(WIDTH, 5.0), height_ratios=(1, 1.25)
+    )
+    two_clouds(geometry.principal_coordinates(embeddings), axes["gap"]).set_title("the gap")
+    sizes = sorted(frame["captions"].unique())
+    for key, size in zip(("few", "many"), (sizes[0], sizes[-1]), strict=True):
+        survival_points(frame[frame["captions"] == size], axes[key])
+        axes[key].set_title(f"{size} captions")
+    axes["many"].set_yticklabels([])
+    axes["many"].sharex(axes["few"])
+    figure.supxlabel("share of answers that survive the noise", fontsize="medium")
+    axes["many"].legend(
+        *axes["few"].get_legend_handles_labels(), loc="center right", fontsize="small"
+    )
+    return figure
 
 
 def two_clouds(frame: pd.DataFrame, ax: Axes) -> Axes:
@@ -28,17 +54,35 @@ def two_clouds(frame: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def survival_bars(survival: pd.Series[float], ax: Axes) -> Axes:
-    """A bar a closing, coloured as everywhere in the book, with its value."""
-    names = [str(name) for name in survival.index]
-    colors = [closing_color(name) for name in names]
-    bars = ax.barh(
-        [broken(name, 12) for name in names], survival.to_numpy(), color=colors, height=0.7
-    )
-    ax.bar_label(bars, fmt="%.2f", padding=2, fontsize="small")
+def survival_points(frame: pd.DataFrame, ax: Axes) -> Axes:
+    """A row a closing, a marker a scoring; bars are two paired errors of the gain."""
+    places = {name: float(index) for index, name in enumerate(CLOSINGS)}
+    for scoring, label in SCORINGS.items():
+        part = frame[frame["scoring"] == scoring].set_index("closing").loc[list(CLOSINGS)]
+        heights = [places[str(name)] + _OFFSET[scoring] for name in part.index]
+        ax.errorbar(
+            part["robustness"], heights, xerr=2 * part["gain_error"], fmt="none",
+            ecolor="#333333", elinewidth=0.9,
+        )  # fmt: skip
+        filled = scoring == "cosine"
+        colors = [closing_color(str(name)) for name in part.index]
+        ax.scatter(
+            part["robustness"],
+            heights,
+            s=26,
+            marker=_MARKERS[scoring],
+            facecolors=colors if filled else "white",
+            edgecolors=colors,
+            linewidths=1.2,
+            zorder=3,
+        )
+        ax.scatter([], [], s=26, marker=_MARKERS[scoring], label=label, edgecolors="#333333",
+                   facecolors="#333333" if filled else "white")  # fmt: skip
+        start = float(part["robustness"].to_dict()[ORIGINAL])
+        ax.plot([start, start], [-0.4, len(places) - 0.6], color="#cccccc", linewidth=0.8, zorder=0)
+    ax.set_yticks(list(places.values()), [name.replace(", ", ",\n") for name in places])
+    ax.tick_params(axis="y", length=0, labelsize="small")
     ax.invert_yaxis()
-    ax.set_xlim(0, 1.18)
-    ax.set_xticks([0, 0.5, 1])
     ax.grid(visible=False)
-    ax.tick_params(axis="y", length=0)
+    ax.locator_params(axis="x", nbins=4)
     return ax

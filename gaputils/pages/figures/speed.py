@@ -1,4 +1,4 @@
-"""Figures of timings: how costs grow, and ratios with their spread."""
+"""Figures of timings: ratios with their spread."""
 
 from __future__ import annotations
 
@@ -7,50 +7,11 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
-from matplotlib.ticker import LogLocator
 
 from gaputils.plots.theme import COLOR, WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-def cost_growth(
-    frame: pd.DataFrame, ax: Axes | None = None, *, xlabel: str = "size", legend: bool = True
-) -> Axes:
-    """Seconds over size for each call of `timing.growth`, on log axes.
-
-    Single rounds are points, their medians are joined.
-    """
-    if ax is None:
-        _, ax = plt.subplots()
-    colors = dict(zip(frame["call"].unique(), sns.color_palette(), strict=False))
-    sns.lineplot(
-        frame,
-        x="size",
-        y="seconds",
-        hue="call",
-        palette=colors,
-        estimator="median",
-        errorbar=None,
-        legend=legend,
-        ax=ax,
-    )
-    sns.scatterplot(
-        frame, x="size", y="seconds", hue="call", palette=colors, s=16, legend=False, ax=ax
-    )
-    ax.set(xscale="log", yscale="log", xlabel=xlabel, ylabel="seconds")
-    sizes = sorted(frame["size"].unique())
-    ax.set_xticks(sizes, labels=[f"{size:,}" for size in sizes])
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter("{x:g}")
-    ax.minorticks_off()
-    if legend:
-        sns.move_legend(
-            ax, "lower center", bbox_to_anchor=(0.5, 1), ncols=2, title=None, fontsize="small"
-        )
-    return ax
 
 
 def time_ratios(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:

@@ -1,0 +1,116 @@
+"""`gaputils-commands`: each command with its options, and an example run when the book is built."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from book_api import gentle
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from gaputils.cli import app as cli
+from gaputils.cli import commands
+
+GRID = """\
+sweeps:
+  - page: page.md
+    grid: {seed: [0, 1]}
+"""
+PAGE = """\
+```{code-cell} ipython3
+:tags: [parameters]
+
+seed: int = 0
+```
+"""
+# In this order, in one folder: what a command writes, the next may read.
+EXAMPLES: dict[str, str] = {
+    "embed": "gaputils embed tiny-openmoji emoji10 -o pairs.safetensors",
+    "report": "gaputils report pairs.safetensors --variance 0.5 --rows 200 --figure gap.png",
+    "close": "gaputils close pairs.safetensors -o closed.npy --save closing.safetensors",
+    "robustness": "gaputils robustness pairs.safetensors --variance 0.5 --method MeanShift",
+    "mix": "gaputils mix image=closed.queries.npy text=closed.npy --query closed.queries.npy "
+    "-o mixed.npz",
+    "sweep": "gaputils sweep grid.yml --out runs --dry-run",
+    "train": "gaputils train my-model --steps 2 --batch-size 8 --keep 2",
+}
+CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
+
+
+def examples() -> dict[str, str]:
+    """What each command of `EXAMPLES` prints. Raises `RuntimeError` for one that fails."""
+    told = {}
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        Path("grid.yml").write_text(GRID, encoding="utf-8")
+        Path("page.md").write_text(PAGE, encoding="utf-8")
+        for name, line in EXAMPLES.items():
+            done = CliRunner().invoke(cli, line.split()[1:], env={"COLUMNS": "88"})
+            if done.exit_code:
+                raise RuntimeError(f"{line}: {done.output}")
+            told[name] = done.stdout.rstrip()
+    return told
+
+
+def literal(text: str) -> str:
+    """A line of help with its code marked as reST does."""
+    return gentle(CODE.sub(r"``\1``", text))
+
+
+def options(command: Any) -> Iterator[str]:
+    """The reST lines of a command's arguments and options, each with its default."""
+    for given in command.params:
+        if given.name == "help":
+            continue
+        is_option = given.opts[0].startswith("-")
+        name = " or ".join(f"``{one}``" for one in (*given.opts, *given.secondary_opts))
+        name = name if is_option else f"``{given.name.upper()}``"
+        told = [literal(" ".join((getattr(given, "help", None) or "").split()))]
+        if given.required:
+            told.append("Required.")
+        elif given.default not in (None, [], ()) and not isinstance(given.default, bool):
+            default = given.default
+            values = default if isinstance(default, (list, tuple)) else [default]
+            told.append(f"Default: {', '.join(f'``{value}``' for value in values)}.")
+        yield from (name, f"   {' '.join(part for part in told if part) or 'See above.'}", "")
+
+
+def page(told: dict[str, str]) -> list[str]:
+    """The reST lines of all commands, with what their examples printed."""
+    lines: list[str] = []
+    for name, command in get_command(cli).commands.items():  # type: ignore[attr-defined]
+        lines += [name, "=" * len(name), ""]
+        for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+            lines += [literal(" ".join(paragraph.split())), ""]
+        shown = [f"$ {EXAMPLES[name]}", *told[name].splitlines()]
+        lines += [".. code-block:: console", "", *(f"   {line}" for line in shown), ""]
+        lines += options(command)
+    return lines
+
+
+class Commands(SphinxDirective):
+    """Write a section for every command."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the sections."""
+        self.env.note_dependency(str(inspect.getsourcefile(commands)))
+        holder = nodes.section()
+        holder.document = self.state.document
+        lines = StringList(page(examples()), "gaputils-commands")
+        self.state.nested_parse(lines, 0, holder, match_titles=True)
+        return holder.children
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_directive("gaputils-commands", Commands)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

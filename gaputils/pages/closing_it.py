@@ -1,0 +1,108 @@
+"""Closing the gap: curves over alpha, along a training, over tasks and sizes of the gallery."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+import gaputils as gu
+from gaputils.closing import Closing, ClosingDoesNothing
+from gaputils.embeddings import Embeddings
+from gaputils.models import Model
+from gaputils.noise import GaussianNoise
+from gaputils.pages.intro import CLOSINGS, ORIGINAL, SCORINGS, SHIFT, cell
+
+PROJECTION = "hull projection"
+
+
+def unit(embeddings: Embeddings) -> Embeddings:
+    """The same task in double precision with rows of norm 1."""
+    e = embeddings
+    sides = e.queries.double(), e.gallery.double()
+    return Embeddings(*sides, e.targets, dict(e.info), normalize=True)
+
+
+def curves(
+    embeddings: Embeddings,
+    closing: Closing,
+    alphas: Sequence[float],
+    noises: Sequence[GaussianNoise],
+    draws: int,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The exact curves over `alphas`, and Monte-Carlo points at 0, a half and 1."""
+    sides = embeddings.queries, embeddings.gallery, closing
+    exact = gu.robustness_curve(*sides, alphas, noises, targets=embeddings.targets)
+    points = gu.robustness_curve(
+        *sides, [0.0, 0.5, 1.0], noises, method="monte-carlo", draws=draws, seed=seed
+    )
+    return exact, points
+
+
+def rises(frame: pd.DataFrame) -> bool:
+    """True if robustness nowhere falls up to alpha 1, at any of the variances."""
+    until = frame[frame["alpha"] <= 1]
+    return all(p["robustness"].is_monotonic_increasing for _, p in until.groupby("variance"))
+
+
+def furthest_point(exact: pd.DataFrame, points: pd.DataFrame) -> float:
+    """How many of its standard errors the Monte-Carlo point furthest from its curve is off."""
+    joined = points.merge(exact, on=["alpha", "variance"], suffixes=("_mc", ""))
+    off = (joined["robustness_mc"] - joined["robustness"]).abs() / joined["standard_error"]
+    return float(off.max())
+
+
+def by_task(
+    tasks: Mapping[str, Embeddings], variance: float, bootstrap: int = 1000, seed: int = 0
+) -> pd.DataFrame:
+    """`compare_closings` of the headline's closings on each of `tasks`, rows of norm 1."""
+    parts = []
+    for name, task in tasks.items():
+        e = unit(task)
+        with warnings.catch_warnings():
+            # A closing warns where the hull fills the space; the table shows it.
+            warnings.simplefilter("ignore", ClosingDoesNothing)
+            part = gu.compare_closings(
+                e.queries,
+                e.gallery,
+                CLOSINGS,
+                {"": GaussianNoise(variance)},
+                targets=e.targets,
+                scorings=list(SCORINGS),
+                bootstrap=bootstrap,
+                seed=seed,
+            )
+        parts.append(part.assign(task=name))
+    return pd.concat(parts, ignore_index=True)
+
+
+def table(frame: pd.DataFrame, scoring: str = "cosine") -> pd.DataFrame:
+    """`by_task` in words under one scoring: a row a closing, a column a task."""
+    part = frame[frame["scoring"] == scoring]
+    words = part.assign(cell=[cell(row) for row in part.to_dict("records")])
+    wide = words.pivot(index="closing", columns="task", values="cell")
+    wide = wide.reindex(index=list(CLOSINGS), columns=list(dict.fromkeys(part["task"])))
+    wide.index.name = wide.columns.name = None
+    return wide
+
+
+def along_training(
+    stages: Mapping[int, Model], images: gu.datasets.Dataset, template: str, variance: float
+) -> pd.DataFrame:
+    """By training step: gap, accuracy, robustness and the gains of shift and projection, cosine."""
+    rows = []
+    for step, model in stages.items():
+        e = gu.embed(model, images, templates=template)
+        found: dict[Any, Any] = (
+            by_task({"": e}, variance).set_index(["closing", "scoring"]).to_dict("index")
+        )
+        start, shift, ours = (found[name, "cosine"] for name in (ORIGINAL, SHIFT, PROJECTION))
+        row = {"step": step, "gap": float(gu.gap_vector(e.queries, e.gallery).norm())}
+        row |= {"accuracy": start["accuracy"], "robustness": start["robustness"]}
+        row |= {"shift": shift["gain"], "shift_error": shift["gain_error"]}
+        row |= {"projection": ours["gain"], "projection_error": ours["gain_error"]}
+        rows.append(row)
+    return pd.DataFrame(rows)

@@ -1,0 +1,157 @@
+"""Folders of embeddings as other tools write them: shards of arrays, clip-retrieval, `datasets`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaputils._reading import read_json, reading
+from gaputils.storage._labels import ONLY, Arrays, Unusable, is_label
+from gaputils.storage._manifest import NAME as MANIFEST
+from gaputils.storage._numpy import mapped_npy
+from gaputils.storage._tables import arrow_columns, parquet_columns
+
+Array = np.ndarray[Any, Any]
+
+CLIP_RETRIEVAL = ("img_emb", "text_emb")
+OWN = (
+    "a folder of shards holds both sides and names them itself; leave out the second file and the "
+    "names"
+)
+_SPLITS, _STATE = "dataset_dict.json", "state.json"
+_NUMBERED = re.compile(r"(.*?)[-_.]?(\d+)(?:-of-\d+)?")
+_KNOWN = (
+    "expected .npy files with numbered shards of one array, clip-retrieval's img_emb and text_emb, "
+    "what `save_to_disk` of Hugging Face's datasets writes, or shards of `gaputils embed`"
+)
+
+
+def folder_arrays(folder: Path) -> Arrays:
+    """Every array of the folder by its name, the shards of one below each other.
+
+    Files ``x_0.npy``, ``x_1.npy``, … are shards of "x" in the order of their numbers, a lone
+    ``x.npy`` is all of it, and an array that has the folder to itself needs no name. clip-retrieval
+    gives "img_emb", "text_emb" and the numbers of its metadata; Hugging Face's `datasets` the
+    columns that hold numbers or vectors. Raises `ValueError` for a folder of another kind, one of
+    several splits, and one that lacks a shard.
+    """
+    if (folder / MANIFEST).is_file():
+        raise ValueError(f"{folder}: {OWN}")
+    if (folder / _SPLITS).is_file():
+        splits = ", ".join(str(folder / name) for name in _splits(folder))
+        raise ValueError(f"{folder}: it holds several splits; give the folder of one: {splits}")
+    if (folder / _STATE).is_file():
+        return arrow_columns(_data_files(folder))
+    parts = shards_of(folder)
+    arrays: dict[str, Array | Unusable] = {
+        name: cut[0] if len(cut) == 1 else np.concatenate(cut) for name, cut in parts.items()
+    }
+    metadata = folder / "metadata"
+    if parts.keys() & set(CLIP_RETRIEVAL) and metadata.is_dir():
+        rows = {value.shape[0] for value in arrays.values()}
+        arrays = {**_labels_beside(metadata, rows), **arrays}
+    return arrays
+
+
+def shards_of(folder: Path) -> dict[str, list[Array]]:
+    """The mapped shards (rows, d) or (rows,) of each array of a folder of ``.npy`` files."""
+    places = [folder / name for name in CLIP_RETRIEVAL if (folder / name).is_dir()]
+    if places:
+        return {place.name: _only(place) for place in places}
+    groups = _in_order(folder, _visible(folder, ".npy"))
+    if not groups:
+        held = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
+        raise ValueError(f"{folder}: {_KNOWN}; it holds {held}")
+    parts = {name: _mapped(files) for name, files in groups.items()}
+    return {ONLY: next(iter(parts.values()))} if len(parts) == 1 else parts
+
+
+def _only(place: Path) -> list[Array]:
+    parts = shards_of(place)
+    if len(parts) != 1:
+        raise ValueError(f"{place}: expected the shards of one array, got {', '.join(parts)}")
+    return next(iter(parts.values()))
+
+
+def _visible(folder: Path, suffix: str) -> list[Path]:
+    return [
+        path for path in folder.iterdir() if path.suffix == suffix and not path.name.startswith(".")
+    ]
+
+
+def _in_order(folder: Path, files: Iterable[Path]) -> dict[str, list[Path]]:
+    """The `files` of each array by their numbers, none of which may lack."""
+    groups: dict[str, dict[int, Path]] = {}
+    for path in sorted(files):
+        found = _NUMBERED.fullmatch(path.stem)
+        name, number = (found[1], int(found[2])) if found else (path.stem, 0)
+        twin = groups.setdefault(name, {}).setdefault(number, path)
+        if twin is not path:
+            raise ValueError(f"{folder}: {twin.name} and {path.name} are the same shard")
+    for name, numbered in groups.items():
+        lacking = set(range(min(min(numbered), 1), max(numbered))) - numbered.keys()
+        if len(numbered) > 1 and lacking:
+            raise ValueError(
+                f"{folder}: {len(lacking)} of the shards {name!r} are not there, the first is "
+                f"number {min(lacking)}; without them rows would move. Copy them too"
+            )
+    return {name: [shards[n] for n in sorted(shards)] for name, shards in sorted(groups.items())}
+
+
+def _mapped(files: list[Path]) -> list[Array]:
+    """The arrays of `files`, which must go below each other."""
+    parts = [mapped_npy(path) for path in files]
+    for path, part in zip(files, parts, strict=True):
+        if len(parts) > 1 and part.ndim not in (1, 2):
+            raise ValueError(f"{path}: expected a shard (rows, dimension), got {part.shape}")
+        if (part.shape[1:], part.dtype) != (parts[0].shape[1:], parts[0].dtype):
+            raise ValueError(
+                f"{path}: expected rows {parts[0].shape[1:]} of {parts[0].dtype} as in "
+                f"{files[0].name}, got {part.shape[1:]} of {part.dtype}"
+            )
+    return parts
+
+
+def _labels_beside(metadata: Path, rows: set[int]) -> Mapping[str, Array | Unusable]:
+    """The columns of clip-retrieval's metadata that may be labels, one value for each row."""
+    groups = _in_order(metadata, _visible(metadata, ".parquet"))
+    found: dict[str, Array | Unusable] = {}
+    for files in groups.values():
+        tables = [parquet_columns(path) for path in files]
+        for name in filter(is_label, tables[0]):
+            values = [table.get(name, Unusable(f"{metadata} lacks it")) for table in tables]
+            strange = [value for value in values if isinstance(value, Unusable)]
+            whole = [value for value in values if not isinstance(value, Unusable)]
+            found[name] = strange[0] if strange else np.concatenate(whole)
+            if {found[name].shape[0]} != rows and not strange:
+                raise ValueError(
+                    f"{metadata}: column {name!r} has {found[name].shape[0]} rows, the embeddings "
+                    f"{' and '.join(map(str, sorted(rows)))}"
+                )
+    return found
+
+
+def _splits(folder: Path) -> list[str]:
+    content = read_json(folder / _SPLITS)
+    with reading(folder / _SPLITS, "a list of splits"):
+        return [str(name) for name in content["splits"]]
+
+
+def _data_files(folder: Path) -> list[Path]:
+    """The files of a saved data set in its own order, none of them outside of its folder."""
+    state = read_json(folder / _STATE)
+    with reading(folder / _STATE, "the state of a saved data set") as at:
+        if state.get("_indices_data_files") or state.get("_indices_files"):
+            raise at.fault("its rows are picked by a file of indices; save `flatten_indices()`")
+        names = [entry["filename"] for entry in state["_data_files"]]
+        if not names or any(Path(name).name != name for name in names):
+            raise at.fault(f"it names the files {names}")
+    files = [folder / name for name in names]
+    for path in files:
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no file {path}, which {_STATE} names")
+    return files

@@ -1,0 +1,54 @@
+"""NumPy's own files: nothing in them is believed before it was counted, and no pickle is loaded."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from gaputils._reading import reading
+
+Array = np.ndarray[Any, Any]
+
+
+def mapped_npy(path: Path) -> Array:
+    """The array of a ``.npy`` file, mapped, not read."""
+    with reading(path, "a whole .npy file") as at, path.open("rb") as file:
+        shape, _, dtype = _header(file)
+        size = math.prod(shape) * dtype.itemsize
+        if size > path.stat().st_size - file.tell():
+            raise at.fault(f"it declares {shape} of {dtype}, {size} bytes, and ends before")
+        return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def npz_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of a ``.npz`` file by their names."""
+    arrays = {}
+    with reading(path, "a whole .npz file") as at, zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            name = member.filename.removesuffix(".npy")
+            at.place = f"array {name!r}"
+            with archive.open(member) as stream:
+                shape, in_columns, dtype = _header(stream)
+                content = stream.read()
+            if len(content) != math.prod(shape) * dtype.itemsize:
+                raise at.fault(f"it declares {shape} of {dtype} and holds {len(content)} bytes")
+            rows = np.frombuffer(content, dtype)
+            arrays[name] = rows.reshape(shape, order="F" if in_columns else "C")
+    return arrays
+
+
+def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns come first, and type of the array whose bytes come next."""
+    version = np.lib.format.read_magic(stream)
+    one = version == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if one else np.lib.format.read_array_header_2_0
+    shape, in_columns, dtype = read(stream)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects (a pickle), which are never loaded")
+    if min(shape, default=0) < 0:
+        raise ValueError(f"it declares the shape {shape}")
+    return shape, in_columns, dtype

@@ -1,0 +1,56 @@
+"""The contents: one argument in few entries, every page in it, every old address leading on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+toc_of = pytest.importorskip("sphinx_external_toc.parsing", reason="reads the contents")
+LINK = re.compile(r"\]\(([\w./-]+)\.md(?:#[\w-]+)?\)")
+
+
+def read(name: str) -> dict[str, Any]:
+    told: dict[str, Any] = yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+    return told
+
+
+PAGES = [str(name) for name in toc_of.parse_toc_yaml(ROOT / "_toc.yml")]
+
+
+def test_the_argument_has_at_most_28_entries() -> None:
+    parts = read("_toc.yml")["parts"]
+    assert 1 + sum(len(part["chapters"]) for part in parts) <= 28
+    assert [part["caption"] for part in parts] == [
+        "Start",
+        "What it costs",
+        "Where it comes from",
+        "Real models",
+        "In use",
+        "Reference",
+    ]
+
+
+def test_every_page_is_in_the_contents() -> None:
+    written = [path for folder in ("book", "notebooks") for path in (ROOT / folder).rglob("*.md")]
+    names = {path.relative_to(ROOT).with_suffix("").as_posix() for path in written}
+    assert set(PAGES) == names - {"notebooks/_template"}
+
+
+def test_old_addresses_lead_to_pages_that_exist() -> None:
+    redirects = read("_config.yml")["sphinx"]["config"]["redirects"]
+    for old, new in redirects.items():
+        assert not (ROOT / f"{old}.md").exists(), old
+        target = (ROOT / old).parent / new.partition("#")[0].replace(".html", ".md")
+        assert target.is_file(), old
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_between_pages_lead_to_pages(page: str) -> None:
+    source = ROOT / f"{page}.md"
+    for link in LINK.findall(source.read_text(encoding="utf-8")):
+        assert (source.parent / f"{link}.md").is_file(), link

@@ -1,0 +1,74 @@
+"""Curves, tasks and sizes on the page about closing, against numbers made another way."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+
+import gaputils as gu
+from gaputils.pages import closing_it, intro
+from gaputils.pages.figures import closing_it as figures
+
+
+def task(n: int = 12, m: int = 6, d: int = 10) -> gu.Embeddings:
+    generator = torch.Generator().manual_seed(0)
+    texts = F.normalize(torch.randn(m, d, generator=generator), dim=1)
+    targets = torch.arange(n) % m
+    images = texts[targets] + 0.2 * torch.randn(n, d, generator=generator)
+    images[:, 0] += 1.0
+    return gu.Embeddings(images, 2 * texts, targets)
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+def test_unit_rows_keep_targets() -> None:
+    e = closing_it.unit(task())
+    torch.testing.assert_close(e.gallery.norm(dim=1), torch.ones(6, dtype=torch.float64))
+    assert torch.equal(e.targets, task().targets)
+
+
+def test_curves_rise_and_points_lie_near() -> None:
+    noises = [gu.GaussianNoise(v) for v in (0.05, 0.2)]
+    e = closing_it.unit(task())
+    exact, points = closing_it.curves(e, gu.MeanShift(), [0.0, 0.5, 1.0, 2.0], noises, 200, 0)
+    assert closing_it.rises(exact)
+    assert not closing_it.rises(exact.assign(robustness=-exact["alpha"]))
+    assert closing_it.furthest_point(exact, points) < 4.5
+    moved = points.assign(robustness=points["robustness"] + 10 * points["standard_error"])
+    assert closing_it.furthest_point(exact, moved) > 5
+    figure = figures.robustness_by_alpha({"a": (exact, points)})
+    assert "clean accuracy" not in figure.axes[0].get_legend_handles_labels()[1]
+    assert (
+        "clean accuracy" in figures.accuracy_by_alpha(exact).axes[0].get_legend_handles_labels()[1]
+    )
+
+
+def test_tasks_are_told_beside_their_own_baseline() -> None:
+    frame = closing_it.by_task({"a": task(), "b": task(18)}, 0.1, bootstrap=50)
+    e = closing_it.unit(task())
+    before = gu.robustness(e.queries, e.gallery, gu.GaussianNoise(0.1)).mean()
+    rows = frame.set_index(["task", "closing", "scoring"])
+    found = rows.loc[("a", intro.ORIGINAL, "euclidean"), "robustness"]
+    assert found == pytest.approx(float(before), abs=1e-6)
+    words = closing_it.table(frame, "euclidean")
+    assert list(words.columns) == ["a", "b"]
+    assert words.loc[intro.ORIGINAL, "a"] == f"{found:.3f}"
+
+
+def test_gains_are_drawn_for_every_closing_and_scoring() -> None:
+    rows = [
+        {"captions": size, "closing": name, "scoring": scoring, "gain": 0.1, "gain_error": 0.01}
+        for size in (10, 100)
+        for name in intro.CLOSINGS
+        for scoring in intro.SCORINGS
+    ]
+    axes = figures.gain_by_size(pd.DataFrame(rows)).axes
+    assert [ax.get_title() for ax in axes] == list(intro.SCORINGS.values())
+    assert all(len(ax.containers) == len(intro.CLOSINGS) - 1 for ax in axes)
