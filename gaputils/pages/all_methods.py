@@ -1,4 +1,4 @@
-"""What each closing does to accuracy, rankings and robustness, on one task."""
+"""What each closing does to right and unchanged answers, in three bands."""
 
 from __future__ import annotations
 
@@ -8,41 +8,109 @@ from collections.abc import Sequence
 import pandas as pd
 import torch
 
-from gaputils._checks import Seed, work
-from gaputils.closing.catalogue import Closings, copy, fit, fit_all, moved, spread
+from gaputils._checks import work
+from gaputils.closing import Closing
+from gaputils.closing.catalogue import Closings, copy, fit, moved, spread, standard_closings
 from gaputils.embeddings import Embeddings, known_targets
-from gaputils.evaluation.compare import compare_closings
-from gaputils.noise.perturbations import GaussianNoise
+from gaputils.evaluation.protocol import paired_gain
 from gaputils.noise.robustness import certified_radius
+from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, SCALED, plus_minus, summary
 from gaputils.scoring import SCORINGS, cost, top_k
 
+_RESOLUTION = 2e-4
+KEEPS, MEANS, MORE = "keeps every answer", "moves means", "uses labels or covariances"
+BANDS: dict[str, str] = {
+    "mean shift": KEEPS,
+    "hull projection": KEEPS,
+    CENTRED: KEEPS,
+    SCALED: KEEPS,
+    "naive shift": MEANS,
+    "naive shift, renormalised": MEANS,
+    "centring (C3)": MEANS,
+    "standardising (I0T)": MEANS,
+    "GR-CLIP": MEANS,
+    "ReAlign": MEANS,
+    "dimension ablation": MEANS,
+    "NNN": MEANS,
+    "Procrustes": MORE,
+    "whitening": MORE,
+    "CORAL": MORE,
+}
+SHOWN = (
+    ORIGINAL,
+    "mean shift",
+    "hull projection",
+    CENTRED,
+    "standardising (I0T)",
+    "GR-CLIP",
+    "whitening",
+    "CORAL",
+)
 
-def noise_label(variance: float) -> str:
-    """How the tables call Gaussian noise of that total variance."""
-    return f"σ² = {variance:g}"
+
+def contestants() -> dict[str, Closing | None]:
+    """The untouched original, and every closing of `BANDS` by its name, in their order."""
+    known = {**standard_closings(), **CLOSINGS}
+    return {name: known[name] for name in (ORIGINAL, *BANDS)}
 
 
-def compare_on(
-    embeddings: Embeddings,
-    closings: Closings,
-    variances: Sequence[float],
-    *,
-    calibration: Embeddings | None = None,
-    order: str = "closing first",
-    draws: int = 200,
-    seed: Seed = 0,
-) -> pd.DataFrame:
-    """`compare_closings` on a task with targets, closings fitted where `catalogue.fit` does it."""
-    return compare_closings(
-        embeddings.queries,
-        embeddings.gallery,
-        fit_all(closings, embeddings, calibration),
-        {noise_label(variance): GaussianNoise(variance) for variance in variances},
-        targets=known_targets(embeddings),
-        order=order,
-        draws=draws,
-        seed=seed,
+def beside(closing_first: pd.DataFrame, noise_first: pd.DataFrame) -> pd.DataFrame:
+    """Two tables of `survival.summary` of one scoring in one, the second's columns with " first".
+
+    With the closing as index, and `band`.
+    """
+    frame = closing_first.set_index("closing")
+    frame = frame.join(noise_first.set_index("closing").add_suffix(" first"))
+    frame["band"] = [BANDS.get(name, "") for name in frame.index]
+    return frame
+
+
+def by_scoring(closing_first: pd.DataFrame, noise_first: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """`beside` of each scoring in two frames of `survival.per_query`."""
+    first, second = summary(closing_first), summary(noise_first)
+    return {
+        scoring: beside(first[first["scoring"] == scoring], second[second["scoring"] == scoring])
+        for scoring in dict.fromkeys(first["scoring"])
+    }
+
+
+def short_table(frame: pd.DataFrame, names: Sequence[str] = SHOWN) -> pd.DataFrame:
+    """`beside` for readers, the closings `names` alone: six columns, errors as text."""
+    rows = frame.loc[list(names)]
+
+    def text(column: str, signed: bool = False) -> list[str]:
+        side = " first" if column.endswith(" first") else ""
+        error = f"{column.removesuffix(' first')}_error{side}"
+        return plus_minus(rows[column], rows[error], signed=signed)
+
+    return pd.DataFrame(
+        {
+            "right without noise": [f"{value:.3f}" for value in rows["accuracy"]],
+            "unchanged by closing": [f"{value:.3f}" for value in rows["unchanged"]],
+            "unchanged by noise": text("same"),
+            "right under noise": text("right"),
+            "gain in right": text("right_gain", signed=True),
+            "unchanged, noise first": text("same first"),
+        },
+        index=list(names),
     )
+
+
+def level_with_best(frame: pd.DataFrame, measure: str) -> list[str]:
+    """The closings whose mean `measure` is within one paired standard error of the best's.
+
+    `frame` as from `survival.per_query` of one scoring; the best comes first. Differences that the
+    exact engine's own error may feign count as none.
+    """
+    means = frame.groupby("closing", sort=False)[measure].mean().sort_values(ascending=False)
+    best = str(means.index[0])
+    values = {name: part[measure].to_numpy() for name, part in frame.groupby("closing")}
+    level = [best]
+    for name in map(str, means.index[1:]):
+        gain, error = paired_gain(values[best], values[name])
+        if gain <= max(error, _RESOLUTION):
+            level.append(name)
+    return level
 
 
 def properties(
@@ -91,32 +159,3 @@ def _certificate(queries: torch.Tensor, gallery: torch.Tensor, scoring: str) -> 
     two = cost(queries, work(gallery), scoring).topk(2, dim=1, largest=False).values
     norms = torch.linalg.vector_norm(queries, dim=1)
     return float(((two[:, 1] - two[:, 0]) / (2**0.5 * norms)).mean())
-
-
-def winners(frame: pd.DataFrame) -> pd.DataFrame:
-    """Who comes first in a table of `compare_closings` of one noise, by question and scoring.
-
-    Questions: accuracy without noise, robustness, the same among closings that change no answer,
-    and right answers under noise. Whoever lies within one standard error of its own gain of the
-    best shares its place; each cell names them with the best's value.
-    """
-    same = frame[frame["unchanged"] == 1]
-    questions = {
-        "accuracy without noise": (frame, "accuracy", "accuracy_gain_error"),
-        "robustness": (frame, "robustness", "gain_error"),
-        "robustness, no answer changed": (same, "robustness", "gain_error"),
-        "right under noise": (frame, "right", "right_gain_error"),
-    }
-    table = {
-        question: {s: _first(part, *columns) for s, part in rows.groupby("scoring")}
-        for question, (rows, *columns) in questions.items()
-    }
-    return pd.DataFrame(table).T[list(dict.fromkeys(frame["scoring"]))]
-
-
-def _first(rows: pd.DataFrame, column: str, error: str) -> str:
-    place = int(rows[column].to_numpy().argmax())
-    best, its_error = float(rows[column].iloc[place]), float(rows[error].iloc[place])
-    level = best - rows[error].clip(lower=its_error)
-    names = rows.loc[rows[column] >= level, "closing"]
-    return f"{', '.join(names)} ({best:.3f})"

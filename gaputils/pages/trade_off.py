@@ -1,150 +1,226 @@
-"""What closing gives against what it costs: components, radius, gallery size, where noise falls."""
+"""What closing cannot do: large galleries, noise elsewhere, new items, right answers, reranking."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
+from sklearn.base import clone
+from torch import Tensor
 
-from gaputils._checks import as_pair, integer, work
-from gaputils.closing import HullProjection, MeanShift
-from gaputils.closing.catalogue import Closings
-from gaputils.closing.catalogue import fitted as learn
-from gaputils.evaluation.compare import compare_closings
-from gaputils.geometry.hull import principal_components, project
-from gaputils.noise.perturbations import GaussianNoise, Noise
-from gaputils.scoring import nearest
+from gaputils._checks import integer, work
+from gaputils.closing import GRCLIP, HullProjection, MeanShift, Standardizing
+from gaputils.closing.on_hull import OnHull, comparing
+from gaputils.embeddings import Embeddings
+from gaputils.evaluation.protocol import bootstrap_means, paired_gain
+from gaputils.noise import GaussianNoise, Noise, robustness, variance_between
+from gaputils.pages.survival import (
+    CENTRED,
+    CLOSINGS,
+    ORIGINAL,
+    SCALED,
+    Closings,
+    learn,
+    move,
+    plus_minus,
+)
+from gaputils.scoring import nearest, top_k
+
+FAITHFUL = {name: CLOSINGS[name] for name in (ORIGINAL, "mean shift", "hull projection", SCALED)}
+MEANS: Closings = {
+    **{name: CLOSINGS[name] for name in (ORIGINAL, "mean shift", CENTRED)},
+    "standardising (I0T)": Standardizing(),
+    "GR-CLIP": GRCLIP(),
+}
 
 
-def over_components(
-    queries: Any, gallery: Any, counts: Sequence[int], noise: GaussianNoise
-) -> pd.DataFrame:
-    """Shift and projection with the leading `counts` principal components of the gallery.
+def leading(embeddings: Embeddings, dim: int) -> Embeddings:
+    """Both sides in their `dim` leading directions together (singular, uncentred), at norm 1.
 
-    `queries` (n, d), `gallery` (m, d); counts above the gallery's rank are left out. Columns:
-    `components` and those of `compare_closings` under Euclidean scoring, where the original answer
-    counts as the right one: `unchanged` (share of queries that keep it), `robustness` (of the new
-    answer) and `right` (probability that noise leaves the original answer nearest: what counts if
-    that is the one wanted).
+    Whatever has the greatest part in the rows is kept, and so is the gap.
     """
-    queries, gallery = as_pair(queries, gallery)
-    rank = len(principal_components(gallery)[0])
-    parts = []
-    for count in (int(c) for c in counts if c <= rank):
-        closings = {"mean shift": MeanShift(count), "hull projection": HullProjection(count)}
-        original = nearest(queries, gallery)
-        frame = _euclidean(queries, gallery, closings, noise, targets=original)
-        parts.append(frame.assign(components=count))
-    return pd.concat(parts, ignore_index=True)
-
-
-def over_radius(
-    queries: Any, gallery: Any, radii: Sequence[float], noise: GaussianNoise
-) -> pd.DataFrame:
-    """Mean robustness with projected queries at each of `radii` circumradii (a row each).
-
-    The gallery's rows must be of equal norm. Raises `ValueError` otherwise.
-    """
-    closings = {f"{radius:g}": HullProjection(radius=float(radius)) for radius in radii}
-    frame = _euclidean(queries, gallery, closings, noise)
-    return frame.assign(radius=[float(radius) for radius in radii])
-
-
-def over_sizes(
-    queries: Any, gallery: Any, sizes: Sequence[int], closings: Closings, noise: GaussianNoise
-) -> pd.DataFrame:
-    """What each of `closings` is worth with the gallery's first `sizes` items.
-
-    Columns: `items`, those of `compare_closings` under Euclidean scoring, and `orthogonal` (the
-    part of the gap's length that is orthogonal to the gallery's hull).
-    """
-    queries, gallery = as_pair(queries, gallery)
-    parts = []
-    for size in sizes:
-        part = gallery[: integer("sizes", size, low=1)]
-        shift = MeanShift().fit(queries, part)
-        orthogonal = float(shift.shift_.norm() / shift.gap_.norm())
-        frame = _euclidean(queries, part, closings, noise)
-        parts.append(frame.assign(items=size, orthogonal=orthogonal))
-    return pd.concat(parts, ignore_index=True)
-
-
-def distance_parts(queries: Any, gallery: Any) -> pd.Series[float]:
-    """The mean squared distance from a query to its nearest item, in three orthogonal parts.
-
-    "within the hull" is the only one that ranks; "mean offset (the gap)" is the squared length of
-    what the queries have off the hull in common, which the paper's shift removes; "own offset" is
-    what remains of each query off the hull, which the projection removes too. They add up.
-    """
-    x, y = as_pair(queries, gallery)
-    x, y = work(x), work(y)
-    components, _ = principal_components(y)
-    offset = x - y.mean(dim=0)
-    inside = project(offset, components)
-    outside = offset - inside
-    within = torch.cdist(inside, y - y.mean(dim=0)).amin(dim=1).square().mean()
-    common = outside.mean(dim=0).square().sum()
-    own = (outside - outside.mean(dim=0)).square().sum(dim=1).mean()
-    names = ("within the hull", "mean offset (the gap)", "own offset")
-    return pd.Series(dict(zip(names, map(float, (within, common, own)), strict=True)))
+    integer("dim", dim, low=1, high=embeddings.dim)
+    rows = work(torch.cat([embeddings.queries, embeddings.gallery]))
+    directions = torch.linalg.svd(rows, full_matrices=False)[2][:dim]
+    queries, gallery = (
+        work(side) @ directions.mT for side in (embeddings.queries, embeddings.gallery)
+    )
+    return Embeddings(queries, gallery, info=dict(embeddings.info), normalize=True)
 
 
 def where_noise_falls(
-    queries: Any, gallery: Any, closings: Closings, variance: float, draws: int = 100, seed: int = 0
+    blocks: Sequence[Embeddings],
+    closings: Closings,
+    variance: float,
+    draws: int = 100,
+    seed: int = 0,
 ) -> pd.DataFrame:
-    """Robustness of each of `closings` (index) to noise on the gallery and to noise on the queries.
+    """Share of answers (Euclidean) that noise on the gallery, or on the queries, leaves unchanged.
 
-    The latter falls on the raw queries: each noisy query goes through the fitted closing, and its
-    nearest item is compared with that of the query without noise. All closings see the same draws.
+    The latter falls on the raw queries, and each noisy query goes through the fitted closing. All
+    closings see the same draws. Index: the closings; each column has one with " error" beside it,
+    over the queries.
     """
-    on_gallery = _euclidean(queries, gallery, closings, GaussianNoise(variance))
-    on_queries = _euclidean(
-        queries,
-        gallery,
-        closings,
-        GaussianNoise(variance, on="queries"),
-        order="noise first",
-        draws=draws,
-        seed=seed,
-    )
-    columns = {"noise on the gallery": on_gallery, "noise on the queries": on_queries}
-    return pd.DataFrame(
-        {name: frame.set_index("closing")["robustness"] for name, frame in columns.items()}
-    )
-
-
-def across_splits(
-    queries: Any, gallery: Any, closings: Closings, noise: Noise, fitted: int
-) -> pd.DataFrame:
-    """Robustness of the queries after the first `fitted`, with each closing fitted on either part.
-
-    Index: the closings. Columns: `fitted on others`, `fitted on these`, and `unchanged`, the share
-    of these queries that keep their nearest item under the closing fitted on the others.
-    """
-    queries, gallery = as_pair(queries, gallery)
-    others, these = queries[:fitted], queries[fitted:]
-    elsewhere = {
-        name: learn(closing, others, gallery, f"closings: {name}")
-        for name, closing in closings.items()
+    noises = {
+        "noise on the gallery": GaussianNoise(variance),
+        "noise on the queries": GaussianNoise(variance, on="queries"),
     }
-    away, own = (
-        _euclidean(these, gallery, each, noise).set_index("closing")
-        for each in (elsewhere, closings)
-    )
+    rows: dict[str, dict[str, float]] = {}
+    for name, closing in closings.items():
+        kept: dict[str, list[Tensor]] = {column: [] for column in noises}
+        for place, task in enumerate(blocks):
+            raw = task.queries, task.gallery
+            fitted = learn(closing, task)
+            sides = move(fitted, raw)
+            first, second = noises.values()
+            kept["noise on the gallery"].append(robustness(*sides, first))
+            generator = torch.Generator().manual_seed(seed + place)
+            before = nearest(*sides)
+            same = torch.zeros(len(before), dtype=torch.float64)
+            for _ in range(draws):
+                noisy = move(fitted, second.apply(*raw, generator))
+                same += nearest(noisy[0], sides[1]) == before
+            kept["noise on the queries"].append(same / draws)
+        rows[name] = {}
+        for column, parts in kept.items():
+            values = torch.cat(parts).double()
+            rows[name][column] = float(values.mean())
+            rows[name][f"{column} error"] = float(values.std() / len(values) ** 0.5)
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def fitted_on_others(
+    blocks: Sequence[Embeddings], counts: Iterable[int], noise: GaussianNoise
+) -> pd.DataFrame:
+    """What the mean shift gains under cosine on half of the queries, fitted on other queries.
+
+    `counts` are the numbers of queries it is fitted on, all of the other half; the last row is
+    fitted on the measured queries themselves. Columns: `fitted on`, `gain` and `error` over the
+    untouched embeddings, and `unchanged`, the share of answers that the shift leaves.
+    """
+    chosen = [*map(str, counts), "themselves"]
+    values: dict[str, list[Tensor]] = {name: [] for name in chosen}
+    same: dict[str, list[Tensor]] = {name: [] for name in chosen}
+    base = []
+    for task in blocks:
+        half = len(task.queries) // 2
+        others, these = task.queries[:half], task.queries[half:]
+        base.append(robustness(these, task.gallery, noise, scoring="cosine"))
+        before = nearest(these, task.gallery, "cosine")
+        for name in chosen:
+            sample = these if name == "themselves" else others[: int(name)]
+            with comparing():
+                shift = MeanShift().fit(sample, task.gallery)
+            sides = move(shift, (these, task.gallery))
+            values[name].append(robustness(*sides, noise, scoring="cosine"))
+            same[name].append((nearest(*sides, "cosine") == before).double())
+    rows = []
+    for name in chosen:
+        gain, error = paired_gain(torch.cat(values[name]), torch.cat(base))
+        rows.append((name, gain, error, float(torch.cat(same[name]).mean())))
+    return pd.DataFrame(rows, columns=["fitted on", "gain", "error", "unchanged"])
+
+
+def grown(
+    embeddings: Embeddings,
+    counts: Iterable[int],
+    noise: GaussianNoise,
+    closing: OnHull | None = None,
+) -> pd.DataFrame:
+    """A closing fitted on the first `counts` items, used on all of them, under cosine.
+
+    Columns: `fitted on`, `off the hull` (items), `farthest` (their greatest distance from it),
+    `unchanged` (share of answers that closing leaves), `same` (robustness of the closed answers),
+    each of the last two once more with " after add", when the other items were taken in.
+    """
+    closing = HullProjection(center=True) if closing is None else closing
+    sides = embeddings.queries, embeddings.gallery
+    before = nearest(*sides, "cosine")
+    rows = []
+    for count in counts:
+        with comparing():
+            fitted = clone(closing).fit(sides[0], sides[1][:count])
+        away = fitted.off_hull(sides[1][count:])
+        row: dict[str, float] = {"fitted on": count, "off the hull": int((away > 1e-4).sum())}
+        row["farthest"] = float(away.max())
+        for after in ("", " after add"):
+            if after:
+                fitted.add(sides[1][count:])
+            moved = move(fitted, sides)
+            unchanged = nearest(*moved, "cosine") == before
+            row[f"unchanged{after}"] = float(unchanged.double().mean())
+            kept = robustness(*moved, noise, scoring="cosine")
+            row[f"same{after}"] = float(kept.double().mean())
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def reranked(
+    blocks: Sequence[Embeddings], closings: Closings, codes: Mapping[str, Noise], k: int = 10
+) -> pd.DataFrame:
+    """Answers by cosine from compressed codes, alone and with the `k` best reranked by floats.
+
+    Columns: `codes`, `variance` (equivalent, of the untouched rows), `closing`, `alone` and
+    `reranked` (shares of the untouched floats' answers) and their errors over the queries. An
+    answer among the k is found by the reranking, since closing leaves the floats' ranking.
+    """
+    rows = []
+    for label, code in codes.items():
+        spent = float(np.mean([variance_between(b.gallery, _coded(b, code)[1]) for b in blocks]))
+        for name, closing in closings.items():
+            alone, among = [], []
+            for task in blocks:
+                raw = task.queries, task.gallery
+                sides = move(learn(closing, task), raw)
+                queries, coded = _coded(Embeddings(*sides), code)
+                found = top_k(queries, coded, min(k, len(coded)), "cosine")
+                hit = found == nearest(*raw, "cosine")[:, None]
+                alone.append(hit[:, 0])
+                among.append(hit.any(dim=1))
+            values = torch.stack([torch.cat(alone), torch.cat(among)], dim=1).double()
+            errors = bootstrap_means(values).std(axis=0)
+            rows.append((label, spent, name, *values.mean(dim=0).tolist(), *errors))
+    columns = ["codes", "variance", "closing", "alone", "reranked", "alone_error", "reranked_error"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def difference(frame: pd.DataFrame, one: str, other: str, measure: str) -> tuple[float, float]:
+    """Paired difference of two closings in `measure` and its error; `frame` as from `per_query`."""
+    first, second = (frame.loc[frame["closing"] == name, measure] for name in (one, other))
+    return paired_gain(first.to_numpy(), second.to_numpy())
+
+
+def right_table(summary: pd.DataFrame, noise_first: pd.DataFrame) -> pd.DataFrame:
+    """The two orders of noise and closing beside each other, gains with errors as text."""
+    columns: dict[str, Any] = {
+        "unchanged by closing": [f"{value:.3f}" for value in summary["unchanged"]],
+        "same answer": plus_minus(summary["same"], summary["same_error"]),
+        "right answer": plus_minus(summary["right"], summary["right_error"]),
+        "gain in right": plus_minus(
+            summary["right_gain"], summary["right_gain_error"], signed=True
+        ),
+        "gain in right, noise first": plus_minus(
+            noise_first["right_gain"], noise_first["right_gain_error"], signed=True
+        ),
+    }
+    return pd.DataFrame(columns, index=list(summary["closing"]))
+
+
+def _coded(task: Embeddings, code: Noise) -> tuple[Tensor, Tensor]:
+    queries, gallery = code.apply(task.queries, task.gallery, torch.Generator().manual_seed(0))
+    return queries, gallery
+
+
+def reranked_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """`reranked` for readers: shares with errors as text."""
     return pd.DataFrame(
         {
-            "fitted on others": away["robustness"],
-            "fitted on these": own["robustness"],
-            "unchanged": away["unchanged"],
-        }
-    )
-
-
-def _euclidean(
-    queries: Any, gallery: Any, closings: Closings, noise: Noise, **options: Any
-) -> pd.DataFrame:
-    return compare_closings(
-        queries, gallery, closings, {"noise": noise}, scorings=["euclidean"], **options
+            "closing": frame["closing"].to_list(),
+            "codes alone": plus_minus(frame["alone"], frame["alone_error"]),
+            "ten best reranked": plus_minus(frame["reranked"], frame["reranked_error"]),
+        },
+        index=[f"{row.codes} (variance {row.variance:.1e})" for row in frame.itertuples()],
     )

@@ -19,7 +19,7 @@ LOCAL = "a folder that open_clip reads"
 
 OTHER: dict[str, dict[str, Any]] = {
     "_template": {"model": LOCAL, "seed": 1},
-    "all_methods": {"model": LOCAL, "items": 20, "draws": 5, "variances": [0.01, 0.1]},
+    "all_methods": {"model": LOCAL, "items": 20, "draws": 2, "variance": 0.1, "guard": False},
     "born": {"variance": 0.1, "copies": 10, "seed": 1},
     "closing_it": {
         "model": LOCAL,
@@ -32,7 +32,13 @@ OTHER: dict[str, dict[str, Any]] = {
     "double_stochasticity": {"n": 16, "d": 8, "tau": 0.3, "steps": 150, "seeds": 20, "pairs": 64},
     "exact_robustness": {"model": LOCAL, "items": 20, "variance": 0.1, "seed": 1},
     "explorer": {"seed": 1},
-    "hull_projection": {"model": LOCAL, "variance": 0.1, "sizes": [5, 20, 40], "draws": 5},
+    "hull_projection": {
+        "model": LOCAL,
+        "variance": 0.1,
+        "sizes": [5, 20, 40],
+        "draws": 5,
+        "guard": False,
+    },
     "intro": {"variance": 0.1, "captions": 20},
     "many_models": {"variance": 0.1, "seed": 1, "guard": False},
     "mixed_galleries": {
@@ -60,7 +66,15 @@ OTHER: dict[str, dict[str, Any]] = {
         "rounds": 2,
         "gallery": 600,
     },
-    "trade_off": {"model": LOCAL, "items": 30, "sizes": [10, 40, 80], "draws": 3, "variance": 0.1},
+    "trade_off": {
+        "model": LOCAL,
+        "items": 30,
+        "sizes": [10, 40, 80],
+        "dim": 32,
+        "draws": 3,
+        "variance": 0.1,
+        "guard": False,
+    },
     "two_clusters": {
         "n": 12,
         "d": 20,
@@ -74,7 +88,15 @@ OTHER: dict[str, dict[str, Any]] = {
     "variance_along_gap": {"n": 16, "d": 8, "tau": 0.2, "steps": 80, "seeds": 20},
     "vector_index": {"model": LOCAL, "items": 60, "neighbors": 5},
     "why_distance_hurts": {"n": 30, "m": 5, "d": 16, "seeds": 20, "draws": 200},
-    "your_own_embeddings": {"variance": 0.1, "items": 20, "rows": 60, "seed": 1},
+    "your_own_embeddings": {
+        "model": LOCAL,
+        "variance": 0.1,
+        "items": 20,
+        "rows": 60,
+        "scoring": "euclidean",
+        "seed": 1,
+        "guard": False,
+    },
 }
 
 

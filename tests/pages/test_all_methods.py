@@ -13,8 +13,8 @@ import gaputils as gu
 from gaputils.closing import catalogue
 from gaputils.embeddings import choose_items, unit_rows
 from gaputils.noise.perturbations import equivalent_gaussian
-from gaputils.pages import all_methods, multiple_choice, rephrasing
-from gaputils.pages.all_methods import compare_on, properties
+from gaputils.pages import all_methods, multiple_choice, rephrasing, survival
+from gaputils.pages.all_methods import properties
 from gaputils.pages.moving_the_gap import accuracy_curve, summarize_curve
 from gaputils.pages.quantisation import under_noises
 from gaputils.scoring import SCORINGS, nearest
@@ -58,14 +58,6 @@ def test_properties_are_what_the_plain_calls_give():
     assert np.isnan(row(frame, closing="original", scoring="cosine")["certified_radius"])
 
 
-def test_clean_accuracy_is_the_same_to_the_digit_where_rankings_are_kept():
-    frame = compare_on(task(), QUICK, [0.02])
-    frame = frame[frame["scoring"] == "euclidean"]
-    assert frame["accuracy"].nunique() == 1
-    assert (frame["unchanged"] == 1).all()
-    assert frame["robustness"].is_monotonic_increasing
-
-
 def test_the_inner_product_certificate_is_the_smallest_change_that_ties():
     e = task(1, 2)
     radius = row(properties(e, {"original": None}), scoring="inner-product")["certified_radius"]
@@ -79,25 +71,45 @@ def test_the_inner_product_certificate_is_the_smallest_change_that_ties():
     assert float(moved[0] @ y) == pytest.approx(float(moved[1] @ y))
 
 
-def test_winners_share_a_place_within_one_standard_error():
-    frame = pd.DataFrame(
-        {
-            "closing": ["a", "b", "c"],
-            "scoring": "euclidean",
-            "accuracy": [0.7, 0.9, 0.9],
-            "accuracy_gain_error": [0.0, 0.0, 0.0],
-            "unchanged": [1.0, 0.9, 1.0],
-            "robustness": [0.5, 0.8, 0.6],
-            "gain_error": [0.0, 0.01, 0.02],
-            "right": [0.5, 0.7, 0.66],
-            "right_gain_error": [0.0, 0.05, 0.01],
-        }
+def measured(order: str = "closing first") -> pd.DataFrame:
+    e = task(40, 20, 24)
+    pairs = gu.Embeddings(e.gallery + 0.2 * e.queries[:20], e.gallery, normalize=True)
+    blocks = survival.tasks(pairs, 10)
+    closings = {name: all_methods.contestants()[name] for name in ("original", "CORAL", "GR-CLIP")}
+    return survival.per_query(blocks, closings, gu.GaussianNoise(0.3), ["cosine"], order=order)
+
+
+def test_every_closing_has_a_band_and_a_name_that_the_catalogue_knows():
+    chosen = all_methods.contestants()
+    assert list(chosen) == ["original", *all_methods.BANDS]
+    assert set(all_methods.SHOWN) <= set(chosen)
+    e = task()
+    for name, band in all_methods.BANDS.items():
+        learned = catalogue.fit(catalogue.copy(chosen[name]), e)
+        assert learned.preserves_ranking == (band == all_methods.KEEPS), name
+
+
+def test_both_orders_stand_beside_each_other_with_their_errors():
+    after, before = measured(), measured("noise first")
+    frame = all_methods.by_scoring(after, before)["cosine"]
+    means = before.groupby("closing")["same"].mean()
+    assert frame.loc["CORAL", "same first"] == pytest.approx(means["CORAL"])
+    assert frame.loc["original", "band"] == ""
+    table = all_methods.short_table(frame, ["CORAL"])
+    value, error = frame.loc["CORAL", ["right_gain", "right_gain_error"]]
+    expected = f"{value:+.3f} ± {error:.3f}".replace("-", "−")
+    assert table.loc["CORAL", "gain in right"] == expected
+    assert table.shape == (1, 6)
+
+
+def test_level_with_the_best_is_who_lies_within_one_paired_error():
+    values = np.linspace(0, 1, 50)
+    noisy = values + np.where(np.arange(50) % 2, 0.3, -0.3)
+    frame = pd.concat(
+        pd.DataFrame({"closing": name, "right": right})
+        for name, right in {"far": values - 0.1, "best": values, "unsure": noisy - 0.01}.items()
     )
-    table = all_methods.winners(frame)["euclidean"]
-    assert table["accuracy without noise"] == "b, c (0.900)"
-    assert table["robustness, no answer changed"] == "c (0.600)"
-    assert table["robustness"] == "b (0.800)"
-    assert table["right under noise"] == "b, c (0.700)"
+    assert all_methods.level_with_best(frame, "right") == ["best", "unsure"]
 
 
 def test_under_noises_predicts_with_the_equivalent_gaussian():
@@ -315,7 +327,8 @@ def test_the_figures_draw_what_they_are_given():
 
     from gaputils.pages.figures import methods as figures
 
-    frame = compare_on(task(), QUICK, [0.02], draws=5)
+    e = task()
+    frame = gu.compare_closings(e.queries, e.gallery, QUICK, {"": gu.GaussianNoise(0.02)})
     _, axes = plt.subplots(2, 2)
     dots = figures.closing_dots(frame, "robustness", axes[0, 0])
     assert [label.get_text() for label in dots.get_yticklabels()] == list(QUICK)

@@ -122,13 +122,6 @@ def answers(pixels: Any, captions: Sequence[str], ax: Axes) -> Axes:
     return ax
 
 
-PART_COLOR: dict[str, str] = {
-    "within the hull": COLOR["image"],
-    "mean offset (the gap)": COLOR["gap"],
-    "own offset": COLOR["baseline"],
-}
-
-
 def errors_by_dimension(frame: pd.DataFrame, bound: float, ax: Axes) -> Axes:
     """Each query's absolute "error" (log axis) over "dim", and the promised `bound` as a line."""
     drawn = frame.assign(error=frame["error"].clip(lower=1e-9))
@@ -161,30 +154,6 @@ def shrinking_error(frame: pd.DataFrame, ax: Axes) -> Axes:
         ylabel="|Monte Carlo − exact|",
     )
     ax.legend(fontsize="small")
-    return ax
-
-
-def robustness_over_radius(frame: pd.DataFrame, levels: dict[str, float], ax: Axes) -> Axes:
-    """ "robustness" over "radius", and each of the named `levels` as a horizontal line."""
-    ax.plot(frame["radius"], frame["robustness"], color=COLOR["scaled"], label="at this radius")
-    styles = ("-", "--", ":", "-.")
-    for (name, value), style in zip(levels.items(), styles, strict=False):
-        color = closing_color(name)
-        ax.axhline(value, color=color, linestyle=style, linewidth=1.3, label=name)
-    ax.set(xscale="log", xlabel="radius (circumradii)", ylabel="robustness")
-    return ax
-
-
-def stacked_parts(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """A bar a row of `frame`, its columns' values stacked."""
-    bottom = np.zeros(len(frame))
-    for name in frame.columns:
-        values = frame[name].to_numpy()
-        color = PART_COLOR.get(str(name))
-        ax.bar(frame.index.astype(str), values, bottom=bottom, color=color, label=name, width=0.6)
-        bottom += values
-    ax.set(xlabel=frame.index.name or "", ylabel="mean squared distance")
-    ax.legend(fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
     return ax
 
 

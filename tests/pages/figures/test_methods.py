@@ -44,21 +44,6 @@ def test_closing_lines(ax: plt.Axes) -> None:
     assert (ax.get_xscale(), ax.get_xlabel(), ax.get_ylabel()) == ("log", "size", "y")
 
 
-def test_robustness_over_radius(ax: plt.Axes) -> None:
-    frame = pd.DataFrame({"radius": [1.0, 2.0], "robustness": [0.5, 0.6]})
-    draw.robustness_over_radius(frame, {"original": 0.4, "mean shift": 0.45}, ax)
-    assert [line.get_ydata()[0] for line in ax.lines] == [0.5, 0.4, 0.45]
-
-
-def test_stacked_parts(ax: plt.Axes) -> None:
-    frame = pd.DataFrame({"within the hull": [1.0, 2.0], "own offset": [0.5, 0.25]}, index=[10, 20])
-    frame.index.name = "items"
-    draw.stacked_parts(frame, ax)
-    tops = [patch.get_y() + patch.get_height() for patch in ax.patches]
-    assert tops == [1.0, 2.0, 1.5, 2.25]
-    assert ax.get_xlabel() == "items"
-
-
 def test_index_recall() -> None:
     frame = pd.DataFrame(
         {

@@ -1,0 +1,360 @@
+"""Which closing for which system: what known noises are, what scores mean, what is gained where."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+
+from gaputils._checks import choice
+from gaputils.closing import Closing, HullProjection
+from gaputils.datasets import load
+from gaputils.embeddings import Embeddings
+from gaputils.encoding.embed import embed
+from gaputils.evaluation.protocol import answerable_blocks, bootstrap_means, paired_gain
+from gaputils.models import load_model
+from gaputils.noise import (
+    BinaryQuantization,
+    GaussianNoise,
+    Noise,
+    ScalarQuantization,
+    variance_between,
+)
+from gaputils.pages.mixed_galleries import OURS, WAYS, each_scene, paired
+from gaputils.pages.mixed_galleries import summary as mixed_summary
+from gaputils.pages.survival import (
+    CENTRED,
+    CLOSINGS,
+    COSINE_FIRST,
+    ORIGINAL,
+    SCALED,
+    learn,
+    move,
+    per_query,
+    plus_minus,
+    summary,
+    tasks,
+)
+from gaputils.pages.vector_index import KINDS, build
+from gaputils.scoring import nearest
+
+
+@dataclass(frozen=True)
+class HalfPrecision:
+    """The gallery rounded to float16."""
+
+    random = False
+
+    def apply(
+        self, queries: Tensor, gallery: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        del generator
+        return queries, gallery.half().to(gallery.dtype)
+
+
+@dataclass(frozen=True)
+class IndexCodes:
+    """The gallery as a faiss index of that `kind` (see `vector_index.build`) gives it back."""
+
+    kind: str
+    random = False
+
+    def __post_init__(self) -> None:
+        choice("kind", self.kind, KINDS)
+
+    def apply(
+        self, queries: Tensor, gallery: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        del generator
+        index = build(gallery, self.kind, "l2")
+        decoded = torch.from_numpy(index.reconstruct_n(0, len(gallery)))
+        return queries, decoded[:, : gallery.shape[1]].to(gallery.dtype)
+
+
+CODES: dict[str, Noise] = {
+    "float16": HalfPrecision(),
+    "int8": ScalarQuantization(8),
+    "6 bits": ScalarQuantization(6),
+    "4 bits": ScalarQuantization(4),
+    "PQ, half a bit a coordinate": IndexCodes("PQ"),
+    "1 bit (signs)": BinaryQuantization(),
+}
+
+
+def survive_codes(
+    blocks: Sequence[Embeddings],
+    codes: Mapping[str, Noise] | None = None,
+    closing: Any = None,
+    scoring: str = "cosine",
+) -> pd.DataFrame:
+    """What storing the gallery in each of `codes` does to the answers, before and after a closing.
+
+    The closing, projected and centred unless another is given, is fitted on each block and its
+    gallery stored in the code; the answers of the floats are the truth. Columns: `code`, `variance`
+    (equivalent, of the untouched rows), `before`, `after` and `gain` with `before_error`,
+    `after_error` and the paired `gain_error` over the queries.
+    """
+    closing = HullProjection(center=True) if closing is None else closing
+    learned = [learn(closing, task) for task in blocks]
+    rows = []
+    for label, code in (CODES if codes is None else codes).items():
+        kept: list[list[Tensor]] = [[], []]
+        spent = []
+        for task, fitted in zip(blocks, learned, strict=True):
+            raw = task.queries, task.gallery
+            for values, sides in zip(kept, (raw, move(fitted, raw)), strict=True):
+                coded = code.apply(*sides, torch.Generator().manual_seed(0))
+                values.append(nearest(*coded, scoring) == nearest(*sides, scoring))
+            spent.append(variance_between(raw[1], code.apply(*raw, torch.Generator())[1]))
+        rows.append(_row(label, float(np.mean(spent)), kept))
+    return pd.DataFrame(rows)
+
+
+def survive_other_rows(
+    blocks: Sequence[Embeddings],
+    others: Sequence[Tensor],
+    label: str,
+    closing: Any = None,
+    scoring: str = "cosine",
+) -> pd.DataFrame:
+    """The same for galleries embedded anew, say with another template: `others`, one a block.
+
+    The closing was fitted on the first rows and moves the new ones.
+    """
+    closing = HullProjection(center=True) if closing is None else closing
+    kept: list[list[Tensor]] = [[], []]
+    spent = []
+    for task, other in zip(blocks, others, strict=True):
+        raw = task.queries, task.gallery
+        for values, fitted in zip(kept, (None, learn(closing, task)), strict=True):
+            before = nearest(*move(fitted, raw), scoring)
+            values.append(nearest(*move(fitted, (raw[0], other)), scoring) == before)
+        spent.append(variance_between(raw[1], other))
+    return pd.DataFrame([_row(label, float(np.mean(spent)), kept)])
+
+
+def other_template(
+    model: str, before: str, after: str, size: int = 100, blocks: int = 10
+) -> pd.DataFrame:
+    """`survive_other_rows` of `model` on emoji whose names are embedded in another template."""
+    encoder, emoji = load_model(model), load("openmoji")
+    first, second = (embed(encoder, emoji, templates=words) for words in (before, after))
+    chosen = answerable_blocks(first, size)[:blocks]
+    others = [block.gallery for block in answerable_blocks(second, size)[:blocks]]
+    return survive_other_rows(chosen, others, "another template")
+
+
+def noise_table(*frames: pd.DataFrame) -> pd.DataFrame:
+    """`survive_codes` and the like for readers: variance, shares and gain with errors as text."""
+    frame = pd.concat(frames)
+    return pd.DataFrame(
+        {
+            "equivalent variance": [f"{value:.1e}" for value in frame["variance"]],
+            "unchanged before": plus_minus(frame["before"], frame["before_error"]),
+            "unchanged after": plus_minus(frame["after"], frame["after_error"]),
+            "gain": plus_minus(frame["gain"], frame["gain_error"], signed=True),
+        },
+        index=list(frame["code"]),
+    )
+
+
+def match_scores(blocks: Sequence[Embeddings]) -> pd.DataFrame:
+    """How well scores tell matches: AUROC of "is a match" and of "is in the gallery at all".
+
+    A row for the cosine, for the cosine after `HullProjection(center=True)`, and for the cosine as
+    standard deviations of each query's own scores. `match` compares all pairs of a query and an
+    item by one threshold; `present` the best score of queries whose item is in the gallery, which
+    is every second item of the block, with that of the others. Errors are those of the mean over
+    blocks.
+    """
+    found: dict[str, list[tuple[float, float]]] = {}
+    for task in blocks:
+        half = Embeddings(task.queries, task.gallery[::2], torch.zeros(len(task.queries)).long())
+        there = (task.targets % 2 == 0) if task.targets is not None else None
+        assert there is not None
+        match = torch.zeros(len(task.queries), len(task.gallery), dtype=torch.bool)
+        match[torch.arange(len(task.queries)), task.targets] = True
+        for name, whole, part in zip(_SCORES, _scores(task), _scores(half), strict=True):
+            pair = roc_auc_score(match.ravel(), whole.ravel())
+            best = roc_auc_score(there, part.amax(dim=1))
+            found.setdefault(name, []).append((float(pair), float(best)))
+    rows = {}
+    for name, values in found.items():
+        means, errors = np.mean(values, axis=0), np.std(values, axis=0) / len(values) ** 0.5
+        rows[name] = (means[0], errors[0], means[1], errors[1])
+    columns = ["match", "match_error", "present", "present_error"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def pair_cosines(embeddings: Embeddings) -> pd.DataFrame:
+    """Mean and standard deviation of the cosine of matching pairs, others, and within each side."""
+    first, second = (
+        torch.nn.functional.normalize(side.double(), dim=1)
+        for side in (embeddings.queries, embeddings.gallery)
+    )
+    apart = ~torch.eye(len(first), dtype=torch.bool)
+    values = {
+        "an image and its text": cosine_similarity(first, second),
+        "an image and another text": (first @ second.mT)[apart],
+        "two texts": (second @ second.mT)[apart],
+        "two images": (first @ first.mT)[apart],
+    }
+    rows = {name: (float(v.mean()), float(v.std())) for name, v in values.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "spread"])
+
+
+BY_COSINE = "original, by cosine"
+CENTRE = "gu.HullProjection(center=True).fit(queries, gallery)"
+SCALE = "gu.HullProjection(radius=2).fit(queries, gallery)"
+MIX = 'gu.MixedGallery().fit(queries, {"image": images, "text": texts})'
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A row of the decision table: a system, the closing for it, and where its gain is measured."""
+
+    scoring: str
+    items: str
+    closing: str
+    line: str
+    query: str
+    stored: str
+
+
+_PRODUCT, _OTHER, _SAME = "one r × d product", "x − c, d numbers", "the gallery as it is"
+DECISIONS = (
+    Decision("cosine", "few", CENTRED, CENTRE, _PRODUCT, _OTHER),
+    Decision("cosine", "as many", CENTRED, CENTRE, _PRODUCT, _OTHER),
+    Decision("cosine", "more", ORIGINAL, "none", "none", _SAME),
+    Decision("inner-product", "few", CENTRED, CENTRE, _PRODUCT, _OTHER),
+    Decision("inner-product", "as many", CENTRED, CENTRE, _PRODUCT, _OTHER),
+    Decision("inner-product", "more", ORIGINAL, "none", "none", _SAME),
+    Decision("euclidean", "few", SCALED, SCALE, _PRODUCT, _SAME),
+    Decision("euclidean", "as many", SCALED, SCALE, _PRODUCT, _SAME),
+    Decision("euclidean", "more", BY_COSINE, "rank by cosine", "none", _SAME),
+)
+
+
+def measured(
+    sides: Mapping[str, tuple[Embeddings, int]], noise: GaussianNoise
+) -> dict[str, pd.DataFrame]:
+    """`survival.summary` for each pair of embeddings and a size of the gallery, by name.
+
+    With a row more, in which the untouched rows are ranked by cosine instead of Euclidean distance.
+    """
+    frames = {}
+    for name, (embeddings, size) in sides.items():
+        each = per_query(tasks(embeddings, size), CLOSINGS, noise, COSINE_FIRST)
+        plain = each[each["closing"] == ORIGINAL].set_index("scoring")["same"]
+        gain, error = paired_gain(plain["cosine"].to_numpy(), plain["euclidean"].to_numpy())
+        more = {"closing": BY_COSINE, "scoring": "euclidean", "same_gain": gain}
+        more |= {"same_gain_error": error}
+        frame = pd.concat([summary(each), pd.DataFrame([more])], ignore_index=True)
+        frames[name] = frame.assign(items=size, dim=embeddings.dim)
+    return frames
+
+
+def decide(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """`DECISIONS` with what each gains over the untouched rows under its scoring.
+
+    `frames` has for "few", "as many" and "more" items than dimensions a frame as from
+    `measured`. Columns: those of a `Decision`, `size`, `dim`, `start` (share
+    of answers that survive untouched), `gain` and `gain_error`. Where the advice is to rank unit
+    rows by cosine, the gain is that of the untouched rows by cosine.
+    """
+    rows = []
+    for advice in DECISIONS:
+        frame = frames[advice.items]
+        part = frame[frame["scoring"] == advice.scoring].set_index("closing")
+        row: dict[str, Any] = asdict(advice)
+        row |= {"size": int(frame["items"].iloc[0]), "dim": int(frame["dim"].iloc[0])}
+        row |= {
+            "start": part.loc[ORIGINAL, "same"],
+            "start_error": part.loc[ORIGINAL, "same_error"],
+        }
+        row |= {"gain": part.loc[advice.closing, "same_gain"]}
+        row |= {"gain_error": part.loc[advice.closing, "same_gain_error"]}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def decision_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """`decide` for readers."""
+    words = {"few": "≪ d", "as many": "≈ d", "more": "≫ d"}
+    return pd.DataFrame(
+        {
+            "you rank by": frame["scoring"],
+            "items": [words[name] for name in frame["items"]],
+            "take": frame["line"].str.replace(".fit(queries, gallery)", "", regex=False),
+            "per query": frame["query"],
+            "stored": frame["stored"],
+            "gain here": [
+                "0" if closing == ORIGINAL else text
+                for closing, text in zip(
+                    frame["closing"],
+                    plus_minus(frame["gain"], frame["gain_error"], signed=True),
+                    strict=True,
+                )
+            ],
+        }
+    )
+
+
+def mixed_gain(embeddings: Embeddings, halves: int = 4, seed: int = 0) -> pd.DataFrame:
+    """Captions that ask for their image among images and captions: by cosine, and mixed.
+
+    As `mixed_galleries.summary`: NDCG@10 and the share of own images among the ten, with errors.
+    """
+    ways = {name: WAYS[name] for name in ("cosine", OURS)}
+    scenes = each_scene(paired(embeddings, "text"), ways, halves=halves, seed=seed)
+    return mixed_summary(scenes)
+
+
+def microseconds(closing: Closing, queries: Any, repeats: int = 200) -> float:
+    """Median time to move one query, in microseconds."""
+    seconds = []
+    for row in range(repeats):
+        one = queries[row % len(queries)][None]
+        started = time.perf_counter()
+        closing.transform_queries(one)
+        seconds.append(time.perf_counter() - started)
+    return 1e6 * float(np.median(seconds))
+
+
+_SCORES = ("cosine", "cosine, projected and centred", "standard deviations of the query's scores")
+
+
+def _scores(task: Embeddings) -> list[Tensor]:
+    closed = move(learn(HullProjection(center=True), task), (task.queries, task.gallery))
+    plain, centred = (
+        torch.nn.functional.normalize(x.double(), dim=1)
+        @ torch.nn.functional.normalize(y.double(), dim=1).mT
+        for x, y in ((task.queries, task.gallery), closed)
+    )
+    own = (plain - plain.mean(dim=1, keepdim=True)) / plain.std(dim=1, keepdim=True)
+    return [plain, centred, own]
+
+
+def _row(label: str, variance: float, kept: list[list[Tensor]]) -> dict[str, Any]:
+    values = torch.stack([torch.cat(parts) for parts in kept], dim=1).double()
+    before, after = values.mean(dim=0).tolist()
+    errors = bootstrap_means(values).std(axis=0)
+    gain, error = paired_gain(values[:, 1], values[:, 0])
+    return {
+        "code": label,
+        "variance": variance,
+        "before": before,
+        "before_error": errors[0],
+        "after": after,
+        "after_error": errors[1],
+        "gain": gain,
+        "gain_error": error,
+    }
