@@ -45,11 +45,6 @@ ARGUMENTS: list[tuple[Callable[..., Any], type[Exception], str]] = [
     (lambda q, g: gu.robustness(q, g, NOISE, "guess"), ValueError, "method: .* got 'guess'"),
     (lambda q, g: gu.robustness(q, g, NOISE, scoring="l1"), ValueError, "scoring: .* got 'l1'"),
     (
-        lambda q, g: gu.robustness(q, g, NOISE, scoring="cosine"),
-        ValueError,
-        "method: 'exact' has no 'cosine' scoring",
-    ),
-    (
         lambda q, g: gu.robustness(q, g, gu.UniformQuantization(4)),
         ValueError,
         "method: 'exact' is for GaussianNoise on the gallery, got UniformQuantization",

@@ -79,6 +79,7 @@ def test_a_failed_save_leaves_the_old_file_and_no_part(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
 def test_files_that_are_no_embeddings(tmp_path: Path) -> None:
     path = gu.Embeddings(*sides()).save(tmp_path / "good")
     whole = path.read_bytes()

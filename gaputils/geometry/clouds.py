@@ -95,11 +95,14 @@ def linear_separability(queries: Any, gallery: Any, folds: int = 5, seed: int = 
     rows a side, and makes no more folds than the smaller side has rows.
     """
     from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_score
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    points, labels, splits = _folds(queries, gallery, folds, seed)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, max_iter=1000))
-    return _separability(model, queries, gallery, folds, seed)
+    scores = cross_val_score(model, points, labels, cv=splits, scoring="balanced_accuracy")
+    return float(scores.mean())
 
 
 def gap_separability(queries: Any, gallery: Any, folds: int = 5, seed: int = 0) -> float:
@@ -108,18 +111,28 @@ def gap_separability(queries: Any, gallery: Any, folds: int = 5, seed: int = 0) 
     A point belongs to the side whose mean is nearer, which is a threshold on its projection on the
     gap vector. Liang et al. (2022) show the two clouds apart in this projection.
     """
-    from sklearn.neighbors import NearestCentroid
+    from sklearn.metrics import balanced_accuracy_score
 
-    return _separability(NearestCentroid(), queries, gallery, folds, seed)
+    points, labels, splits = _folds(queries, gallery, folds, seed)
+    scores = []
+    for train, test in splits:
+        ones, zeros = (points[train][labels[train] == side].mean(0) for side in (1, 0))
+        guess = (points[test] - (ones + zeros) / 2) @ (ones - zeros) > 0
+        scores.append(balanced_accuracy_score(labels[test], guess))
+    return float(np.mean(scores))
 
 
-def _separability(model: Any, queries: Any, gallery: Any, folds: int, seed: int) -> float:
-    from sklearn.model_selection import StratifiedKFold, cross_val_score
+Split = tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]
+
+
+def _folds(
+    queries: Any, gallery: Any, folds: int, seed: int
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], list[Split]]:
+    from sklearn.model_selection import StratifiedKFold
 
     x, y = _checks.as_pair(queries, gallery, min_rows=2)
     folds = min(_checks.integer("folds", folds, low=2), len(x), len(y))
     points = torch.cat([x, y]).double().cpu().numpy()
     labels = np.repeat([1, 0], [len(x), len(y)])
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    scores = cross_val_score(model, points, labels, cv=splits, scoring="balanced_accuracy")
-    return float(scores.mean())
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    return points, labels, list(splitter.split(points, labels))

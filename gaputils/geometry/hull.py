@@ -50,9 +50,10 @@ class Hull:
                 triangle = torch.linalg.qr(stacked, mode="r").R
         _, values, components = torch.linalg.svd(triangle, full_matrices=False)
         eps = torch.finfo(gallery.dtype).eps
-        scale = work(gallery.abs().max()).clamp_min(torch.finfo(values.dtype).tiny)
-        rounding = float(max(m, d) ** 0.5 * eps * torch.maximum(values[0], scale))
-        rank = int((values > rounding).sum())
+        longest = max(float(work(rows).norm(dim=1).max()) for rows in torch.split(gallery, _ROWS))
+        scale = max(longest, float(values[0]), torch.finfo(values.dtype).tiny)
+        rounding = max(m, d) ** 0.5 * eps * scale
+        rank = min(int((values > rounding).sum()), m - 1)
         variances = values[:rank].square() / m
         return cls(m, mean, components[:rank].contiguous(), variances, rounding)
 

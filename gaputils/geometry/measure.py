@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gaputils import _checks
-from gaputils.embeddings import Embeddings, require_embeddings
+from gaputils.embeddings import OWNERS, Embeddings, require_embeddings
 from gaputils.geometry.catalogue import MEASURES, Sample
 from gaputils.geometry.moments import Moments, moment_measures
 
@@ -147,7 +147,7 @@ def _sample(e: Embeddings, limit: int, seed: int) -> Embeddings:
     generator = _checks.as_generator(seed)
     rows = _draw(len(e.queries), limit, generator)
     if e.paired:
-        return Embeddings(e.queries[rows], e.gallery[rows], None)
+        return Embeddings(e.queries[rows], e.gallery[rows], None, _about(e))
     if e.targets is None:
         items = _draw(len(e.gallery), limit, generator)
         return _unpaired(e.queries[rows], e.gallery[items])
@@ -158,18 +158,23 @@ def _sample(e: Embeddings, limit: int, seed: int) -> Embeddings:
     spare = others[_draw(len(others), max(0, limit - len(wanted)), generator)]
     items = torch.cat([wanted.cpu(), spare]).sort().values
     index = torch.searchsorted(items, e.targets[rows].cpu())
-    return Embeddings(e.queries[rows], e.gallery[items], index.to(e.queries.device))
+    return Embeddings(e.queries[rows], e.gallery[items], index.to(e.queries.device), _about(e))
 
 
 def _half(e: Embeddings, generator: torch.Generator) -> Embeddings:
     """Half of the rows, drawn without replacement, in the way that the data were drawn."""
     rows = _draw(len(e.queries), len(e.queries) // 2, generator)
     if e.paired:
-        return Embeddings(e.queries[rows], e.gallery[rows], None)
+        return Embeddings(e.queries[rows], e.gallery[rows], None, _about(e))
     if e.targets is None:
         items = _draw(len(e.gallery), len(e.gallery) // 2, generator)
         return _unpaired(e.queries[rows], e.gallery[items])
-    return Embeddings(e.queries[rows], e.gallery, e.targets[rows])
+    return Embeddings(e.queries[rows], e.gallery, e.targets[rows], _about(e))
+
+
+def _about(e: Embeddings) -> dict[str, Any]:
+    """What is known of all rows; owners are not, once some rows are gone."""
+    return {key: value for key, value in e.info.items() if key != OWNERS}
 
 
 def _unpaired(queries: Tensor, gallery: Tensor) -> Embeddings:

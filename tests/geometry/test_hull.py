@@ -94,3 +94,16 @@ def test_the_hull_of_moments_is_that_of_the_rows(shape: tuple[int, int]) -> None
     torch.testing.assert_close(moments.variances, rows.variances)
     spans = [hull.components.mT @ hull.components for hull in (rows, moments)]
     torch.testing.assert_close(*spans)
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_rows_close_to_each_other_have_no_direction_of_rounding(copies: int) -> None:
+    """Unit rows that hardly differ: what is left of the mean is no dimension of their hull."""
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn(1, 768, generator=generator, dtype=torch.float64)
+    rows = rows + 0.05 * torch.randn(90, 768, generator=generator, dtype=torch.float64)
+    rows = torch.nn.functional.normalize(rows, dim=1)
+    gallery = torch.cat([rows] * copies)
+    assert Hull.of(gallery).components.shape == (89, 768)
+    center = circumsphere(gallery, Hull.of(gallery)).radius
+    assert center < 1

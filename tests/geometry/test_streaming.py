@@ -195,6 +195,7 @@ def _worker(rank: int, folder: str) -> None:
     torch.distributed.destroy_process_group()
 
 
+@pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
 def test_two_processes_merge_to_the_whole(tmp_path: Path) -> None:
     mp.spawn(_worker, args=(str(tmp_path),), nprocs=2)
     x, y = rows(101), rows(64, seed=1)

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from gaputils import plots
-from gaputils.pages.figures.many_models import benefits_by_size, by_temperature, gap_and_robustness
+from gaputils.pages.figures.born import by_temperature
+from gaputils.pages.figures.many_models import benefits_by_size
 from gaputils.plots.theme import ink
 
 
@@ -63,25 +64,6 @@ def test_ink_is_dark_enough_to_read_and_keeps_what_is() -> None:
         luminance = sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
         assert 1.05 / (luminance + 0.05) >= 4.5
     assert ink("#000000") == "#000000"
-
-
-def test_models_are_joined_to_what_closing_makes_of_them() -> None:
-    frame = pd.DataFrame(
-        {
-            "name": ["a", "b"],
-            "kind": ["x", "y"],
-            "gap_norm": [0.5, 1.0],
-            "robustness": [0.6, 0.7],
-            "closed": [0.8, 0.75],
-        }
-    )
-    ax = gap_and_robustness(frame)
-    segments = ax.collections[0].get_segments()
-    assert [[tuple(p) for p in s] for s in segments] == [
-        [(0.5, 0.6), (0.5, 0.8)],
-        [(1.0, 0.7), (1.0, 0.75)],
-    ]
-    ax.figure.canvas.draw()
 
 
 def test_temperature_panels_have_a_dot_for_each_seed() -> None:

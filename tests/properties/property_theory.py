@@ -47,6 +47,31 @@ THEORY = [
     _sigmoid("loss", ("",), 0),
     _sigmoid("probabilities", ("qg",), 0),
     _sigmoid("gradient", ("qd",), -1),
+    Subject(
+        "theory.sigmoid.gradients",
+        lambda c: theory.sigmoid.gradients(c.queries, c.gallery, _tau(c), 0.5)[:2],
+        ("qd", "gd"),
+        -1,
+        paired=True,
+    ),
+    Subject(
+        "theory.sigmoid.simulate",
+        lambda c: (
+            theory.sigmoid.simulate(
+                c.queries,
+                c.gallery,
+                tau=_tau(c),
+                bias=0.5,
+                lr=0.1 * c.length**2,
+                steps=3,
+                bias_rate=0,
+                record=3,
+            ).x
+        ),
+        (".qp",),
+        1,
+        paired=True,
+    ),
     _points("contrastive_loss", ("",), 0),
     _points("assignment", ("qg", "gq"), 0),
     _points("received_mass", ("q", "g"), 0),

@@ -23,4 +23,4 @@ def test_one_model_is_one_row_of_the_table(tmp_path: Path, monkeypatch) -> None:
     assert done["status"].tolist() == ["done"], done["error"].tolist()
     (row,) = one_row_a_run(load_results(tmp_path / "results.parquet")).to_dict("records")
     assert (row["name"], row["kind"]) == ("tiny-openmoji, step 50", "training history")
-    assert 0 < row["one_robustness_as_it_is_euclidean"] < 1
+    assert 0 < row["one_robustness_original_euclidean"] < 1
