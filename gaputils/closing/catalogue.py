@@ -34,9 +34,9 @@ def standard_closings() -> dict[str, Closing | None]:
         "NNN": ways.NearestNeighborNormalization(),
         "mean shift": ways.MeanShift(),
         "hull projection": ways.HullProjection(),
-        "hull projection, scaled": ways.HullProjection(radius="auto"),
+        "hull projection, scaled": ways.HullProjection(radius=2),
         "hull projection, centred": ways.HullProjection(center=True),
-        "hull projection, scaled and centred": ways.HullProjection(radius="auto", center=True),
+        "hull projection, scaled and centred": ways.HullProjection(radius=2, center=True),
     }
 
 

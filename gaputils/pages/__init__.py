@@ -54,3 +54,18 @@ def guard(claims: dict[str, bool], *, own: bool) -> None:
     broken = [sentence for sentence, holds in claims.items() if not holds]
     if own and broken:
         raise AssertionError(f"the run no longer bears out: {'; '.join(broken)}")
+
+
+def tell_missing(info: dict[str, Any]) -> bool:
+    """Whether what `info` describes stands in for published embeddings; if so, the page says it."""
+    if "missing" not in info:
+        return False
+    from IPython.display import Markdown, display
+
+    text = (
+        f"> **The published embeddings could not be had**, so this build shows {info['title']} in "
+        f"their place. The numbers are this run's; sentences about which way a number goes were "
+        f"written for the published ones and may not hold here. {info['missing']}"
+    )
+    display(Markdown(text))  # type: ignore[no-untyped-call]
+    return True
