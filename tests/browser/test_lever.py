@@ -42,6 +42,10 @@ def test_closing_the_gap_flips_fewer_answers(lever: Any) -> None:
     lever.click("text=See")
     far = share(lever)
     lever.click("text=Close the gap")
+    lever.wait_for_function(
+        "document.querySelector('[role=slider]').getAttribute('aria-valuenow') === '0'"
+    )
+    lever.wait_for_timeout(200)  # the count starts anew with the next picture
     near = share(lever)
     assert 35 < far < 50
     assert 11 < near < 24

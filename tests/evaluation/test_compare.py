@@ -296,6 +296,9 @@ def test_robustness_of_a_closing_is_computed_in_one_place() -> None:
         "evaluation/curve.py",  # a whole path of closings that share their matrix products
         "pages/exact_robustness.py",  # the engine's own errors
         "pages/explorer/boundary.py",  # two items on a plane
+        "pages/hull_projection.py",  # noise of chosen directions and shapes
+        "pages/trade_off.py",  # closings fitted here and used there, noise on queries
+        "pages/survival.py",  # each query's own values, over blocks and other people's fits
         "pages/why_distance_hurts.py",  # whole gaps of all angles, and no closing
         "pages/explorer/closing.py",  # a point on the path
     }
