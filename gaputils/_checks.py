@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ def as_matrix(name: str, value: Any, *, min_rows: int = 1) -> Tensor:
         )
     if tensor.dtype not in (torch.float32, torch.float64):
         tensor = tensor.to(torch.float32)
-    if not bool(torch.isfinite(tensor).all()):
+    # One sum tells that all are finite; if it is not, some value is, or it left the numbers' range.
+    if not math.isfinite(float(tensor.sum())) and not bool(torch.isfinite(tensor).all()):
         bad = int((~torch.isfinite(tensor)).any(1).sum())
         raise ValueError(f"{name}: expected finite values, got NaN or infinity in {bad} row(s)")
     return tensor
@@ -125,7 +127,9 @@ def as_answers(name: str, value: Any, rows: int, items: int, device: torch.devic
 
 def require_nonzero_rows(name: str, value: Tensor, purpose: str) -> None:
     """Raise `ValueError` if a row of `value` is zero: `purpose` needs a direction."""
-    if not bool(value.any(dim=1).all()):
+    # Squares may underflow where a row is not zero: only then is every entry looked at.
+    norms = torch.linalg.vector_norm(value, dim=1)
+    if not bool(norms.all()) and not bool(value.any(dim=1).all()):
         raise ValueError(f"{name}: expected rows of norm above zero for {purpose}, got a zero row")
 
 

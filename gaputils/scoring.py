@@ -14,6 +14,8 @@ from gaputils._checks import as_pair, choice, require_nonzero_rows, work
 
 SCORINGS = ("euclidean", "inner-product", "cosine")
 
+_ROWS = 128  # queries that one matrix product takes at least
+
 
 def cost(queries: Tensor, gallery: Tensor, scoring: str) -> Tensor:
     """(n, m) squared distances, negated inner products, or negated cosines with the gallery.
@@ -27,6 +29,33 @@ def cost(queries: Tensor, gallery: Tensor, scoring: str) -> Tensor:
     if scoring == "cosine":
         return -product / squares.sqrt().unsqueeze(-2)
     return queries.square().sum(dim=-1).unsqueeze(-1) + squares.unsqueeze(-2) - 2 * product
+
+
+def precise_costs(
+    queries: Tensor, gallery: Tensor, scoring: str, middle: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`cost` (n, m) and the queries' norms (n,) in the precision of `gallery`, from `centered`.
+
+    Euclidean queries are shifted by `middle` too. They are cast, shifted and multiplied a few rows
+    at a time, while they are in the processor's cache.
+    """
+    count, dim = queries.shape
+    step = max(_ROWS, 2**16 // dim) if queries.device.type == "cpu" else count
+    wide = gallery.new_empty(min(step, count), dim)
+    products, norms = gallery.new_empty(len(gallery), count), gallery.new_empty(count)
+    for start in range(0, count, step):
+        part = slice(start, min(start + step, count))
+        rows = wide[: part.stop - start].copy_(queries[part])
+        if scoring == "euclidean":
+            rows.sub_(middle)
+        products[:, part] = gallery @ rows.mT
+        norms[part] = torch.linalg.vector_norm(rows, dim=1)
+    lengths = torch.linalg.vector_norm(gallery, dim=1)[:, None]
+    if scoring == "inner-product":
+        return products.neg_().mT, norms
+    if scoring == "cosine":
+        return products.div_(lengths).neg_().mT, norms
+    return products.mul_(-2).add_(lengths.square()).add_(norms.square()).mT, norms
 
 
 def centered(gallery: Tensor, scoring: str) -> tuple[Tensor, Tensor]:

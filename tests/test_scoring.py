@@ -241,3 +241,33 @@ def test_a_mixed_search_takes_the_first_of_equal_items(name: str) -> None:
     wanted = torch.tensor([int(row) for row in nearest(3 * images[:53], images, name)])
     assert bool((wanted < 150).all())
     assert found["recall@1"] == float((wanted == labels[:53]).double().mean())
+
+
+@pytest.mark.parametrize("name", SCORINGS)
+@pytest.mark.parametrize(("count", "dim"), [(1, 3), (300, 5), (260, 700)])
+@pytest.mark.parametrize("offset", [0.0, 1e5])
+@pytest.mark.parametrize("dtype", DTYPES[1:])
+def test_precise_costs_are_sums_in_higher_precision(
+    name: str, count: int, dim: int, offset: float, dtype: torch.dtype
+) -> None:
+    """Whatever the offset, up to a constant that inner products rank the same by."""
+    rng = np.random.default_rng(dim)
+    queries, gallery = (
+        torch.from_numpy(rng.normal(size=(rows, dim)) + offset).to(dtype) for rows in (count, 4)
+    )
+    middle, wide = scoring.centered(gallery, name)
+    found, norms = scoring.precise_costs(queries, wide, name, middle)
+    y, x = (side.double().numpy().astype(np.longdouble) for side in (queries, gallery))
+    shift = middle.numpy().astype(np.longdouble)
+    if name == "euclidean":
+        expected = np.square(y[:, None] - x).sum(axis=2)
+        y = y - shift
+    else:
+        lengths = np.sqrt(np.square(x).sum(axis=1)) if name == "cosine" else np.ones(4)
+        expected = -(y @ (x - shift).T) / lengths
+        x = x / lengths[:, None]
+    terms = dim * np.abs(y).max() * np.abs(x - (name != "cosine") * shift).max()
+    np.testing.assert_allclose(
+        found.numpy(), expected.astype(float), rtol=1e-12, atol=1e-15 * float(terms)
+    )
+    np.testing.assert_allclose(norms.numpy(), np.sqrt(np.square(y).sum(axis=1)).astype(float))

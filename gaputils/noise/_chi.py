@@ -36,6 +36,9 @@ _THIRD = (
 _FOURTH = ((3, -3, 0, 0), (699 / 16, -804 / 16, 138 / 16, 12 / 16, 3 / 16))
 _FIFTH = ((-315 / 16, 420 / 16, -90 / 16, -12 / 16, -3 / 16),)
 
+# Cumulants' terms of the third order change no normal score by a millionth below this.
+_NEGLIGIBLE = 3e-8
+
 
 def enough(items: int) -> float:
     """The `dim + noncentrality` from which the normal scores will do for a product of `items`.
@@ -64,11 +67,13 @@ def root(noncentrality: Tensor, dim: int) -> Root:
     """Cumulants of the norm of a `dim`-vector of unit normals whose mean has that squared norm."""
     size = noncentrality + dim
     p, e = noncentrality / size, 1 / size
-    deviation = _series(_VARIANCE, p, e).clamp_min(0.05).sqrt()
-    third = _series(_THIRD, p, e) * e.sqrt() / deviation**3
-    fourth = _series(_FOURTH, p, e) * e / deviation**4
-    fifth = _series(_FIFTH, p, e) * e**1.5 / deviation**5
-    return Root(size.sqrt() * _series(_MEAN, p, e), deviation, third, fourth, fifth)
+    length, variance = size.sqrt(), _series(_VARIANCE, p, e).clamp_min_(0.05)
+    deviation = variance.sqrt()
+    third = _series(_THIRD, p, e).div_(variance).div_(deviation).div_(length)
+    fourth = _series(_FOURTH, p, e).div_(variance).div_(variance).mul_(e)
+    fifth = _series(_FIFTH, p, e).div_(variance).div_(variance).div_(deviation)
+    fifth.mul_(e).div_(length)
+    return Root(_series(_MEAN, p, e).mul_(length), deviation, third, fourth, fifth)
 
 
 def _series(rows: tuple[tuple[float, ...], ...], p: Tensor, e: Tensor) -> Tensor:
@@ -86,14 +91,41 @@ def score_polynomial(third: Tensor, fourth: Tensor, fifth: Tensor) -> list[Tenso
 
     The series of Cornish and Fisher to its third order.
     """
-    cube, mixed = third**3, third * fourth
+    square, mixed = third.square(), third * fourth
+    cube = square * third
     return [
         third / 6 - fifth / 40 + mixed * (15 / 144) - cube * (52 / 648),
-        1 + fourth / 8 - third**2 * (7 / 36),
+        1 + fourth / 8 - square * (7 / 36),
         -third / 6 + fifth / 20 - mixed * (42 / 144) + cube * (187 / 648),
-        third**2 / 9 - fourth / 24,
+        square / 9 - fourth / 24,
         mixed * (11 / 144) - fifth / 120 - cube * (69 / 648),
     ]
+
+
+def score_of_share(z: Tensor, share: Tensor, root: Root) -> Tensor:
+    """Normal score of a standardised value `z` of ``k R - Z``, `Z` standard normal.
+
+    `share` is ``k R``'s share of the deviation, to whose n-th power the n-th cumulant is
+    proportional. That leaves of `score_polynomial` a sum of Hermite's polynomials, homogeneous in
+    ``share z`` and ``share^2``.
+    """
+    square, value = share.square(), share * z
+    third, fourth, fifth = root.third, root.fourth, root.fifth
+    mixed, cube = third * fourth, third.square() * third
+    # By powers of `value`, each a polynomial in `square`; the last terms are of the third order.
+    coefficients = [
+        [torch.zeros_like(third), third / -6, fifth / 40, mixed * (-15 / 144), cube * (52 / 648)],
+        [torch.zeros_like(third), fourth / 8, third.square() * (-7 / 36)],
+        [third / 6, fifth / -20, mixed * (42 / 144), cube * (-187 / 648)],
+        [fourth / -24, third.square() / 9],
+        [fifth / 120, mixed * (-11 / 144), cube * (69 / 648)],
+    ]
+    if max(float(order.abs().max()) for order in (fifth, mixed, cube)) < _NEGLIGIBLE:
+        coefficients = [row[:kept] for row, kept in zip(coefficients, (2, 3, 1, 2), strict=False)]
+    total = evaluate(coefficients[-1], square)
+    for row in coefficients[-2::-1]:
+        total.mul_(value).add_(evaluate(row, square) if len(row) > 1 else row[0])
+    return total.mul_(share).add_(z)
 
 
 def evaluate(polynomial: list[Tensor], z: Tensor) -> Tensor:

@@ -15,8 +15,9 @@ import math
 import torch
 from torch import Tensor
 
+from gaputils._checks import work
 from gaputils.noise import _chi, _few_cosine
-from gaputils.noise._exact import expected_product, gaussian_weights, nodes, precision, survival_of
+from gaputils.noise._exact import expected_product, gaussian_weights, nodes
 
 _LONG = 1e9  # squared lengths over the noise's variance up to which cosines tell them to 1e-6
 _STEP = 1e-4  # of the central difference that turns normal scores into a density
@@ -55,7 +56,7 @@ def squared_across(
     """
     if float(lengths.max()) ** 2 <= _LONG * variance:
         return None
-    units = torch.nn.functional.normalize(queries, dim=1)
+    units = torch.nn.functional.normalize(work(queries), dim=1)
     middle = gallery.mean(dim=0)
     rest = gallery - middle
     aside = middle - (units @ middle)[:, None] * units
@@ -75,19 +76,17 @@ def _nearly_normal_win(along: Tensor, across: Tensor, winner: Tensor, degrees: i
         count = math.ceil(len(z) * float(steepness.max()))
         z = torch.linspace(float(z[0]), float(z[-1]), count, dtype=z.dtype, device=z.device)
 
-    def own_score(z: Tensor) -> Tensor:
-        return _score(_quantile(z, *own), *own)
-
-    slope = (own_score(z + _STEP) - own_score(z - _STEP)) / (2 * _STEP)
-    cotangent = _quantile(z, *own)
-    weights = gaussian_weights(z, _score(cotangent, *own), slope)
+    cotangent = _quantile(torch.cat([z - _STEP, z, z + _STEP]), *own)
+    below, score, above = torch.split(_score(cotangent, *own), len(z), dim=1)
+    weights = gaussian_weights(z, score, (above - below) / (2 * _STEP))
+    cotangent = cotangent[:, len(z) : 2 * len(z)]
+    # In single precision about the winner's middle, as numerators are small differences there.
     center = _quantile(torch.zeros_like(z[:1]), *own)
-    kind = precision(along)
-    items = _chi.Root(*(value.T.to(kind) for value in root))
-    lag = (along - center * root.mean).T.to(kind)
-    away = (cotangent - center).T.to(kind)[:, None]
-    score = _score(cotangent.T.to(kind)[:, None], lag, items, away)
-    return expected_product(weights, survival_of(score.neg_()), winner)
+    items = _chi.Root(*(value.T.float() for value in root))
+    lag = (along - center * root.mean).T.float()
+    away = (cotangent - center).T.float()[:, None]
+    score = _score(cotangent.T.float()[:, None], lag, items, away)
+    return expected_product(weights, score.neg_(), winner)
 
 
 def _quantile(z: Tensor, along: Tensor, root: _chi.Root) -> Tensor:
@@ -100,17 +99,12 @@ def _quantile(z: Tensor, along: Tensor, root: _chi.Root) -> Tensor:
 def _score(cotangent: Tensor, along: Tensor, root: _chi.Root, away: Tensor | None = None) -> Tensor:
     """Normal score of ``F(cotangent)``: the series of Cornish and Fisher for ``k R - Z``.
 
-    With `away` the numerator is ``away mean - along``, `along` being taken at another cotangent:
-    exact in single precision where the two terms are large and nearly equal.
+    With `away` the numerator is ``away mean - along``, `along` being taken at another cotangent.
     """
-    share = root.deviation * cotangent
-    scale = (1 + share.square()).rsqrt()
-    share = share * scale
-    standardized = ((cotangent if away is None else away) * root.mean - along) * scale
-    standardized = standardized.clamp(-9, 9)
-    third = -root.third * share**3
-    fourth, fifth = root.fourth * share**4, -root.fifth * share**5
-    return _chi.evaluate(_chi.score_polynomial(third, fourth, fifth), standardized)
+    share = cotangent * root.deviation
+    scale = share.square().add_(1).rsqrt_()
+    standardized = ((cotangent if away is None else away) * root.mean).sub_(along).mul_(scale)
+    return _chi.score_of_share(standardized.clamp_(-9, 9), share.mul_(scale), root)
 
 
 def cosine_reach(cosines: Tensor, lengths: Tensor, dim: int, tol: float) -> Tensor:

@@ -26,6 +26,9 @@ _OUTERMOST = 4.5
 # Single precision holds a product of so many survival probabilities to 1e-5, ties included.
 _SINGLE_PRECISION_ITEMS = 256
 
+# Standardised values so far below their mean may stand for all that are farther.
+_FAR = 9.0
+
 
 def nodes(items: int, device: torch.device | str = "cpu") -> Tensor:
     """Equally spaced normal scores on which a win among so many `items` is integrated.
@@ -48,8 +51,8 @@ def euclidean_win(distances: Tensor, winner: Tensor, dim: int, variance: float) 
         return _nearly_normal_win(noncentrality, winner, dim)
     result = torch.empty_like(noncentrality[:, 0])
     x = nodes(noncentrality.shape[1], distances.device)
-    weights, survive = _few.weights_and_survival(noncentrality[few], winner[few], dim, x)
-    result[few] = expected_product(weights, survive, winner[few])
+    weights, score = _few.weights_and_scores(noncentrality[few], winner[few], dim, x)
+    result[few] = expected_product(weights, score, winner[few])
     if not bool(few.all()):
         result[~few] = _nearly_normal_win(noncentrality[~few], winner[~few], dim)
     return result
@@ -68,12 +71,9 @@ def _nearly_normal_win(noncentrality: Tensor, winner: Tensor, dim: int) -> Tenso
     at = own[0] + own[1] * z
     weights = gaussian_weights(z, _chi.evaluate(own[2:], at), own[1] * _chi.slope(own[2:], at))
 
-    kind = precision(noncentrality)
-    standardized = (z.to(kind)[:, None, None] * ratio.T.to(kind) + offset.T.to(kind)).clamp_min_(
-        -2 * _OUTERMOST
-    )
-    score = _chi.evaluate([value.T.to(kind) for value in polynomial], standardized)
-    return expected_product(weights, survival_of(score), winner)
+    offset, ratio, *polynomial = (value.T.float() for value in (offset, ratio, *polynomial))
+    standardized = torch.addcmul(offset, z.float()[:, None, None], ratio).clamp_min_(-_FAR)
+    return expected_product(weights, _chi.evaluate(polynomial, standardized), winner)
 
 
 def inner_product_win(scores: Tensor, winner: Tensor, deviation: Tensor) -> Tensor:
@@ -83,11 +83,8 @@ def inner_product_win(scores: Tensor, winner: Tensor, deviation: Tensor) -> Tens
     """
     z = nodes(scores.shape[1], scores.device)
     lag = ((scores - scores.gather(1, winner[:, None])) / deviation[:, None]).nan_to_num()
-    kind = precision(scores)
-    score = lag.T.to(kind) - z.to(kind)[:, None, None]
-    return expected_product(
-        gaussian_weights(z, z[None], torch.ones_like(z)), survival_of(score), winner
-    )
+    weights = gaussian_weights(z, z[None], torch.ones_like(z))
+    return expected_product(weights, lag.T.float() - z.float()[:, None, None], winner)
 
 
 def gaussian_weights(z: Tensor, score: Tensor, slope: Tensor) -> Tensor:
@@ -96,24 +93,19 @@ def gaussian_weights(z: Tensor, score: Tensor, slope: Tensor) -> Tensor:
     return step * slope * torch.exp(-score.square() / 2)
 
 
-def precision(values: Tensor) -> torch.dtype:
-    """The precision in which survival probabilities of `values` (n, k) are multiplied."""
-    return torch.float32 if values.shape[1] <= _SINGLE_PRECISION_ITEMS else values.dtype
-
-
-def survival_of(score: Tensor) -> Tensor:
-    """``1 - Phi(score)``, in place."""
-    return score.mul_(math.sqrt(0.5)).erf_().mul_(-0.5).add_(0.5)
-
-
-def expected_product(weights: Tensor, survive: Tensor, winner: Tensor) -> Tensor:
+def expected_product(weights: Tensor, score: Tensor, winner: Tensor) -> Tensor:
     """Sum over the nodes of `weights` (n, nodes) times the product over the items but the winner.
 
-    `survive` (nodes, k, n), overwritten at `winner` (n,).
+    Multiplied are the probabilities that a standard normal exceeds `score` (nodes, k, n), which is
+    overwritten; `winner` (n,). Scores of any number of items may be in single precision, as small
+    probabilities keep their digits.
     """
-    survive.scatter_(1, winner.expand(survive.shape[0], 1, -1), 1.0)
-    product = survive.prod(dim=1).T
-    return (weights * product).sum(dim=1)
+    score.scatter_(1, winner.expand(score.shape[0], 1, -1), -math.inf)
+    if score.shape[1] <= _SINGLE_PRECISION_ITEMS:
+        survive = score.mul_(math.sqrt(0.5)).erf_().mul_(-0.5).add_(0.5)
+    else:
+        survive = score.mul_(-math.sqrt(0.5)).erfc_().to(weights.dtype).mul_(-0.5).add_(1.0)
+    return (weights * survive.prod(dim=1).T).sum(dim=1)
 
 
 def euclidean_reach(nearest: Tensor, dim: int, variance: float, items: int, tol: float) -> Tensor:

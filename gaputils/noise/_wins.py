@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gaputils.noise import _cosine, _exact
 
-_ELEMENTS = 2**20
+_ELEMENTS = 2**18
 
 
 class ExactWins:
@@ -50,7 +50,7 @@ class ExactWins:
         """
         if self.scoring == "cosine":
             costs = (costs / norms[:, None]).clamp(-1, 1)
-        best, first = costs.min(dim=1)
+        best = costs.amin(dim=1)
         limits = [self._reach(costs, best, v, norms, lengths) for v in self.variances]
         counts = [(costs <= limit[:, None]).sum(dim=1) for limit in limits]
         values, columns = self._nearest(costs, max(int(count.max()) for count in counts))
@@ -62,6 +62,7 @@ class ExactWins:
         results = []
         for variance, count, limit in zip(self.variances, counts, limits, strict=True):
             if variance == 0:
+                first = costs.argmin(dim=1)
                 results.append([(winner == first).to(costs.dtype) for winner in winners])
             else:
                 near = values
@@ -70,7 +71,8 @@ class ExactWins:
                     # they stood there: none widens the range on which distances are interpolated.
                     near = torch.minimum(values, limit[:, None])
                 found = self._one(near, places, count, variance, scale, across)
-                if self.scoring == "inner-product":
+                if self.scoring == "inner-product" and not bool(norms.all()):
+                    first = costs.argmin(dim=1)
                     found = [
                         torch.where(norms == 0, (winner == first).to(share), share)
                         for winner, share in zip(winners, found, strict=True)
@@ -99,9 +101,8 @@ class ExactWins:
         """The `kept` least costs of each row, ascending, and their columns."""
         order = self._order
         if order is None or order.shape[1] < kept or order.shape[0] != costs.shape[0]:
-            found = costs.topk(kept, dim=1, largest=False)
-            self._order = found.indices if self.same_order else None
-            return found.values, found.indices
+            order = _least(costs, kept)
+            self._order = order if self.same_order else None
         columns = order[:, :kept]
         return costs.gather(1, columns), columns
 
@@ -116,7 +117,12 @@ class ExactWins:
     ) -> list[Tensor]:
         """Win probabilities at one variance, in batches of rows that keep about as many items."""
         found = [torch.zeros_like(values[:, 0]) for _ in places]
-        ascending, order = count.sort()
+        most = int(count.max())
+        if len(count) * most * len(_exact.nodes(most)) <= _ELEMENTS:
+            order = torch.arange(len(count), device=count.device)
+            ascending = torch.full_like(count, most)
+        else:
+            ascending, order = count.sort()
         start = 0
         while start < len(order):
             stop = _batch_end(ascending, start)
@@ -149,6 +155,14 @@ class ExactWins:
             return _exact.inner_product_win(-near, place, scale * deviation)
         across = None if across is None else across / variance
         return _cosine.cosine_win(-near, scale / deviation, place, self.dim, across)
+
+
+def _least(costs: Tensor, kept: int) -> Tensor:
+    """(n, kept) columns of each row's least costs, ascending."""
+    if costs.device.type != "cpu" or 16 * kept < costs.shape[1]:
+        return costs.topk(kept, dim=1, largest=False).indices
+    # NumPy's sort is several times as fast where most of a row is wanted.
+    return torch.from_numpy(costs.numpy().argsort(axis=1)[:, :kept])
 
 
 def _place(columns: Tensor, winner: Tensor) -> Tensor:

@@ -15,7 +15,15 @@ from gaputils.noise._cosine import squared_across
 from gaputils.noise._monte_carlo import Estimate, simulate
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise, Noise
-from gaputils.scoring import _nearest, centered, check_scoring, cost, first_equals, settle
+from gaputils.scoring import (
+    _nearest,
+    centered,
+    check_scoring,
+    cost,
+    first_equals,
+    precise_costs,
+    settle,
+)
 
 METHODS = ("exact", "monte-carlo")
 
@@ -149,9 +157,10 @@ def certified_radius(queries: Any, gallery: Any) -> Tensor:
     if len(gallery) == 1:
         return torch.full((len(queries),), math.inf, dtype=queries.dtype, device=queries.device)
     step = max(1, 2**23 // len(gallery))
+    middle, wide = centered(gallery, "euclidean")
     radii = []
     for rows in queries.split(step):
-        squared = cost(work(rows), work(gallery), "euclidean").clamp_min(0)
+        squared = precise_costs(rows, wide, "euclidean", middle)[0].clamp_min(0)
         near = squared.topk(2, dim=1, largest=False, sorted=True).values.sqrt()
         radii.append((near[:, 1] - near[:, 0]) / math.sqrt(2))
     return torch.cat(radii).to(queries.dtype)
@@ -248,13 +257,14 @@ def _exact_wins(
     first, parts = [], []
     for start in range(0, len(queries), step):
         rows = queries[start : start + step]
-        rows = rows - middle if scoring == "euclidean" else work(rows)
-        costs = settle(cost(rows, wide, scoring), twins)
+        costs, norms = precise_costs(rows, wide, scoring, middle)
+        across = squared_across(rows, wide, lengths, least) if scoring == "cosine" else None
+        if across is not None:  # rounding tells who is nearest: it is to be who `nearest` says
+            costs = cost(work(rows), wide, scoring)
+        costs = settle(costs, twins)
         first.append(costs.argmin(dim=1))
         asked = [first[-1] if one is None else one[start : start + step] for one in winners]
         columns = [one.view(len(one), -1).unbind(1) for one in asked]
-        norms = torch.linalg.vector_norm(rows, dim=1)
-        across = squared_across(rows, wide, lengths, least) if scoring == "cosine" else None
         asked_for = [column for one in columns for column in one]
         each = wins(costs, asked_for, norms, lengths, across)
         sizes = [len(one) for one in columns]
