@@ -39,6 +39,9 @@ _FIFTH = ((-315 / 16, 420 / 16, -90 / 16, -12 / 16, -3 / 16),)
 # Cumulants' terms of the third order change no normal score by a millionth below this.
 _NEGLIGIBLE = 3e-8
 
+# Standardised values so far from their mean may stand for all that are farther.
+_FAR = 9.0
+
 
 def enough(items: int) -> float:
     """The `dim + noncentrality` from which the normal scores will do for a product of `items`.
@@ -100,6 +103,19 @@ def score_polynomial(third: Tensor, fourth: Tensor, fifth: Tensor) -> list[Tenso
         square / 9 - fourth / 24,
         mixed * (11 / 144) - fifth / 120 - cube * (69 / 648),
     ]
+
+
+def cotangent_score(
+    cotangent: Tensor, along: Tensor, root: Root, away: Tensor | None = None
+) -> Tensor:
+    """Normal score of ``P((along + Z) / R <= cotangent)``: that of ``k R - Z``.
+
+    With `away` the numerator is ``away mean - along``, `along` being taken at another cotangent.
+    """
+    share = cotangent * root.deviation
+    scale = share.square().add_(1).rsqrt_()
+    standardized = ((cotangent if away is None else away) * root.mean).sub_(along).mul_(scale)
+    return score_of_share(standardized.clamp_(-_FAR, _FAR), share.mul_(scale), root)
 
 
 def score_of_share(z: Tensor, share: Tensor, root: Root) -> Tensor:

@@ -77,7 +77,7 @@ def _nearly_normal_win(along: Tensor, across: Tensor, winner: Tensor, degrees: i
         z = torch.linspace(float(z[0]), float(z[-1]), count, dtype=z.dtype, device=z.device)
 
     cotangent = _quantile(torch.cat([z - _STEP, z, z + _STEP]), *own)
-    below, score, above = torch.split(_score(cotangent, *own), len(z), dim=1)
+    below, score, above = torch.split(_chi.cotangent_score(cotangent, *own), len(z), dim=1)
     weights = gaussian_weights(z, score, (above - below) / (2 * _STEP))
     cotangent = cotangent[:, len(z) : 2 * len(z)]
     # In single precision about the winner's middle, as numerators are small differences there.
@@ -85,7 +85,7 @@ def _nearly_normal_win(along: Tensor, across: Tensor, winner: Tensor, degrees: i
     items = _chi.Root(*(value.T.float() for value in root))
     lag = (along - center * root.mean).T.float()
     away = (cotangent - center).T.float()[:, None]
-    score = _score(cotangent.T.float()[:, None], lag, items, away)
+    score = _chi.cotangent_score(cotangent.T.float()[:, None], lag, items, away)
     return expected_product(weights, score.neg_(), winner)
 
 
@@ -94,17 +94,6 @@ def _quantile(z: Tensor, along: Tensor, root: _chi.Root) -> Tensor:
     mean, spread = root.mean, root.deviation.square()
     under = mean.square() + (along.square() - z.square()) * spread
     return (along * mean + z * under.sqrt()) / (mean.square() - z.square() * spread)
-
-
-def _score(cotangent: Tensor, along: Tensor, root: _chi.Root, away: Tensor | None = None) -> Tensor:
-    """Normal score of ``F(cotangent)``: the series of Cornish and Fisher for ``k R - Z``.
-
-    With `away` the numerator is ``away mean - along``, `along` being taken at another cotangent.
-    """
-    share = cotangent * root.deviation
-    scale = share.square().add_(1).rsqrt_()
-    standardized = ((cotangent if away is None else away) * root.mean).sub_(along).mul_(scale)
-    return _chi.score_of_share(standardized.clamp_(-9, 9), share.mul_(scale), root)
 
 
 def cosine_reach(cosines: Tensor, lengths: Tensor, dim: int, tol: float) -> Tensor:

@@ -1,28 +1,34 @@
-"""Cosine in few dimensions under strong noise: the cotangent's law by quadrature.
+"""Cosine in few dimensions under strong noise: the winner's angle by quadrature.
 
-Its distribution function is an integral over a half-line, of ``R`` where the cotangent is small
-and of the normal part where it is large: over whichever is the flatter.
+Items that are too near for the nearly normal law have one by quadrature (`_cone`). Where there are
+many of them, in one query or over all, it is taken at a grid of places and angles only.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+import scipy.ndimage
 import scipy.special
 import torch
-from numpy.polynomial.chebyshev import chebval
 from torch import Tensor
 
+from gaputils.noise import _chi, _cone
 from gaputils.noise._exact import nodes
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Law = Callable[[Array, Array, Array], Array]
 
-_FLAT = 2.0  # the greatest cotangent at which R is integrated over
-_AT_ONCE = 2**20
-_STEP = 1e-5
+_ELEMENTS = 2**20
+_GRID = 0.2  # step of a grid in the noise's deviations
+_PAD = 4
+_EQUAL = 4e-5  # of a step: what differs by less is at one place
+_SURE = 7.0  # normal score beyond which nothing is counted
 
 
 def reach(items: int) -> float:
@@ -39,6 +45,38 @@ def win(along: Tensor, across: Tensor, winner: Tensor, degrees: int) -> Tensor:
     a, rest = along.cpu().numpy(), across.cpu().numpy()
     own, columns = winner.cpu().numpy()[:, None], np.arange(a.shape[1])
     far = reach(a.shape[1])
+    low, high, counts = _windows(a, rest, own, degrees, far)
+    points = _rule(math.ceil(counts.max()))[0]
+    half = (high - low) / 2
+    todo = rest + degrees < _chi.enough(a.shape[1])
+    law: Law = functools.partial(_cone.behind, degrees=degrees, far=far)
+    first, last = low + half * (1 + points[0]), low + half * (1 + points[-1])
+    table = _Table(a[todo], rest[todo], degrees, (float(first.min()), float(last.max())), law)
+    if 2 * table.count < todo.sum() * counts.mean():
+        law = table
+    order, result = counts.argsort(), np.empty(len(a))
+    width = max(1, int(_ELEMENTS / counts.max()))
+    step = max(1, width // a.shape[1])
+    for start in range(0, len(a), step):
+        rows = order[start : start + step]
+        points, weights, slope = _rule(math.ceil(counts[rows].max()))
+        angle = low[rows] + half[rows] * (1 + points)
+        product = np.ones_like(angle)
+        for first in range(0, a.shape[1], width):
+            part = slice(first, first + width)
+            behind = _behind(a[rows, part], rest[rows, part], todo[rows, part], angle, law, degrees)
+            behind[columns[part] == own[rows]] = 1.0
+            product *= behind.prod(axis=1)
+        at = rows[:, None], own[rows]
+        mine = _behind(a[at], rest[at], todo[at], angle, law, degrees)[:, 0]
+        result[rows] = (mine @ -slope.T * product) @ weights
+    return torch.as_tensor(result, dtype=along.dtype, device=along.device)
+
+
+def _windows(
+    a: Array, rest: Array, own: npt.NDArray[np.intp], degrees: int, far: float
+) -> tuple[Array, Array, Array]:
+    """Least and greatest angle (n, 1) that count, and how many points between them (n,)."""
     size = np.sqrt(np.square(a) + np.maximum(rest + degrees - 1, 0))
     stray = np.arcsin(np.minimum(far / np.maximum(size, far), 1))
     wide = size <= far
@@ -47,116 +85,140 @@ def win(along: Tensor, across: Tensor, winner: Tensor, degrees: int) -> Tensor:
     low = np.arctan2(np.sqrt(np.maximum(rest + degrees - 1, 0)), a) - stray
     low = np.where(wide, 0.0, np.maximum(low, 0.0))
     low = np.minimum(np.take_along_axis(low, own, axis=1), high)
-    half = (high - low) / 2
     counts = size.max(axis=1) / np.take_along_axis(size, own, 1)[:, 0]
-    counts *= 0.5 * far * len(nodes(a.shape[1]))
-    order = counts.argsort()
-    result = np.empty(len(a))
-    most = int(_AT_ONCE / (counts.max() * _inner_points(far)))
-    step, width = max(1, most // a.shape[1]), max(1, most)
-    for start in range(0, len(a), step):
-        rows = order[start : start + step]
-        points, weights = np.polynomial.legendre.leggauss(math.ceil(counts[rows].max()))
-        angle = low[rows] + half[rows] * (1 + points)
-        product = np.ones_like(angle)
-        for first in range(0, a.shape[1], width):
-            part = slice(first, first + width)
-            below = _Law(a[rows, part], rest[rows, part], degrees, far).beyond(angle)
-            below[columns[part] == own[rows]] = 1.0
-            product *= below.prod(axis=1)
-        at = [np.take_along_axis(value[rows], own[rows], axis=1) for value in (a, rest)]
-        law = _Law(at[0], at[1], degrees, far)
-        shift = _STEP * half[rows]
-        density = law.beyond(angle - shift) - law.beyond(angle + shift)
-        result[rows] = (density[:, 0] / (2 * _STEP) * product) @ weights
-    return torch.as_tensor(result, dtype=along.dtype, device=along.device)
+    return low, high, counts * 0.6 * far * len(nodes(a.shape[1]))
 
 
-class _Law:
-    """The law of the angle of ``(along + Z, R)`` for each item, `along` and `across` (n, k)."""
+@functools.lru_cache
+def _rule(count: int) -> tuple[Array, Array, Array]:
+    """Points and weights of Gauss and Legendre, and what takes values there to slopes."""
+    x, weights = np.polynomial.legendre.leggauss(count)
+    scale = np.sqrt((1 - np.square(x)) * weights) * (-1.0) ** np.arange(count)
+    slope = scale / (scale[:, None] * (x[:, None] - x + np.eye(count)))
+    np.fill_diagonal(slope, 0)
+    np.fill_diagonal(slope, -slope.sum(axis=1))
+    return x, weights, slope
 
-    def __init__(self, along: Array, across: Array, degrees: int, far: float) -> None:
-        self.shape, self.along, self.far = along.shape, along.ravel(), far
-        rest = across.ravel()
-        middle = np.sqrt(rest + degrees)
-        low, high = np.maximum(middle - far - 1, 0), middle + far
-        self.r, weights = _interval(low, high, far)
-        self.mass = weights * _density(self.r, rest[:, None], degrees)
-        self.low, self.half = low, (high - low) / 2
-        self.rest, self.degrees = rest, degrees
+
+def _behind(a: Array, rest: Array, todo: Mask, angle: Array, law: Law, degrees: int) -> Array:
+    """P(each item's angle is at least `angle`), (n, k, nodes), of `angle` (n, nodes).
+
+    By `law` for the items `todo` (n, k), for the others by their normal scores.
+    """
+    result = np.empty((*a.shape, angle.shape[1]))
+    if not todo.all():
+        along, across = (torch.from_numpy(value)[..., None] for value in (a, rest))
+        cotangent = torch.from_numpy(1 / np.tan(angle))[:, None]
+        score = _chi.cotangent_score(cotangent, along, _chi.root(across, degrees))
+        result[:] = scipy.special.ndtr(score.numpy())
+    todo = todo.copy()
+    for crowded in np.nonzero(todo.sum(axis=1) > 8 * _PAD)[0]:
+        own = todo[crowded]
+        places = _Places(a[crowded, own], rest[crowded, own], float(angle[crowded].max()))
+        if 2 * places.count < own.sum():
+            result[crowded, own] = places.behind(angle[crowded], law)
+            todo[crowded] = False
+    row, item = np.nonzero(todo)
+    result[row, item] = law(a[row, item], rest[row, item], angle[row])
+    return result
+
+
+class _Places:
+    """A grid of lengths and angles about those of many items, in which normal scores are smooth.
+
+    Laws are even in an angle and in a length, so that the grid may run on below 0. Items that are
+    behind `last` for sure are taken to be nearer.
+    """
+
+    def __init__(self, a: Array, rest: Array, last: float) -> None:
+        size, turn = np.sqrt(np.square(a) + rest), np.arctan2(np.sqrt(rest), a)
+        sure = last + 2 * _SURE / float(size.min(initial=math.inf))
+        turn = np.minimum(turn, max(float(turn.min(initial=math.pi)), sure))
+        self.longest = float(size.max(initial=1.0))
+        self.lines = _Line(size, _GRID), _Line(turn, _GRID / self.longest)
+        self.at = [line.place(v) for v, line in zip((size, turn), self.lines, strict=True)]
+
+    @property
+    def count(self) -> int:
+        return math.prod(line.count for line in self.lines)
+
+    def spline(self, law: Law, angle: Array) -> Array:
+        """(lengths, angles, nodes) coefficients of the normal scores of `law` at `angle`."""
+        sizes, turns = (line.points for line in self.lines)
+        size, turn = (v.ravel() for v in np.meshgrid(sizes, turns, indexing="ij"))
+        every = np.broadcast_to(angle, (len(size), len(angle)))
+        values = law(size * np.cos(turn), np.square(size * np.sin(turn)), every)
+        scores = np.clip(scipy.special.ndtri(values), -_SURE, _SURE)
+        return _filtered(scores.reshape(len(sizes), len(turns), -1), axes=(0, 1))
+
+    def behind(self, angle: Array, law: Law) -> Array:
+        """(k, nodes) of `angle` (nodes,), for each of the items."""
+        spline = self.spline(law, angle)
+        return np.stack([_read(spline[..., node], self.at) for node in range(len(angle))], axis=1)
+
+
+class _Table:
+    """A law at a grid of places and of angles within `span`, for all queries at once.
+
+    Angles are measured by the logarithm of the tangent of their half, which nowhere ends.
+    """
+
+    def __init__(
+        self, a: Array, rest: Array, degrees: int, span: tuple[float, float], law: Law
+    ) -> None:
+        self.places, self.law = _Places(a, rest, span[1]), law
+        step = _GRID / math.hypot(self.places.longest, math.sqrt(degrees))
+        self.line = _Line(np.log(np.tan(np.array(span) / 2)), step)
+
+    @property
+    def count(self) -> int:
+        return self.places.count * self.line.count
 
     @functools.cached_property
-    def series(self) -> Array:
-        """(terms, items) Chebyshev series of the survival function of ``R`` about its middle."""
-        terms = math.ceil(8 * self.far)
-        angles = np.pi * (np.arange(terms) + 0.5) / terms
-        points = self.low[:, None] + self.half[:, None] * (1 + np.cos(angles))
-        values = 1 - scipy.special.chndtr(np.square(points), self.degrees, self.rest[:, None])
-        order = np.arange(terms)[:, None]
-        basis = np.cos(order * angles) * np.where(order == 0, 1, 2) / terms
-        return np.asarray(basis @ values.T)
+    def _spline(self) -> Array:
+        spline = self.places.spline(self.law, 2 * np.arctan(np.exp(self.line.points)))
+        return _filtered(spline, axes=(2,))
 
-    def beyond(self, angle: Array) -> Array:
-        """P(the angle is at least `angle`), (n, k, nodes), of `angle` (n, nodes)."""
-        sine, cosine = np.sin(angle), np.cos(angle)
-        result = np.empty((*self.shape, angle.shape[1]))
-        for steep, behind in ((False, None), (True, False), (True, True)):
-            chosen = (np.abs(cosine) > _FLAT * np.abs(sine)) == steep
-            if behind is not None:
-                chosen &= (cosine < 0) == behind
-            row, node = np.nonzero(chosen)
-            if not len(row):
-                continue
-            item = row[:, None] * self.shape[1] + np.arange(self.shape[1])
-            if not steep:
-                found = self._over_root((cosine / sine)[row, node], item)
-            else:
-                tangent = np.abs(sine / cosine)[row, node]
-                found = self._over_normal(tangent, item, -1.0 if behind else 1.0)
-                found = 1 - found if behind else found
-            result[row, :, node] = found
-        return result
-
-    def _over_root(self, cotangent: Array, item: npt.NDArray[np.intp]) -> Array:
-        """``E Phi(k R - a)`` for a flat ``|k|``."""
-        at = cotangent[:, None, None] * self.r[item] - self.along[item][..., None]
-        return np.asarray((self.mass[item] * scipy.special.ndtr(at)).sum(axis=-1))
-
-    def _over_normal(self, tangent: Array, item: npt.NDArray[np.intp], sign: float) -> Array:
-        """``P(R >= tangent (a + Z))`` for a steep cotangent, `sign` that of ``a``."""
-        along = sign * self.along[item]
-        low, high = np.maximum(along - self.far, 0), np.maximum(along + self.far, 0)
-        x, weights = _interval(low, high, self.far)
-        density = np.exp(-np.square(x - along[..., None]) / 2) / math.sqrt(2 * math.pi)
-        place = tangent[:, None, None] * x - self.low[item][..., None]
-        place = np.clip(place / self.half[item][..., None] - 1, -1, 1)
-        beyond = chebval(place, self.series[:, item, None], tensor=False)
-        return np.asarray(scipy.special.ndtr(-along) + (weights * density * beyond).sum(axis=-1))
+    def __call__(self, a: Array, rest: Array, angle: Array) -> Array:
+        size, turn = np.sqrt(np.square(a) + rest), np.arctan2(np.sqrt(rest), a)
+        sizes, turns = self.places.lines
+        at = [sizes.place(size), turns.place(turn), self.line.place(np.log(np.tan(angle / 2)))]
+        at[:2] = [np.broadcast_to(place[:, None], angle.shape) for place in at[:2]]
+        return _read(self._spline, at)
 
 
-def _inner_points(far: float) -> int:
-    return math.ceil(1.25 * far**2)
+class _Line:
+    """Equal steps from before the least of `values` to beyond the greatest; one for equal ones."""
+
+    def __init__(self, values: Array, step: float) -> None:
+        low, high = float(values.min(initial=math.inf)), float(values.max(initial=-math.inf))
+        steps = math.ceil((high - low) / step) if high - low > _EQUAL * step else 0
+        self.step = (high - low) / steps if steps else 1.0
+        self.first = low - _PAD * self.step if steps else (low + high) / 2
+        self.count = steps + 1 + 2 * _PAD if steps else 1
+        self.high = high
+
+    @property
+    def points(self) -> Array:
+        return self.first + self.step * np.arange(self.count, dtype=np.float64)
+
+    def place(self, values: Array) -> Array:
+        """Where on the line `values` stand, in steps; beyond its greatest, there."""
+        return (np.minimum(values, self.high) - self.first) / self.step
 
 
-def _interval(low: Array, high: Array, far: float) -> tuple[Array, Array]:
-    points, weights = np.polynomial.legendre.leggauss(_inner_points(far))
-    half = (high - low)[..., None] / 2
-    return low[..., None] + half * (1 + points), half * weights
+def _filtered(values: Array, axes: tuple[int, ...]) -> Array:
+    for axis in axes:
+        if values.shape[axis] > 1:
+            values = scipy.ndimage.spline_filter1d(values, axis=axis)
+    return values
 
 
-def _density(r: Array, noncentrality: Array, degrees: int) -> Array:
-    """Density of noncentral chi at `r`, without overflow for any noncentrality."""
-    order = degrees / 2 - 1
-    root = np.sqrt(noncentrality)
-    small = root * r < 1
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        large_value = (
-            np.exp(order * np.log(r / root) - np.square(r - root) / 2)
-            * r
-            * scipy.special.ive(order, root * r)
-        )
-    log_norm = order * math.log(2) + scipy.special.gammaln(degrees / 2)
-    series = scipy.special.hyp0f1(degrees / 2, np.where(small, noncentrality * r * r / 4, 0))
-    power = np.exp((degrees - 1) * np.log(np.maximum(r, 1e-300)) - log_norm)
-    small_value = power * np.exp(-(np.square(r) + noncentrality) / 2) * series
-    return np.asarray(np.where(small, small_value, large_value))
+def _read(spline: Array, at: list[Array]) -> Array:
+    """The cubic spline's probabilities at places `at`, one array an axis."""
+    axes = [axis for axis, count in enumerate(spline.shape) if count > 1]
+    if not axes:
+        return np.full(at[0].shape, scipy.special.ndtr(spline.item()))
+    places = [at[axis] for axis in axes]
+    scores = scipy.ndimage.map_coordinates(spline.squeeze(), places, prefilter=False)
+    return np.asarray(scipy.special.ndtr(scores))

@@ -135,6 +135,53 @@ def test_keeps_its_bound_for_many_items_where_no_root_is_normal(
     assert abs(exact(*case, dim - 1) - reference(*case, dim - 1)) < BOUND / 10
 
 
+@pytest.mark.parametrize("items", [1_000, 20_000, 50_000])
+@pytest.mark.parametrize(
+    ("dim", "length", "cosine"),
+    [(2, 3, 0.5), (3, 0.3, -0.3), (9, 3, 0.3), (9, 15, 0.9), (24, 9, 0)],
+)
+def test_keeps_its_bound_in_few_dimensions_for_thousands_of_items(
+    dim: int, length: float, cosine: float, items: int
+) -> None:
+    assert worst_error(dim, items, length, cosine) < BOUND
+
+
+@pytest.mark.parametrize("items", [400, 20_000])
+@pytest.mark.parametrize("longer", [0.0, 1e-3, 0.5])
+@pytest.mark.parametrize(("dim", "length"), [(2, 4), (4, 12), (9, 1.5), (17, 7)])
+def test_keeps_its_bound_among_items_of_many_places(
+    dim: int, length: float, longer: float, items: int
+) -> None:
+    """Of lengths that are equal, nearly equal and not; the winner is one of the nearest kind."""
+    kinds = 20
+    rng = np.random.default_rng(dim)
+    angle = 0.4 + np.sort(rng.exponential(size=kinds)) * 2 / length
+    size = length * (1 + longer * rng.uniform(-1, 1, size=kinds))
+    along, across = size * np.cos(angle), np.square(size * np.sin(angle))
+    counts = [items // kinds] * kinds
+    winner = int((along / size).argmax())
+    error = exact(along, across, counts, winner, dim - 1)
+    error -= reference(along, across, counts, winner, dim - 1)
+    assert abs(error) < BOUND
+
+
+@pytest.mark.parametrize("dim", [2, 3, 8])
+@pytest.mark.parametrize("spread", [0.0, 0.3])
+def test_many_queries_in_few_dimensions_are_answered_as_each_alone(dim: int, spread: float) -> None:
+    """All of them share one table of their law; a query and its two items have none."""
+    rng = np.random.default_rng(dim)
+    gallery = rng.normal(size=(60, dim))
+    gallery *= rng.uniform(1 - spread, 1 + spread, size=(60, 1)) / np.linalg.norm(
+        gallery, axis=1, keepdims=True
+    )
+    queries, noise = rng.normal(size=(300, dim)), gu.GaussianNoise(0.4)
+    found = gu.robustness(queries, gallery, noise, scoring="cosine")
+    alone = torch.cat(
+        [gu.robustness(one[None], gallery, noise, scoring="cosine") for one in queries[:20]]
+    )
+    torch.testing.assert_close(found[:20], alone, atol=4e-5, rtol=0)
+
+
 @pytest.mark.parametrize("offset", [1e5, 1e6, 1e7])
 @pytest.mark.parametrize("dim", [4, 512])
 def test_a_common_offset_costs_no_digits(dim: int, offset: float) -> None:
