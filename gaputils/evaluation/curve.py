@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +13,11 @@ from torch import Tensor
 
 from gaputils._checks import Seed, as_answers, as_pair, choice, number, work
 from gaputils.closing.base import Closing
+from gaputils.noise._cosine import squared_across
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise, Noise
 from gaputils.noise.robustness import METHODS, check_exact, estimate
-from gaputils.scoring import centered, check_scoring, first_equals, nearest, settle
+from gaputils.scoring import centered, check_scoring, cost, first_equals, nearest, settle
 
 _CHUNK = 2**21
 
@@ -126,19 +128,28 @@ class _Products:
             self.last = moved @ end.mT
         self.cross = to_end + from_moved
 
-    def cost(self, alpha: float, scoring: str) -> tuple[Tensor, Tensor, Tensor]:
-        """Costs (rows, m) at `alpha`; norms of the queries (rows,) and of the items (m,)."""
+    def cost(
+        self, alpha: float, scoring: str, variance: float
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Costs (rows, m) at `alpha`; norms of the queries (rows,) and of the items (m,).
+
+        The last is `squared_across` for noise of `variance`, where a cosine does not tell it: there
+        the sums of products would not tell the cosines either.
+        """
         rest, sign = 1 - alpha, -2 if scoring == "euclidean" else -1
         costs = self.first * (sign * rest * rest)
         costs.add_(self.last, alpha=sign * alpha * alpha)
         costs.add_(self.cross, alpha=sign * rest * alpha)
-        query = torch.lerp(self.own, self.moved, alpha).square().sum(dim=1)
-        item = torch.lerp(self.base, self.end, alpha).square().sum(dim=1)
+        rows = torch.lerp(self.own, self.moved, alpha)
+        items = self.base if self.end is self.base else torch.lerp(self.base, self.end, alpha)
+        query, item = (torch.linalg.vector_norm(side, dim=1) for side in (rows, items))
+        across = None
         if scoring == "cosine":
-            costs.div_(item.sqrt())
+            across = squared_across(rows, items, item, variance)
+            costs = costs.div_(item) if across is None else cost(rows, items, scoring)
         elif scoring == "euclidean":
-            costs.add_(item).add_(query[:, None])
-        return costs, query.sqrt(), item.sqrt()
+            costs.add_(item.square()).add_(query.square()[:, None])
+        return costs, query, item, across
 
 
 def _exact(
@@ -155,14 +166,15 @@ def _exact(
     variances = [noise.coordinate_variance(dim) for noise in gaussian]
     sums = torch.zeros(len(alphas), len(noises), 2, dtype=torch.float64)
     clean = torch.zeros(len(alphas), 2, dtype=torch.float64)
+    least = min((variance for variance in variances if variance > 0), default=math.inf)
     ends = work(line.gallery), work(line.moved_gallery)
     twins = [first_equals(torch.lerp(*ends, alpha)) for alpha in alphas]
     twins_before = first_equals(ends[0])
     for rows, products in line.chunks(scoring):
         wins = ExactWins(dim, variances, scoring, tolerance, same_order)
-        original = settle(products.cost(0.0, scoring)[0], twins_before).argmin(dim=1)
+        original = settle(products.cost(0.0, scoring, least)[0], twins_before).argmin(dim=1)
         for a, alpha in enumerate(alphas):
-            costs, norms, lengths = products.cost(alpha, scoring)
+            costs, norms, lengths, across = products.cost(alpha, scoring, least)
             if scoring == "cosine" and not bool(norms.all() and lengths.all()):
                 raise ValueError(f"alphas: expected no row of norm zero for cosine, got {alpha:g}")
             settle(costs, twins[a])
@@ -172,7 +184,8 @@ def _exact(
             if targets is not None:
                 winners += targets[rows].unbind(1)
                 clean[a, 1] += float((winner[:, None] == targets[rows]).sum())
-            for n, (kept, *right) in enumerate(wins(costs, winners, norms, lengths)):
+            answers = wins(costs, winners, norms, lengths, across)
+            for n, (kept, *right) in enumerate(answers):
                 sums[a, n, 0] += float(kept.sum())
                 sums[a, n, 1] += sum(float(probability.sum()) for probability in right)
     return [

@@ -74,6 +74,28 @@ def test_each_row_is_the_robustness_there(closing: Closing, scoring: str) -> Non
         assert row.unchanged == pytest.approx(float((now == base).double().mean()))
 
 
+@pytest.mark.parametrize("closing", [gu.MeanShift(), gu.HullProjection(radius=2.0), Swap()])
+@pytest.mark.parametrize("scoring", SCORINGS)
+@pytest.mark.parametrize("offset", [1e3, 1e5, 1e6])
+@pytest.mark.parametrize("dim", [24, 64])
+def test_a_common_offset_costs_no_digits(
+    closing: Closing, scoring: str, offset: float, dim: int
+) -> None:
+    """The curve sums products of both ends, in which a large offset would drown the rest."""
+    rng = np.random.default_rng(3)
+    shift = offset * rng.normal(size=dim)
+    x = torch.tensor(shift + rng.normal(size=(30, dim)) + 0.5)
+    y = torch.tensor(shift + rng.normal(size=(20, dim)))
+    noises = [gu.GaussianNoise(v, per="coordinate") for v in (0.1, 1.0)]
+    moved = closing.fit(x, y).transform(x, y)
+    frame = gu.robustness_curve(x, y, closing, [0.0, 0.3, 1.0, 1.7], noises, scoring=scoring)
+    for row in frame.itertuples():
+        noise = next(noise for noise in noises if repr(noise) == row.noise)
+        here = torch.lerp(x, moved[0], row.alpha), torch.lerp(y, moved[1], row.alpha)
+        expected = float(gu.robustness(*here, noise, scoring=scoring).mean())
+        assert row.robustness == pytest.approx(expected, abs=1e-5)
+
+
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), alpha=st.floats(-2, 3), m=st.integers(1, 6))
 def test_alpha_is_the_mean_shifts_own(seed: int, alpha: float, m: int) -> None:
