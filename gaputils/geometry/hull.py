@@ -11,9 +11,10 @@ from torch import Tensor
 
 from gaputils._checks import integer, number, work
 from gaputils.geometry.moments import Moments
-from gaputils.scoring import agreement
+from gaputils.scoring import _nearest
 
 _ROWS = 2**13
+_QUERIES = 256  # asked before it is looked whether the rest need be
 
 
 @dataclass(frozen=True)
@@ -174,9 +175,20 @@ def fewest_components(
     (m, d) are those before. No row of the gallery is held out, since each is an answer; queries
     may be. Where more components do not always leave more answers, a smaller k may do as well.
     """
-    low, high = 0, rank
+    before, low, high = _nearest(queries, gallery, "euclidean"), 0, rank
     while low < high:
         middle = (low + high) // 2
-        enough = agreement(queries, gallery, *moved(middle)) >= level
+        enough = _agrees(before, moved(middle), level)
         low, high = (low, middle) if enough else (middle + 1, high)
     return low
+
+
+def _agrees(before: Tensor, sides: tuple[Tensor, Tensor], level: float) -> bool:
+    """Whether `level` of the nearest items are those `before` (n,): asked no longer than needed."""
+    (queries, gallery), changed = sides, 0
+    parts = torch.split(queries, _QUERIES), torch.split(before, _QUERIES)
+    for rows, answers in zip(*parts, strict=True):
+        changed += int((_nearest(rows, gallery, "euclidean") != answers).sum())
+        if (len(before) - changed) / len(before) < level:
+            return False
+    return True
