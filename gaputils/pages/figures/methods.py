@@ -122,41 +122,6 @@ def answers(pixels: Any, captions: Sequence[str], ax: Axes) -> Axes:
     return ax
 
 
-def errors_by_dimension(frame: pd.DataFrame, bound: float, ax: Axes) -> Axes:
-    """Each query's absolute "error" (log axis) over "dim", and the promised `bound` as a line."""
-    drawn = frame.assign(error=frame["error"].clip(lower=1e-9))
-    sns.stripplot(
-        drawn,
-        x="dim",
-        y="error",
-        color=COLOR["projection"],
-        size=3.5,
-        alpha=0.6,
-        ax=ax,
-        jitter=0.25,
-    )
-    ax.axhline(bound, color=COLOR["text"], linewidth=1, linestyle="--", label="promised bound")
-    ax.set(yscale="log", xlabel="dimension", ylabel="absolute error")
-    ax.legend(fontsize="small", loc="lower right")
-    return ax
-
-
-def shrinking_error(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """The sampling "error" and its "standard_error" over "draws", on log axes."""
-    ax.plot(frame["draws"], frame["error"].clip(lower=1e-7), "o", color=COLOR["projection"])
-    ax.plot(
-        frame["draws"], frame["standard_error"], color=COLOR["original"], label="standard error"
-    )
-    ax.set(
-        xscale="log",
-        yscale="log",
-        xlabel="Monte-Carlo draws",
-        ylabel="|Monte Carlo − exact|",
-    )
-    ax.legend(fontsize="small")
-    return ax
-
-
 def index_recall(frame: pd.DataFrame, value: str, axes: Sequence[Axes]) -> Sequence[Axes]:
     """`value` of each "index", a line for each kind of "vectors", an axis for each "metric"."""
     for ax, (metric, part) in zip(axes, frame.groupby("metric", sort=False), strict=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -18,22 +17,6 @@ def ax() -> Iterator[plt.Axes]:
     fig, made = plt.subplots()
     yield made
     plt.close(fig)
-
-
-def test_errors_by_dimension(ax: plt.Axes) -> None:
-    frame = pd.DataFrame({"dim": [2, 2, 64], "error": [0.0, 1e-7, 1e-5]})
-    assert draw.errors_by_dimension(frame, 1e-4, ax) is ax
-    dots = np.concatenate([np.asarray(c.get_offsets())[:, 1] for c in ax.collections])
-    assert sorted(dots) == [1e-9, 1e-7, 1e-5]
-    assert ax.get_yscale() == "log"
-    assert [1e-4, 1e-4] in [list(line.get_ydata()) for line in ax.lines]
-
-
-def test_shrinking_error(ax: plt.Axes) -> None:
-    frame = pd.DataFrame({"draws": [10, 100], "error": [0.1, 0.0], "standard_error": [0.2, 0.05]})
-    draw.shrinking_error(frame, ax)
-    assert list(ax.lines[0].get_ydata()) == [0.1, 1e-7]
-    assert list(ax.lines[1].get_ydata()) == [0.2, 0.05]
 
 
 def test_closing_lines(ax: plt.Axes) -> None:

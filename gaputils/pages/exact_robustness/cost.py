@@ -1,4 +1,4 @@
-"""The exact engine beside quadrature and Monte Carlo: errors and times, as tidy frames."""
+"""The exact engine beside Monte Carlo: errors and times, as tidy frames."""
 
 from __future__ import annotations
 
@@ -13,35 +13,11 @@ import torch
 
 from gaputils._checks import as_pair, integer, number
 from gaputils.noise._exact import nodes
-from gaputils.noise._wins import ExactWins
+from gaputils.noise._monte_carlo import Estimate
 from gaputils.noise.perturbations import GaussianNoise
 from gaputils.noise.robustness import estimate, robustness
-from gaputils.theory import survival
-
-
-def quadrature_errors(dims: Sequence[int], trials: int = 30, seed: int = 0) -> pd.DataFrame:
-    """Errors of `robustness`'s integral against SciPy's noncentral chi-square, at random distances.
-
-    For each of `dims` there are `trials` queries with 2 to 12 items, from items on the query to
-    items far beyond the noise, some tied. Columns: `dim`, `items`, `noncentrality` (the nearest's
-    squared distance over the noise variance), `exact`, `quadrature` and `error` (absolute).
-    """
-    rng = np.random.default_rng(integer("seed", seed, low=0))
-    rows = []
-    for dim in dims:
-        for _ in range(integer("trials", trials, low=1)):
-            items, near = int(rng.integers(2, 13)), float(10 ** rng.uniform(-2, 4.5))
-            spread = rng.uniform(0, 2) * math.sqrt(dim + near)
-            distances = near + np.sort(rng.exponential(size=items)) * spread
-            distances[1] = distances[0] if rng.random() < 0.2 else distances[1]
-            costs = torch.from_numpy(distances)[None]
-            first = torch.zeros(1, dtype=torch.int64)
-            wins, one = ExactWins(dim, [1.0], "euclidean"), torch.ones(1)
-            found = wins(costs, [first], one, one)[0][0]
-            exact, expected = float(found), survival(distances, 1.0, dim, item=0)
-            rows.append((dim, items, distances[0], exact, expected, abs(exact - expected)))
-    columns = ["dim", "items", "noncentrality", "exact", "quadrature", "error"]
-    return pd.DataFrame(rows, columns=columns)
+from gaputils.pages.speed.timing import Call, compare_times
+from gaputils.scoring import centered, precise_costs
 
 
 def monte_carlo_errors(
@@ -73,43 +49,62 @@ def cost_of_exactness(
     variance: float,
     *,
     scoring: str = "euclidean",
-    standard_error: float = 2e-4,
-    draws: int = 100,
+    standard_error: float = 1e-4,
+    draws: int = 300,
     rounds: int = 5,
 ) -> pd.Series[float]:
     """Seconds of the exact engine, and of sampling until the mean's error is `standard_error`.
 
     The latter is extrapolated: seconds a draw over `draws` measured draws, times the draws that
-    their spread asks for. Best of `rounds` for the exact engine.
+    their spread asks for. Both take turns, and each is the median of `rounds`; the ratio is the
+    median of the rounds' own.
     """
     queries, gallery = as_pair(queries, gallery)
     noise = GaussianNoise(variance)
     wanted = number("standard_error", standard_error, low=0, strict=True)
-    seconds = min(
-        _seconds(queries, gallery, noise, scoring) for _ in range(integer("rounds", rounds, low=1))
-    )
-    estimate(queries, gallery, noise, scoring=scoring, draws=2)
-    started = time.perf_counter()
     draws = integer("draws", draws, low=2)
     found, _ = estimate(queries, gallery, noise, scoring=scoring, draws=draws)
-    a_draw = (time.perf_counter() - started) / draws
     needed = (found.standard_error / wanted) ** 2 * draws
+    calls: dict[str, Call] = {
+        "exact": lambda: robustness(queries, gallery, noise, scoring=scoring),
+        "draws": lambda: estimate(queries, gallery, noise, scoring=scoring, draws=draws),
+    }
+    seconds = compare_times(calls, rounds=rounds)
+    sampled = seconds["draws"] / draws * needed
     return pd.Series(
         {
-            "exact (s)": seconds,
-            "Monte Carlo, one draw (s)": a_draw,
+            "exact (s)": seconds["exact"].median(),
             "draws needed": needed,
-            "Monte Carlo, extrapolated (s)": a_draw * needed,
-            "ratio": a_draw * needed / seconds,
+            "Monte Carlo, extrapolated (s)": sampled.median(),
+            "ratio": (sampled / seconds["exact"]).median(),
         },
         name=scoring,
     )
 
 
-def _seconds(queries: Any, gallery: Any, noise: GaussianNoise, scoring: str) -> float:
-    started = time.perf_counter()
-    robustness(queries, gallery, noise, scoring=scoring)
-    return time.perf_counter() - started
+def sampled_distances(
+    queries: Any, gallery: Any, variance: float, draws: int, seed: int = 0
+) -> Estimate:
+    """Robustness from draws of the noisy distances alone, each query's and each item's own.
+
+    What one may draw who knows their law, in single precision: ``(Z + sqrt(lambda))^2`` plus a
+    central chi-square of one degree less. Queries are independent, so that their mean needs fewer
+    draws than one noisy gallery for all; it is for Euclidean scoring and isotropic noise only.
+    """
+    queries, gallery = as_pair(queries, gallery)
+    dim, (middle, wide) = queries.shape[1], centered(gallery, "euclidean")
+    costs = precise_costs(queries, wide, "euclidean", middle)[0].clamp_min(0).numpy()
+    winner = costs.argmin(axis=1)
+    root = np.sqrt(costs * (dim / variance)).astype(np.float32)
+    rng = np.random.default_rng(integer("seed", seed, low=0))
+    hits = []
+    for _ in range(integer("draws", draws, low=1)):
+        noisy = np.square(rng.standard_normal(root.shape, dtype=np.float32) + root)
+        shape = np.float32((dim - 1) / 2)
+        noisy += 2 * rng.standard_gamma(shape, size=root.shape, dtype=np.float32)
+        hits.append(noisy.argmin(axis=1) == winner)
+    found = torch.from_numpy(np.array(hits)).double()
+    return Estimate.sampled(found.sum(dim=0), found.mean(dim=1))
 
 
 def node_counts(items: Sequence[int]) -> pd.Series[int]:
