@@ -123,25 +123,45 @@ def score_of_share(z: Tensor, share: Tensor, root: Root) -> Tensor:
 
     `share` is ``k R``'s share of the deviation, to whose n-th power the n-th cumulant is
     proportional. That leaves of `score_polynomial` a sum of Hermite's polynomials, homogeneous in
-    ``share z`` and ``share^2``.
+    ``share z`` and ``share^2``. `z` is overwritten.
     """
     square, value = share.square(), share * z
     third, fourth, fifth = root.third, root.fourth, root.fifth
     mixed, cube = third * fourth, third.square() * third
     # By powers of `value`, each a polynomial in `square`; the last terms are of the third order.
-    coefficients = [
-        [torch.zeros_like(third), third / -6, fifth / 40, mixed * (-15 / 144), cube * (52 / 648)],
-        [torch.zeros_like(third), fourth / 8, third.square() * (-7 / 36)],
+    coefficients: list[list[Tensor | None]] = [
+        [None, third / -6, fifth / 40, mixed * (-15 / 144), cube * (52 / 648)],
+        [None, fourth / 8, third.square() * (-7 / 36)],
         [third / 6, fifth / -20, mixed * (42 / 144), cube * (-187 / 648)],
         [fourth / -24, third.square() / 9],
         [fifth / 120, mixed * (-11 / 144), cube * (69 / 648)],
     ]
     if max(float(order.abs().max()) for order in (fifth, mixed, cube)) < _NEGLIGIBLE:
         coefficients = [row[:kept] for row, kept in zip(coefficients, (2, 3, 1, 2), strict=False)]
-    total = evaluate(coefficients[-1], square)
+    # Memory is asked for once: what is fresh costs more to touch than to compute with.
+    total, inner = torch.empty_like(value), torch.empty_like(value)
+    _of_square(coefficients[-1], square, total)
     for row in coefficients[-2::-1]:
-        total.mul_(value).add_(evaluate(row, square) if len(row) > 1 else row[0])
-    return total.mul_(share).add_(z)
+        torch.addcmul(_of_square(row, square, inner), total, value, out=total)
+    return z.addcmul_(total, share)
+
+
+def _of_square(row: list[Tensor | None], square: Tensor, out: Tensor) -> Tensor:
+    """The polynomial `row`, constant first, None for 0, at `square`, in `out` unless constant."""
+    if len(row) == 1:
+        assert row[0] is not None
+        return row[0]
+    *rest, before, last = row
+    assert last is not None
+    if before is None:
+        torch.mul(last, square, out=out)
+    else:
+        torch.addcmul(before, last, square, out=out)
+    for coefficient in rest[::-1]:
+        out.mul_(square)
+        if coefficient is not None:
+            out.add_(coefficient)
+    return out
 
 
 def evaluate(polynomial: list[Tensor], z: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gaputils._checks import work
 from gaputils.noise import _chi, _few_cosine
-from gaputils.noise._exact import expected_product, gaussian_weights, nodes
+from gaputils.noise._exact import expected_product, gaussian_weights, items_first, nodes
 
 _LONG = 1e9  # squared lengths over the noise's variance up to which cosines tell them to 1e-6
 _STEP = 1e-4  # of the central difference that turns normal scores into a density
@@ -82,10 +82,10 @@ def _nearly_normal_win(along: Tensor, across: Tensor, winner: Tensor, degrees: i
     cotangent = cotangent[:, len(z) : 2 * len(z)]
     # In single precision about the winner's middle, as numerators are small differences there.
     center = _quantile(torch.zeros_like(z[:1]), *own)
-    items = _chi.Root(*(value.T.float() for value in root))
-    lag = (along - center * root.mean).T.float()
-    away = (cotangent - center).T.float()[:, None]
-    score = _chi.cotangent_score(cotangent.T.float()[:, None], lag, items, away)
+    items = _chi.Root(*map(items_first, root))
+    lag = items_first(along - center * root.mean)
+    away, cotangent = (items_first(v)[:, None] for v in (cotangent - center, cotangent))
+    score = _chi.cotangent_score(cotangent, lag, items, away)
     return expected_product(weights, score.neg_(), winner)
 
 

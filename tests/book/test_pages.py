@@ -30,7 +30,13 @@ OTHER: dict[str, dict[str, Any]] = {
         "seed": 1,
     },
     "double_stochasticity": {"n": 16, "d": 8, "tau": 0.3, "steps": 150, "seeds": 20, "pairs": 64},
-    "exact_robustness": {"model": LOCAL, "items": 20, "variance": 0.1, "seed": 1},
+    "exact_robustness": {
+        "model": LOCAL,
+        "items": 20,
+        "variance": 0.1,
+        "seed": 1,
+        "guard": False,
+    },
     "explorer": {"seed": 1},
     "hull_projection": {
         "model": LOCAL,

@@ -1,15 +1,18 @@
-"""The exact robustness between its bounds from pairs, over the noise's variance."""
+"""The exact robustness over the noise's variance, between its bounds, and certified radii."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from gaputils.closing.base import Closing
+from gaputils.closing.catalogue import fitted, moved
+from gaputils.evaluation.compare import compare_closings
 from gaputils.noise.bounds import sandwich
 from gaputils.noise.perturbations import GaussianNoise
-from gaputils.noise.robustness import robustness
+from gaputils.noise.robustness import certified_radius, robustness
 
 
 def sandwiches(queries: Any, gallery: Any, variances: Sequence[float]) -> pd.DataFrame:
@@ -27,3 +30,23 @@ def sandwiches(queries: Any, gallery: Any, variances: Sequence[float]) -> pd.Dat
         means = (float(value.mean()) for value in (lower, exact, upper))
         rows.append((variance, *means, outside))
     return pd.DataFrame(rows, columns=["variance", "lower", "exact", "upper", "outside"])
+
+
+def falling(
+    queries: Any, gallery: Any, closings: Mapping[str, Closing | None], variances: Sequence[float]
+) -> pd.DataFrame:
+    """Mean Euclidean robustness of each closing: `closing`, `variance` (total), `robustness`."""
+    noises = {str(v): GaussianNoise(float(v)) for v in variances}
+    frame = compare_closings(queries, gallery, closings, noises, scorings=["euclidean"])
+    frame["variance"] = frame["noise"].map({name: noise.variance for name, noise in noises.items()})
+    return frame[["closing", "variance", "robustness"]]
+
+
+def radii(queries: Any, gallery: Any, closings: Mapping[str, Closing | None]) -> pd.DataFrame:
+    """Certified radius of each query, a row, after each of `closings`, a column."""
+    sides = queries, gallery
+    found = {
+        name: certified_radius(*moved(fitted(closing, *sides), *sides))
+        for name, closing in closings.items()
+    }
+    return pd.DataFrame({name: radius.numpy() for name, radius in found.items()})

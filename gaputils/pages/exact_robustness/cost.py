@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from gaputils._checks import as_pair, integer, number
 from gaputils.noise._exact import nodes
@@ -18,6 +19,8 @@ from gaputils.noise.perturbations import GaussianNoise
 from gaputils.noise.robustness import estimate, robustness
 from gaputils.pages.speed.timing import Call, compare_times
 from gaputils.scoring import centered, precise_costs
+
+_REPEATS = 10
 
 
 def monte_carlo_errors(
@@ -66,10 +69,11 @@ def cost_of_exactness(
     found, _ = estimate(queries, gallery, noise, scoring=scoring, draws=draws)
     needed = (found.standard_error / wanted) ** 2 * draws
     calls: dict[str, Call] = {
-        "exact": lambda: robustness(queries, gallery, noise, scoring=scoring),
+        "exact": lambda: _repeated(queries, gallery, noise, scoring),
         "draws": lambda: estimate(queries, gallery, noise, scoring=scoring, draws=draws),
     }
     seconds = compare_times(calls, rounds=rounds)
+    seconds["exact"] /= _REPEATS
     sampled = seconds["draws"] / draws * needed
     return pd.Series(
         {
@@ -105,6 +109,44 @@ def sampled_distances(
         hits.append(noisy.argmin(axis=1) == winner)
     found = torch.from_numpy(np.array(hits)).double()
     return Estimate.sampled(found.sum(dim=0), found.mean(dim=1))
+
+
+def cost_of_distances(
+    queries: Any,
+    gallery: Any,
+    variance: float,
+    *,
+    standard_error: float = 1e-4,
+    draws: int = 100,
+    rounds: int = 5,
+    seed: int = 0,
+) -> float:
+    """How many times as long as the exact engine `sampled_distances` takes to `standard_error`."""
+    found = sampled_distances(queries, gallery, variance, draws, seed)
+    needed = (
+        found.standard_error / number("standard_error", standard_error, low=0, strict=True)
+    ) ** 2
+    calls: dict[str, Call] = {
+        "exact": lambda: _repeated(queries, gallery, GaussianNoise(variance)),
+        "draws": lambda: sampled_distances(queries, gallery, variance, draws, seed),
+    }
+    seconds = compare_times(calls, rounds=rounds)
+    seconds["exact"] /= _REPEATS
+    return float((seconds["draws"] * needed / seconds["exact"]).median())
+
+
+def seconds_of_exact(queries: Any, gallery: Any, variance: float, rounds: int = 5) -> float:
+    """Seconds of `robustness`, the median of `rounds`."""
+    calls = {"exact": lambda: _repeated(queries, gallery, GaussianNoise(variance))}
+    return float(compare_times(calls, rounds=rounds)["exact"].median()) / _REPEATS
+
+
+def _repeated(
+    queries: Tensor, gallery: Tensor, noise: GaussianNoise, scoring: str = "euclidean"
+) -> None:
+    """As often in a row as draws are: once alone would be timed with what was in its way before."""
+    for _ in range(_REPEATS):
+        robustness(queries, gallery, noise, scoring=scoring)
 
 
 def node_counts(items: Sequence[int]) -> pd.Series[int]:

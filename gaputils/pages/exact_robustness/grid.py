@@ -20,7 +20,7 @@ from gaputils.noise._wins import ExactWins
 
 Array = npt.NDArray[np.float64]
 
-_POINTS = 300
+POINTS = 300
 _REACH = 8.5
 
 # Kinds of items by how many deviations each lies behind the nearest, how many there are of each in
@@ -126,7 +126,7 @@ def reference(scoring: str, dim: int, case: Case) -> float:
         "cosine": (_angles, _angular),
     }[scoring]
     low, high = span(dim, case.places[case.winner])
-    points, weights = np.polynomial.legendre.leggauss(_POINTS)
+    points, weights = np.polynomial.legendre.leggauss(POINTS)
     share = (points + 1) / 2
     t = low + (high - low) * share**3  # the first of many may be next to the least there is
     product = weights * (high - low) * 1.5 * share**2
@@ -171,10 +171,10 @@ def _angular(angle: Array, dim: int, place: Array) -> tuple[Array, Array]:
     """
     top = math.sqrt(place[1] + dim - 1) + _REACH
     if top > 20:
-        points, weights = np.polynomial.legendre.leggauss(_POINTS)
+        points, weights = np.polynomial.legendre.leggauss(POINTS)
         r, weights = top - _REACH + _REACH * points, _REACH * weights
     else:
-        steps = np.linspace(-22, math.log(top), 4 * _POINTS)
+        steps = np.linspace(-22, math.log(top), 4 * POINTS)
         r = np.exp(steps)
         weights = r * (steps[1] - steps[0])
     mass = weights * 2 * r * stats.ncx2.pdf(r * r, dim - 1, place[1])
