@@ -31,6 +31,7 @@ def error_over_time(sampled: pd.DataFrame, seconds: float, error: float, ax: Axe
             fontsize="x-small",
         )
     ax.set(xscale="log", yscale="log", xlabel="seconds", ylabel="error of the robustness")
+    ax.margins(x=0.12, y=0.1)
     ax.legend(fontsize="small", loc="lower right")
     return ax
 
