@@ -13,6 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import scipy.ndimage
+import scipy.sparse
 import scipy.special
 import torch
 from torch import Tensor
@@ -153,8 +154,26 @@ class _Places:
 
     def behind(self, angle: Array, law: Law) -> Array:
         """(k, nodes) of `angle` (nodes,), for each of the items."""
-        spline = self.spline(law, angle)
-        return np.stack([_read(spline[..., node], self.at) for node in range(len(angle))], axis=1)
+        spline = self.spline(law, angle).reshape(self.count, len(angle))
+        return np.asarray(scipy.special.ndtr(self._basis() @ spline))
+
+    def _basis(self) -> scipy.sparse.csr_array:
+        """(k, places) the cubic B-splines at each of the items."""
+        items = len(self.at[0])
+        index, weight = np.zeros((items, 1), dtype=np.int64), np.ones((items, 1))
+        for line, place in zip(self.lines, self.at, strict=True):
+            if line.count > 1:
+                whole = np.floor(place)
+                t = (place - whole)[:, None]
+                four = [(1 - t) ** 3, 4 - 6 * t**2 + 3 * t**3, 4 - 6 * (1 - t) ** 2, t**3]
+                four[2] += 3 * (1 - t) ** 3
+                columns = whole.astype(np.int64)[:, None] + np.arange(-1, 3)
+                index = (index[..., None] * line.count + columns[:, None]).reshape(items, -1)
+                weight = (weight[..., None] * np.hstack(four)[:, None] / 6).reshape(items, -1)
+        starts = np.arange(items + 1) * index.shape[1]
+        return scipy.sparse.csr_array(
+            (weight.ravel(), index.ravel(), starts), shape=(items, self.count)
+        )
 
 
 class _Table:
