@@ -45,6 +45,7 @@ def test_curve_of_many_queries(kind: str, lean: float, benchmark, record, full, 
     assert device != "cpu" or max(run.after for run in runs) < 4000
 
 
+@pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
 def test_curve_beside_a_loop(benchmark, record, device: str) -> None:
     calls = curve_calls(21, 400, 1000, 512, device=device)
     seconds = benchmark.pedantic(timing.compare_times, (calls,), {"rounds": 5}, rounds=1)
