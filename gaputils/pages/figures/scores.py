@@ -77,7 +77,7 @@ def right_over_rows(frame: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_xscale("log")
     ax.set_xticks(frame["rows"], [f"{count:g}" for count in frame["rows"]])
     ax.minorticks_off()
-    ax.set(xlabel="pairs from which the means are learned")
+    ax.set(xlabel="pairs from which the means are learned", ylabel="share")
     low = float(np.min(frame["gain"] - frame["gain_error"]))
     ax.set_ylim(low - 0.05, 1.0)
     return ax

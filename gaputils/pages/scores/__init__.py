@@ -1,5 +1,15 @@
 """What scores mean: cut-offs, probabilities, averages, and whose mean is taken away."""
 
+from gaputils.pages.scores.answers import (
+    MISSING,
+    answers,
+    average_table,
+    cosine_table,
+    label_table,
+    mean_table,
+    threshold_table,
+    told,
+)
 from gaputils.pages.scores.cosines import (
     CENTRED,
     CLOSED,
@@ -31,22 +41,32 @@ from gaputils.pages.scores.mixing import (
     swapped,
     third_kind,
 )
+from gaputils.pages.scores.numbers import claims, numbers, other_image_mean
 
 __all__ = [
     "CENTRED",
     "CLOSED",
+    "MISSING",
     "SCORES",
     "STANDARD",
     "UNTOUCHED",
+    "answers",
+    "average_table",
+    "claims",
     "concatenated",
+    "cosine_table",
     "cosines",
     "draw_labels",
     "emoji_by_alias",
     "flat_cutoffs",
     "fused",
     "how_many_rows",
+    "label_table",
+    "mean_table",
     "none_fits",
     "norms",
+    "numbers",
+    "other_image_mean",
     "over_models",
     "pair_cosines",
     "probabilities",
@@ -59,6 +79,8 @@ __all__ = [
     "swapped",
     "text_domains",
     "third_kind",
+    "threshold_table",
+    "told",
     "topics",
     "whose_mean",
 ]

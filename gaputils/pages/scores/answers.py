@@ -1,0 +1,134 @@
+"""The page's tables for readers, the last of them with each question and its number."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from gaputils.pages.scores.cosines import CENTRED, UNTOUCHED
+from gaputils.pages.survival import plus_minus
+
+MISSING = "not at hand"
+
+
+def told(value: float, error: float, digits: int = 3, *, signed: bool = False) -> str:
+    """`value` ± `error` as text."""
+    return plus_minus([value], [error], digits, signed)[0]
+
+
+def cosine_table(pairs: pd.DataFrame) -> pd.DataFrame:
+    """`pair_cosines` with errors as text: means and spreads, before and after centring."""
+    columns = {
+        "untouched": plus_minus(pairs["mean"], pairs["error"]),
+        "spread": [f"{value:.3f}" for value in pairs["spread"]],
+        CENTRED: plus_minus(pairs["centred mean"], pairs["centred error"]),
+        "its spread": [f"{value:.3f}" for value in pairs["centred spread"]],
+    }
+    return pd.DataFrame(columns, index=pairs.index)
+
+
+def threshold_table(areas: pd.DataFrame, many: pd.DataFrame, few: pd.DataFrame) -> pd.DataFrame:
+    """Areas, and the share of what lies above a threshold that is right, with errors as text.
+
+    `areas` is as from `separation`; the others as from `flat_cutoffs` at a recall of .9 and of .3.
+    """
+    columns = {
+        "a match? (AUROC)": plus_minus(areas["match"], areas["match_error"]),
+        "right, if 90 % are found": plus_minus(many["precision"], many["precision_error"]),
+        "right, if 30 % are found": plus_minus(few["precision"], few["precision_error"]),
+        "in the gallery? (AUROC)": plus_minus(areas["present"], areas["present_error"]),
+    }
+    return pd.DataFrame(columns, index=areas.index)
+
+
+def label_table(fitting: pd.DataFrame) -> pd.DataFrame:
+    """`none_fits` with errors as text."""
+    columns = {
+        "largest, one fits": plus_minus(fitting["fits"], fitting["fits_error"]),
+        "largest, none fits": plus_minus(fitting["none"], fitting["none_error"]),
+        "AUROC by probability": [f"{value:.3f}" for value in fitting["told"]],
+        "AUROC by score": [f"{value:.3f}" for value in fitting["told_cosine"]],
+        "greatest change": [f"{value:.2g}".replace("-", "−") for value in fitting["changed"]],
+    }
+    return pd.DataFrame(columns, index=fitting.index)
+
+
+def average_table(averages: pd.DataFrame) -> pd.DataFrame:
+    """`fused` with errors as text, a row a share of the text."""
+    texts = averages.assign(
+        told=plus_minus(averages["right"], averages["error"]),
+        share=[f"{share:.0%}" for share in averages["share"]],
+    )
+    wide = texts.pivot_table(
+        index="share", columns="way", values="told", aggfunc="first", sort=False
+    )
+    return pd.DataFrame(wide).rename_axis("the text's share").rename_axis(None, axis=1)
+
+
+def mean_table(means: pd.DataFrame) -> pd.DataFrame:
+    """`whose_mean` with errors as text."""
+    columns = {
+        "distance from the own mean": means["apart"],
+        "right answers": plus_minus(means["right"], means["error"]),
+        "gain": plus_minus(means["gain"], means["gain_error"], signed=True),
+    }
+    return pd.DataFrame(columns, index=means.index).rename_axis("whose means")
+
+
+def answers(
+    pairs: pd.DataFrame,
+    areas: pd.DataFrame,
+    labels: pd.DataFrame,
+    siglip: pd.DataFrame,
+    averages: pd.DataFrame,
+    swaps: pd.DataFrame,
+    means: pd.DataFrame,
+) -> pd.DataFrame:
+    """A row a question: the number `untouched` and with `each mean taken away`, with errors.
+
+    The frames are those of `pair_cosines`, `separation`, `none_fits`, `siglip`, `fused`, `swapped`
+    and `whose_mean`.
+    """
+    match = pairs.loc["an image and its text"]
+    half = averages[averages["share"] == 0.5].set_index("way")
+    rows = [
+        (
+            "cosine of an image and its text",
+            told(match["mean"], match["error"]),
+            told(match["centred mean"], match["centred error"]),
+        )
+    ]
+    for column, question in (("match", "AUROC: a match?"), ("present", "AUROC: in the gallery?")):
+        row = areas[[column, f"{column}_error"]]
+        rows.append((question, told(*row.loc[UNTOUCHED]), told(*row.loc[CENTRED])))
+    largest = labels[["none", "none_error"]]
+    rows.append(
+        (
+            "largest of ten probabilities if no label fits",
+            told(*largest.loc["untouched"]),
+            told(*largest.loc[CENTRED]),
+        )
+    )
+    some = [f"{siglip.loc[name, 'median']:.0e}" for name in _SIGLIP] if len(siglip) else [MISSING] * 2
+    rows.append(("SigLIP2: median probability, no pairs", *some))
+    rows.append(
+        (
+            "emoji found by alias, image and text averaged",
+            *(told(*half.loc[way, ["right", "error"]]) for way in ("untouched", CENTRED)),
+        )
+    )
+    rows.append(
+        (
+            "an image's neighbours found by its text",
+            *(told(*swaps.loc[way, ["found", "error"]]) for way in ("text as it is", CENTRED)),
+        )
+    )
+    rows.append(
+        (
+            "right answers, the other topic's means",
+            *(told(*means.loc[way, ["right", "error"]]) for way in ("none", "the other topic's")),
+        )
+    )
+    return pd.DataFrame(rows, columns=["question", "untouched", CENTRED])
+
+
+_SIGLIP = ("as trained", "centred, bias left")
