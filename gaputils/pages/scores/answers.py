@@ -108,7 +108,9 @@ def answers(
             told(*largest.loc[CENTRED]),
         )
     )
-    some = [f"{siglip.loc[name, 'median']:.0e}" for name in _SIGLIP] if len(siglip) else [MISSING] * 2
+    some = (
+        [f"{siglip.loc[name, 'median']:.0e}" for name in _SIGLIP] if len(siglip) else [MISSING] * 2
+    )
     rows.append(("SigLIP2: median probability, no pairs", *some))
     rows.append(
         (

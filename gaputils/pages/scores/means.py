@@ -37,9 +37,7 @@ def topics(e: Embeddings, count: int = 2, seed: int = 0) -> Tensor:
     return torch.from_numpy(found).long()
 
 
-def whose_mean(
-    e: Embeddings, image_mean: Tensor | None = None, seed: int = 0
-) -> pd.DataFrame:
+def whose_mean(e: Embeddings, image_mean: Tensor | None = None, seed: int = 0) -> pd.DataFrame:
     """Right answers within each of two `topics` after means from elsewhere are taken away.
 
     A row for no mean, the topic's own, the other topic's, and, if it is given, `image_mean` of

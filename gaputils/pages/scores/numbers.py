@@ -176,9 +176,7 @@ def claims(frames: Frames) -> dict[str, bool]:
         > match["mean"],
         "pairs lie right of nearly all else once centred": match["centred mean"]
         > 1.9 * pairs["centred spread"].iloc[1:].max(),
-        "closing does nothing for a threshold": bool(
-            (gain[[CENTRED, CLOSED]].abs() < 0.001).all()
-        ),
+        "closing does nothing for a threshold": bool((gain[[CENTRED, CLOSED]].abs() < 0.001).all()),
         "z-scores are worth less than a hundredth": 0 < gain[STANDARD] < 0.01,
         "z-scores of a query help a high threshold": few.loc[STANDARD, "precision_gain"]
         > 2 * few.loc[STANDARD, "precision_gain_error"],
@@ -192,8 +190,7 @@ def claims(frames: Frames) -> dict[str, bool]:
         "the largest cosine tells better than the largest probability": plain["told_cosine"]
         > plain["told"] + 0.05,
         "the projection changes no probability": fitting.loc["hull projection", "changed"] < 1e-9,
-        "taking means away makes wrong probabilities more certain": centred["none"]
-        > plain["none"],
+        "taking means away makes wrong probabilities more certain": centred["none"] > plain["none"],
         "averages beat drawings": right[0.5] > right[0.0] + 0.05,
         "a caption finds few of an image's neighbours": swaps["found"].iloc[0] < 0.5,
         "means of the wrong topic cost answers": other["gain"] < -2 * other["gain_error"],

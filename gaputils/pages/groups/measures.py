@@ -1,9 +1,8 @@
-"""Groups and transfer: clusters, neighbours and probes over both modalities, before and after."""
+"""Clusters, neighbours and probes over both modalities, before and after each closing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,21 +11,24 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.cluster import KMeans
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import pairwise_distances, v_measure_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
-from torch.nn.functional import normalize
 
-from gaputils.closing import Centering, Closing, Coral, HullProjection, MeanShift, NaiveShift
-from gaputils.closing import Standardizing
+from gaputils.closing import (
+    Centering,
+    Closing,
+    Coral,
+    HullProjection,
+    MeanShift,
+    NaiveShift,
+    Standardizing,
+)
 from gaputils.closing.catalogue import moved
 from gaputils.closing.on_hull import comparing
-from gaputils.datasets import load
-from gaputils.datasets.openmoji import catalogue
-from gaputils.datasets.templates import SEEN
-from gaputils.embeddings import Embeddings
-from gaputils.encoding.embed import embed_images
-from gaputils.models import Model
+from gaputils.pages.groups.tasks import Labelled
 
 Closings = Mapping[str, Closing | None]
 Sides = tuple[Tensor, Tensor]
@@ -39,105 +41,8 @@ WAYS: dict[str, Closing | None] = {
     "hull projection, centred": HullProjection(center=True),
     BASELINE: Centering(),
     "the same, at norm 1 (I0T)": Standardizing(),
-    "each coordinate standardised": Standardizing(scale="coordinate"),
     "CORAL": Coral(),
 }
-
-# Ranges of code points that hold one kind of thing; an emoji is of the kind of its first.
-KINDS: dict[str, tuple[tuple[int, int], ...]] = {
-    "flags": ((0x1F1E6, 0x1F1FF),),
-    "food": ((0x1F32D, 0x1F32F), (0x1F345, 0x1F37F), (0x1F950, 0x1F96F), (0x1F9C0, 0x1F9CB)),
-    "plants": ((0x1F330, 0x1F344),),
-    "animals": ((0x1F400, 0x1F43F), (0x1F980, 0x1F9AE)),
-    "faces": ((0x1F600, 0x1F637), (0x1F641, 0x1F644), (0x1F910, 0x1F915), (0x1F970, 0x1F976)),
-    "clocks": ((0x1F550, 0x1F567),),
-    "vehicles": ((0x1F680, 0x1F6A4), (0x1F6F4, 0x1F6FC)),
-    "buildings": ((0x1F3D4, 0x1F3F0),),
-    "sky": ((0x1F300, 0x1F321), (0x1F324, 0x1F32C)),
-    "hearts": ((0x1F493, 0x1F49F),),
-}
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Images and texts with a group each; `pairs` says that row i of one belongs to row i."""
-
-    title: str
-    images: Tensor
-    texts: Tensor
-    image_groups: NDArray[Any]
-    text_groups: NDArray[Any]
-    pairs: bool = True
-
-    @property
-    def count(self) -> int:
-        return len(np.unique(self.image_groups))
-
-    def of(self, images: NDArray[Any], texts: NDArray[Any]) -> Labelled:
-        """Those rows of either side."""
-        return Labelled(
-            self.title,
-            self.images[images],
-            self.texts[texts],
-            self.image_groups[images],
-            self.text_groups[texts],
-            self.pairs,
-        )
-
-    def halves(self, draws: int, seed: int = 0) -> Iterator[tuple[Labelled, Labelled]]:
-        """Random halves and what is left of each; a pair is never torn."""
-        random = np.random.default_rng(seed)
-        for _ in range(draws):
-            first = random.permutation(len(self.images))
-            second = first if self.pairs else random.permutation(len(self.texts))
-            cuts = len(first) // 2, len(second) // 2
-            yield (
-                self.of(first[: cuts[0]], second[: cuts[1]]),
-                self.of(first[cuts[0] :], second[cuts[1] :]),
-            )
-
-
-def pairs_by(e: Embeddings, side: str, count: int = 10, seed: int = 0) -> Labelled:
-    """The pairs of `e`, each in the group of its "text" or "image": k-means of that side alone."""
-    images, texts = e.queries.double(), e.gallery.double()
-    rows = (texts if side == "text" else images).numpy()
-    groups = KMeans(count, n_init=10, random_state=seed).fit_predict(rows)
-    title = str(e.info.get("title", "pairs"))
-    return Labelled(f"{title}, groups of its {side}s", images, texts, groups, groups)
-
-
-def emoji_kinds(model: Model, most: int = 40, seed: int = 0) -> Labelled:
-    """Drawings of emoji and their names, in the groups of `KINDS`, at most so many of each."""
-    random = np.random.default_rng(seed)
-    emoji = catalogue()
-    kinds = np.array([_kind(one.characters) for one in emoji])
-    chosen = [random.permutation(np.flatnonzero(kinds == kind))[:most] for kind in KINDS]
-    rows = np.concatenate(chosen)
-    images = embed_images(model, load("openmoji").images)[rows].double()
-    texts = model.encode_texts([f"an emoji of a {emoji[row].names[0]}." for row in rows])
-    groups = np.repeat(np.arange(len(KINDS)), [len(part) for part in chosen])
-    return Labelled("emoji, ten kinds of things", images, texts.cpu().double(), groups, groups)
-
-
-def _kind(characters: str) -> str:
-    """The one of `KINDS`, or "" for others and for emoji that join several."""
-    point = ord(characters[0])
-    joined = "\u200d" in characters
-    for kind, ranges in KINDS.items():
-        if not joined and any(low <= point <= high for low, high in ranges):
-            return kind
-    return ""
-
-
-def emoji_classes(model: Model, copies: int = 20) -> Labelled:
-    """`copies` renderings of each of ten emoji, and their names in every template of training."""
-    classes = load("emoji10", copies=copies)
-    words = [template.format(name) for name in classes.class_names for template in SEEN]
-    texts = model.encode_texts(words).cpu().double()
-    groups = np.repeat(np.arange(len(classes.class_names)), len(SEEN))
-    images = embed_images(model, classes.images).double()
-    title = "ten emoji, redrawn"
-    return Labelled(title, images, texts, classes.targets.numpy(), groups, pairs=False)
 
 
 def learn(closing: Closing | None, task: Labelled) -> Closing | None:
@@ -147,6 +52,11 @@ def learn(closing: Closing | None, task: Labelled) -> Closing | None:
     with comparing():
         fitted: Closing = clone(closing).fit(task.images, task.texts)
     return fitted
+
+
+def move(task: Labelled, way: str) -> Sides:
+    """The images and texts of `task` after one of `WAYS` that was fitted on them."""
+    return moved(learn(WAYS[way], task), task.images, task.texts)
 
 
 def clusters(sides: Sides, count: int, seed: int = 0) -> NDArray[Any]:
@@ -174,9 +84,39 @@ def purity(task: Labelled, sides: Sides, k: int = 10) -> tuple[float, float]:
     return float(same.mean()), float(other.mean())
 
 
-def probe() -> LogisticRegression:
-    """The linear probe: multinomial logistic regression with an intercept that is not penalised."""
-    return LogisticRegression(C=10.0, max_iter=1000)
+def probe() -> Pipeline:
+    """The linear probe: multinomial logistic regression with an intercept that is not penalised.
+
+    Centring its training rows changes nothing about its optimum and lets it be reached sooner.
+    """
+    return make_pipeline(StandardScaler(with_std=False), LogisticRegression(C=10.0, max_iter=1000))
+
+
+def group_means(rows: Tensor, groups: NDArray[Any]) -> Tensor:
+    """(k, d) the mean of each group of `rows`."""
+    parts = [rows[torch.from_numpy(groups == group)].mean(dim=0) for group in np.unique(groups)]
+    return torch.stack(parts)
+
+
+def distances(task: Labelled, ways: Iterable[str]) -> dict[str, float]:
+    """`nearest`, from a group's mean to the nearest other group's of its own side, a mean over both
+    sides, and for each of `ways` from a group's images to its texts: if that is the longer way,
+    k-means does better to join two groups of one side than both sides of one group.
+    """
+    images, texts = (
+        group_means(task.images, task.image_groups),
+        group_means(task.texts, task.text_groups),
+    )
+    others = [torch.cdist(side, side).fill_diagonal_(torch.inf) for side in (images, texts)]
+    found = {"nearest": float(torch.cat([part.amin(dim=1) for part in others]).mean())}
+    for way in ways:
+        sides = move(task, way)
+        means = (
+            group_means(sides[0], task.image_groups),
+            group_means(sides[1], task.text_groups),
+        )
+        found[way] = float((means[0] - means[1]).norm(dim=1).mean())
+    return found
 
 
 def measured(task: Labelled, ways: Closings, draws: int = 10, seed: int = 0) -> pd.DataFrame:
@@ -249,26 +189,6 @@ def over_gap(
     return found
 
 
-def scatter(task: Labelled) -> dict[str, float]:
-    """What k-means has to choose between: `modalities`, a quarter of the squared gap, which is what
-    two clusters of one modality each save of the mean squared distance; and `groups`, the variance
-    between the groups' means within a modality, a mean of both.
-    """
-    gap = task.images.mean(dim=0) - task.texts.mean(dim=0)
-    parts = []
-    sides = ((task.images, task.image_groups), (task.texts, task.text_groups))
-    for rows, groups in sides:
-        middle = rows.mean(dim=0)
-        for group in np.unique(groups):
-            own = rows[torch.from_numpy(groups == group)]
-            parts.append(float((own.mean(dim=0) - middle).square().sum()) * len(own) / len(rows))
-    return {
-        "gap": float(gap.norm()),
-        "modalities": float(gap.square().sum()) / 4,
-        "groups": sum(parts) / 2,
-    }
-
-
 def text_only(
     task: Labelled, variances: Iterable[float], copies: int = 5, draws: int = 10, seed: int = 0
 ) -> pd.DataFrame:
@@ -296,6 +216,17 @@ def text_only(
     return pd.DataFrame(rows)
 
 
-def unit(rows: Tensor) -> Tensor:
-    """Rows of norm 1 in double precision."""
-    return normalize(rows.double(), dim=1)
+def unmoved(task: Labelled) -> pd.DataFrame:
+    """How many images a ridge probe that was trained on the texts sees otherwise after each of
+    the closings that keep a ranking, of how many. A closed form, so no optimiser blurs it.
+    """
+    here, there = next(task.halves(1))
+    labels = {}
+    for name in (UNTOUCHED, "mean shift", "hull projection, centred", BASELINE):
+        fitted = learn(WAYS[name], here)
+        texts = moved(fitted, here.images, here.texts)[1].numpy()
+        images = moved(fitted, there.images, there.texts)[0].numpy()
+        labels[name] = RidgeClassifier(solver="svd").fit(texts, here.text_groups).predict(images)
+    changed = {name: int((found != labels[UNTOUCHED]).sum()) for name, found in labels.items()}
+    frame = pd.DataFrame({"changed": changed}).drop(index=UNTOUCHED)
+    return frame.assign(images=len(there.images))
