@@ -84,7 +84,7 @@ def pairs_by(e: Embeddings, side: str, count: int = 10, seed: int = 0) -> Labell
 
 
 def emoji_kinds(model: Model, most: int = 40, seed: int = 0) -> Labelled:
-    """Drawings of emoji, varied, and their names, in the groups of `KINDS`, at most so many of each."""
+    """Emoji, drawn with variations, and their names in the groups of `KINDS`, so many at most."""
     random = np.random.default_rng(seed)
     emoji = catalogue()
     kinds = np.array([_kind(one.characters) for one in emoji])
