@@ -22,6 +22,7 @@ from gaputils.pages.groups.tasks import (
     Labelled,
     emoji_classes,
     emoji_kinds,
+    kind_of,
     pairs_by,
 )
 
@@ -38,6 +39,7 @@ __all__ = [
     "emoji_classes",
     "emoji_kinds",
     "group_means",
+    "kind_of",
     "measured",
     "move",
     "numbers",

@@ -123,20 +123,21 @@ def _gain(frame: pd.DataFrame, measure: str, **ways: str) -> dict[str, str]:
 
 def claims(
     measured: Frames,
+    moving: Frames,
     reverse: pd.DataFrame,
     same: pd.DataFrame,
     apart: pd.DataFrame,
     found: Mapping[str, NDArray[Any]],
-    images: int,
 ) -> dict[str, bool]:
     """The page's sentences, and whether the run bears them out.
 
-    `apart` is as from `distance_table`; `found` has the clusters that the first figure shows, by
-    way, those of the `images` in front.
+    `moving` has the pairs' `over_gap` in front, `apart` is as from `distance_table`, and `found`
+    has the clusters that the first figure shows, by way, those of the images in front.
     """
     photos, kinds, classes = measured.values()
-    untouched = found[UNTOUCHED]
-    mixed = np.intersect1d(untouched[:images], untouched[images:])
+    images, texts = np.split(found[UNTOUCHED], 2)
+    by_share = next(iter(moving.values()))["v_measure"]
+    start, middle, end = np.interp([0.0, 0.5, 1.0], by_share.index, by_share)
     gain, error = photos["v_measure_gain"], photos["v_measure_gain_error"]
     across = photos["other_side"]
     kept = ["mean shift", HULL]
@@ -151,7 +152,9 @@ def claims(
         ),
         "after the means it is the shorter way": bool((apart["after the means"] < other).all()),
         "after the shift it is so for the ten classes alone": turned == [False, False, True],
-        "untouched, no cluster holds images and texts": not len(mixed),
+        "untouched, no cluster holds images and texts": not len(np.intersect1d(images, texts)),
+        "photographs gain nothing until half of the gap is closed": middle - start
+        < 0.3 * (end - start),
         "means raise the V-measure of photographs": gain[BASELINE] > 2 * error[BASELINE],
         "means raise the V-measure of kinds": to_kinds.iloc[0] > 2 * to_kinds.iloc[1],
         "the shift and the projection gain nothing where the hull is large": bool(

@@ -88,7 +88,7 @@ def emoji_kinds(model: Model, most: int = 40, seed: int = 0) -> Labelled:
     """Emoji, drawn with variations, and their names in the groups of `KINDS`, so many at most."""
     random = np.random.default_rng(seed)
     emoji = catalogue()
-    kinds = np.array([_kind(one.characters) for one in emoji])
+    kinds = np.array([kind_of(one.characters) for one in emoji])
     chosen = [random.permutation(np.flatnonzero(kinds == kind))[:most] for kind in KINDS]
     rows = np.concatenate(chosen)
     drawn = augment(drawings(48, list(rows)), as_generator(seed), Augmentation())
@@ -99,7 +99,7 @@ def emoji_kinds(model: Model, most: int = 40, seed: int = 0) -> Labelled:
     return Labelled("emoji, ten kinds of things", images, texts.cpu().double(), groups, groups)
 
 
-def _kind(characters: str) -> str:
+def kind_of(characters: str) -> str:
     """The one of `KINDS`, or "" for others and for emoji that join several."""
     point = ord(characters[0])
     joined = "\u200d" in characters

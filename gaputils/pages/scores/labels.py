@@ -118,7 +118,7 @@ def siglip() -> tuple[pd.DataFrame, str]:
             "bias": bias,
             "cosine": -bias / by,
             "least": float(found.min()),
-            "median": float(found.median()),
+            "median": float(found.quantile(0.5)),
             "largest": float(found.max()),
         }
     return pd.DataFrame.from_dict(rows, orient="index"), ""

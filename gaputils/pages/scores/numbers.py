@@ -122,7 +122,7 @@ def _mixing(
     ends = averages[averages["way"] == "untouched"].set_index("share")
     third = third_kind(e)["mean"]
     norm, _ = norms()
-    forms = {"least": ".1f", "most": ".1f", "cosine": ".1%", "product": ".1%", "moved": ".1%"}
+    forms = {"least": ".1f", "most": ".1f", "cosine": ".1%", "product": ".1%"}
     forms["average"] = ".5f"
     return {
         "average_half": told(*half.loc["untouched", ["right", "error"]]),
@@ -148,7 +148,6 @@ def _means(means: pd.DataFrame, rows: pd.DataFrame, needed: float) -> dict[str, 
     return {
         "mean_own": told(*gains.loc["the topic's own"], signed=True),
         "mean_other": told(*gains.loc[OTHER], signed=True),
-        "mean_apart": f"{means.loc[OTHER, 'apart']:.2f}",
         "rows_needed": f"{needed:.2f}",
         "rows_first": told(fewest["gain"], fewest["gain_error"], signed=True),
         "rows_last": told(most["gain"], most["gain_error"], signed=True),
