@@ -2,7 +2,7 @@
 
 Without an argument, name the files in which another address stands. With OWNER/NAME, write that
 one's addresses everywhere, which is what a fork's workflows do before they build its site. The
-pages' set-up cells take another source from the variable GAPUTILS_SOURCE as they are.
+notebooks' first cells take another source from the variable GAPUTILS_SOURCE as they are.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Write the output-free .ipynb sibling of every page's MyST source, or check that it is current.
 
-Colab and papermill open the siblings. Cell ids are a digest of the cell's place and text, so that
-the same source always gives the same bytes.
+Colab and papermill open the siblings. Each begins with a cell that its source does without: it
+installs the package where it is missing, from the repository's address in pyproject.toml or from
+what the variable GAPUTILS_SOURCE names. Cell ids are a digest of the cell's place and text, so
+that the same source always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -13,8 +15,19 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from nbformat.v4 import new_code_cell
+
+from address import addresses
 
 ROOT = Path(__file__).resolve().parent.parent
+INSTALL = f"""\
+import importlib.util
+import os
+
+if importlib.util.find_spec("gaputils") is None:
+    source = os.environ.get("GAPUTILS_SOURCE", "git+{addresses()[0]}")
+    %pip install -q "gaputils[pages] @ {{source}}"
+"""
 
 
 def sibling(source: Path) -> str:
@@ -22,6 +35,8 @@ def sibling(source: Path) -> str:
     notebook = jupytext.read(source)
     notebook.metadata.pop("jupytext", None)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
+    code = [place for place, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    notebook.cells.insert(code[0], new_code_cell(INSTALL.rstrip()))
     for place, cell in enumerate(notebook.cells):
         text = f"{place}\n{cell.cell_type}\n{cell.source}"
         cell["id"] = hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from gaputils._checks import Seed, as_answers, as_generator, as_pair, choice, integer
 from gaputils.closing.base import Closing
-from gaputils.closing.catalogue import copy, fitted, moved
+from gaputils.closing.catalogue import fit_all, fitted, moved
 from gaputils.embeddings import Embeddings
-from gaputils.evaluation.table import Key, Outcome, among, tabulate
+from gaputils.evaluation.table import Comparison, Key, Outcome, among
 from gaputils.noise._monte_carlo import Estimate
 from gaputils.noise.perturbations import Noise
 from gaputils.noise.robustness import answers_under
@@ -96,10 +96,8 @@ def compare_closings(
         for label, closing in closings.items()
     }
     number = as_number(seed)
-    answer = closing_first if order == "closing first" else _noise_first
-    outcomes = dict(answer((queries, gallery), ready, noises, targets, scorings, draws, number))
-    labels = {label: None if closing is None else label for label, closing in ready.items()}
-    return tabulate(outcomes, labels, targets, bootstrap, number)
+    found = compared((queries, gallery), ready, noises, targets, scorings, order, draws, number)
+    return found.table(bootstrap, number)
 
 
 def compare_blocks(
@@ -108,6 +106,7 @@ def compare_blocks(
     noises: Mapping[str, Noise],
     *,
     scorings: Sequence[str] = SCORINGS,
+    order: str = "closing first",
     bootstrap: int = 1000,
     draws: int = 200,
     seed: Seed = 0,
@@ -115,7 +114,8 @@ def compare_blocks(
     """`compare_closings` over several galleries, whose queries are counted together.
 
     `blocks` are tasks with answers, say of `answerable_blocks`; every closing is fitted on each of
-    them anew, and an error is a bootstrap over the queries of all.
+    them anew, one that asks for data beside those searched (`calibrated`) on the block before. An
+    error is a bootstrap over the queries of all.
 
     >>> import numpy as np, gaputils as gu
     >>> gallery = np.eye(6, 8)
@@ -125,29 +125,39 @@ def compare_blocks(
     >>> table[["robustness", "gain"]].round(2).to_numpy().tolist()
     [[0.93, 0.1]]
     """
+    number = as_number(seed)
+    found = over_blocks(
+        blocks, closings, noises, scorings=scorings, order=order, draws=draws, seed=number
+    )
+    return found.table(bootstrap, number)
+
+
+def over_blocks(
+    blocks: Sequence[Embeddings],
+    closings: Mapping[str, Closing | None],
+    noises: Mapping[str, Noise],
+    *,
+    scorings: Sequence[str] = SCORINGS,
+    order: str = "closing first",
+    draws: int = 200,
+    seed: int = 0,
+) -> Comparison:
+    """What `compare_blocks` tabulates, from which gains over any of the closings can be had."""
     if not blocks:
         raise ValueError("blocks: expected at least one task, got none")
-    number = as_number(seed)
-    parts: list[dict[Key, Outcome]] = []
-    targets = []
-    for e in blocks:
+    choice("order", order, ORDERS)
+    parts = []
+    for place, e in enumerate(blocks):
         if e.answers is None:
             raise ValueError("blocks: expected answers, a block has none")
         for scoring in scorings:
             check_scoring(e.gallery, scoring, e.queries)
-        ready = {
-            label: fitted(copy(closing) if closing else None, e.queries, e.gallery, label)
-            for label, closing in closings.items()
-        }
+        ready = fit_all(closings, e, blocks[place - 1])
         sides = e.queries, e.gallery
-        found = closing_first(sides, ready, noises, e.answers, scorings, draws, number)
-        parts.append(dict(found))
-        targets.append(e.answers)
-    widest = max(one.shape[1] for one in targets)
-    filled = [torch.nn.functional.pad(one, (0, widest - one.shape[1]), value=-1) for one in targets]
-    outcomes = {key: Outcome.together([part[key] for part in parts]) for key in parts[0]}
-    labels = {label: None if closing is None else label for label, closing in closings.items()}
-    return tabulate(outcomes, labels, torch.cat(filled), bootstrap, number)
+        parts.append(
+            compared(sides, ready, noises, e.answers, scorings, order, draws, seed + place)
+        )
+    return Comparison.together(parts)
 
 
 def as_number(seed: Seed) -> int:
@@ -158,7 +168,24 @@ def as_number(seed: Seed) -> int:
     return int(torch.randint(2**31, (), generator=as_generator(seed), device=device))
 
 
-def closing_first(
+def compared(
+    sides: Sides,
+    closings: Mapping[str, Closing | None],
+    noises: Mapping[str, Noise],
+    targets: Tensor | None,
+    scorings: Sequence[str],
+    order: str = "closing first",
+    draws: int = 200,
+    seed: int = 0,
+) -> Comparison:
+    """Fitted `closings` on checked sides of one gallery."""
+    answer = _closing_first if order == "closing first" else _noise_first
+    outcomes = dict(answer(sides, closings, noises, targets, scorings, draws, seed))
+    labels = {label: None if closing is None else label for label, closing in closings.items()}
+    return Comparison(outcomes, labels, targets)
+
+
+def _closing_first(
     sides: Sides,
     closings: Mapping[str, Closing | None],
     noises: Mapping[str, Noise],
@@ -167,7 +194,7 @@ def closing_first(
     draws: int,
     seed: int,
 ) -> Iterator[tuple[Key, Outcome]]:
-    """Each outcome of noise on what fitted closings return, the original among them; unchecked."""
+    """Each outcome of noise on what fitted closings return, the original among them."""
     for label, closing in _with_original(closings):
         closed = _usable(moved(closing, *sides), scorings)
         for scoring in scorings:

@@ -14,9 +14,9 @@ from gaputils import _checks
 from gaputils.closing import Closing, HullProjection, MeanShift
 from gaputils.closing.catalogue import fitted
 from gaputils.embeddings import Embeddings, require_embeddings
-from gaputils.evaluation.compare import as_number, closing_first
+from gaputils.evaluation.compare import as_number, compared
 from gaputils.evaluation.sample import ITEMS, Sample
-from gaputils.evaluation.table import Key, Outcome, tabulate
+from gaputils.evaluation.table import Comparison
 from gaputils.geometry import measure_gap
 from gaputils.geometry.hull import principal_components
 from gaputils.geometry.streaming import GapStatistics
@@ -52,7 +52,7 @@ class Report:
 class _Findings:
     sample: Sample
     table: pd.DataFrame
-    outcomes: dict[Key, Outcome]
+    comparison: Comparison
     refused: dict[str, str]
     key: tuple[str, str]
     bootstrap: int
@@ -170,13 +170,17 @@ def _find(
         except ValueError as error:
             refused[label] = str(error)
     name = f"σ² = {variance:g}"
-    sides = e.queries, e.gallery
-    outcomes = dict(
-        closing_first(sides, ready, {name: noise}, sample.answers, [scoring], _DRAWS, number)
+    found = compared(
+        (e.queries, e.gallery),
+        ready,
+        {name: noise},
+        sample.answers,
+        [scoring],
+        draws=_DRAWS,
+        seed=number,
     )
-    labels = {label: None if closing is None else label for label, closing in ready.items()}
-    table = tabulate(outcomes, labels, sample.answers, bootstrap, number)
-    return _Findings(sample, table, outcomes, refused, (scoring, name), bootstrap, number)
+    table = found.table(bootstrap, number)
+    return _Findings(sample, table, found, refused, (scoring, name), bootstrap, number)
 
 
 def _recommend(found: _Findings) -> tuple[str, list[str]]:
@@ -189,16 +193,10 @@ def _recommend(found: _Findings) -> tuple[str, list[str]]:
     if gaining.empty:
         return ORIGINAL, []
     top = str(gaining["robustness"].idxmax())
-    level = [name for name in map(str, gaining.index) if name == top or _alike(found, name, top)]
+    behind = found.comparison.table(found.bootstrap, found.seed, against=top).set_index("closing")
+    alike = behind["gain"].abs() <= behind["gain_error"].clip(lower=_RESOLUTION)
+    level = [name for name in map(str, gaining.index) if alike[name]]
     return level[0], level[1:]
-
-
-def _alike(found: _Findings, one: str, other: str) -> bool:
-    """True if two closings' robustness differs by at most one paired standard error."""
-    pair: dict[Key, Outcome] = {(None, *found.key): found.outcomes[other, *found.key]}
-    pair[one, *found.key] = found.outcomes[one, *found.key]
-    row = tabulate(pair, {one: one}, None, found.bootstrap, found.seed).iloc[0]
-    return bool(abs(row["gain"]) <= max(row["gain_error"], _RESOLUTION))
 
 
 def _gap(measures: pd.Series[float]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from gaputils._checks import integer
 from gaputils.evaluation.protocol import bootstrap_means
@@ -40,17 +41,59 @@ class Outcome:
         )
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """What closings did to the same queries: the `outcomes`, the `labels` shown, the `targets`."""
+
+    outcomes: Mapping[Key, Outcome]
+    labels: Mapping[str, str | None]
+    targets: Tensor | None
+
+    @classmethod
+    def together(cls, parts: Sequence[Comparison]) -> Comparison:
+        """Those of several galleries, whose queries count as one set; all with targets."""
+        first = parts[0]
+        targets = [part.targets for part in parts if part.targets is not None]
+        return cls(
+            {
+                key: Outcome.together([part.outcomes[key] for part in parts])
+                for key in first.outcomes
+            },
+            first.labels,
+            _padded(targets) if targets else None,
+        )
+
+    def table(
+        self, bootstrap: int = 1000, seed: int = 0, against: str | None = None
+    ) -> pd.DataFrame:
+        """The table that `compare_closings` describes, with gains over the closing `against`.
+
+        None is the untouched original.
+        """
+        base = None if against is None else self.labels[against]
+        return tabulate(self.outcomes, self.labels, self.targets, bootstrap, seed, base)
+
+
+def _padded(answers: Sequence[Tensor]) -> Tensor:
+    """Answers (n, k) of several tasks under one another, filled up with -1 where k differs."""
+    each = [one.view(len(one), -1) for one in answers]
+    widest = max(one.shape[1] for one in each)
+    return torch.cat([pad(one, (0, widest - one.shape[1]), value=-1) for one in each])
+
+
 def tabulate(
     outcomes: Mapping[Key, Outcome],
     labels: Mapping[str, str | None],
     targets: Tensor | None,
     bootstrap: int,
     seed: int,
+    against: str | None = None,
 ) -> pd.DataFrame:
     """The table that `compare_closings` describes.
 
     A row for each of `labels`, which name what stands in `outcomes` as the closing of the value,
-    and each scoring and noise in their order there. `outcomes` hold the original's, too.
+    and each scoring and noise in their order there. Gains are over the closing `against`;
+    `outcomes` hold the original's, too.
     """
     if integer("bootstrap", bootstrap, low=0) == 1:
         raise ValueError("bootstrap: expected 0 for none, or at least 2 draws, got 1")
@@ -59,11 +102,11 @@ def tabulate(
     rows, parts, drawn = [], [], []
     for label, scoring, noise in product(labels, scorings, noises):
         outcome = outcomes[labels[label], scoring, noise]
-        base = outcomes[None, scoring, noise]
-        values = dict(_values(outcome, base, targets))
+        untouched = outcomes[None, scoring, noise]
+        values = dict(_values(outcome, outcomes[against, scoring, noise], targets))
         row: dict[str, Any] = {"closing": label, "scoring": scoring, "noise": noise}
         row |= {name: float(per_query.mean()) for name, (per_query, _) in values.items()}
-        row["unchanged"] = _share(outcome.nearest == base.nearest)
+        row["unchanged"] = _share(outcome.nearest == untouched.nearest)
         rows.append(row | {"standard_error": outcome.kept.standard_error})
         parts.append(torch.stack([per_query for per_query, _ in values.values()], dim=1))
         drawn.append([error for _, error in values.values()])

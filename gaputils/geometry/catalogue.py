@@ -67,8 +67,7 @@ def _in_multiples(s: Sample) -> tuple[Tensor, Tensor]:
 
 
 MEASURES: dict[str, Measure] = {
-    "gap_norm": Measure("distance between the two means", "Liang et al. 2022", rows=1),
-    "l2m": Measure("the gap norm under its other name, L2M", "Schrodi et al. 2025", rows=1),
+    "gap_norm": Measure("distance between the two means, also L2M", "Liang et al. 2022", rows=1),
     "l2i": Measure(
         "mean distance of matched pairs", "Schrodi et al. 2025", _pair_measure(pairs.l2i), True, 1
     ),

@@ -172,7 +172,6 @@ def moment_measures(
     spread = math.sqrt((queries.total + gallery.total) / 2)
     compute: dict[str, Callable[[], float]] = {
         "gap_norm": lambda: norm,
-        "l2m": lambda: norm,
         "rmg_centroid": lambda: norm / spread,
         "variance_share_average": lambda: 1 / queries.dim,
     }

@@ -49,13 +49,14 @@ class Estimate:
 
     @classmethod
     def together(cls, parts: Sequence[Estimate]) -> Estimate:
-        """Those of several sets of queries, one after the other, each with draws of its own."""
+        """Those of several sets of queries, one after the other, each with its own draws."""
         per_query = torch.cat([part.per_query for part in parts])
         if not any(part.draws for part in parts):
             return cls.exact(per_query)
         sizes = [len(part.per_query) / len(per_query) for part in parts]
         error = math.hypot(*(s * p.standard_error for s, p in zip(sizes, parts, strict=True)))
-        return cls(per_query, float(per_query.double().mean()), error, parts[0].draws)
+        shares = torch.stack([s * p.shares for s, p in zip(sizes, parts, strict=True)]).sum(dim=0)
+        return cls(per_query, float(per_query.double().mean()), error, parts[0].draws, shares)
 
 
 def simulate(

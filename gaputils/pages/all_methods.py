@@ -12,9 +12,9 @@ from gaputils._checks import work
 from gaputils.closing import Closing
 from gaputils.closing.catalogue import Closings, copy, fit, moved, spread, standard_closings
 from gaputils.embeddings import Embeddings, known_targets
-from gaputils.evaluation.protocol import paired_gain
+from gaputils.evaluation.table import Comparison
 from gaputils.noise.robustness import certified_radius
-from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, SCALED, plus_minus, summary
+from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, SCALED, plus_minus
 from gaputils.scoring import SCORINGS, cost, top_k
 
 _RESOLUTION = 2e-4
@@ -55,7 +55,7 @@ def contestants() -> dict[str, Closing | None]:
 
 
 def beside(closing_first: pd.DataFrame, noise_first: pd.DataFrame) -> pd.DataFrame:
-    """Two tables of `survival.summary` of one scoring in one, the second's columns with " first".
+    """Two tables of `compare_blocks` of one scoring in one, the second's columns with " first".
 
     With the closing as index, and `band`.
     """
@@ -66,11 +66,11 @@ def beside(closing_first: pd.DataFrame, noise_first: pd.DataFrame) -> pd.DataFra
 
 
 def by_scoring(closing_first: pd.DataFrame, noise_first: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """`beside` of each scoring in two frames of `survival.per_query`."""
-    first, second = summary(closing_first), summary(noise_first)
+    """`beside` of each scoring in two tables of `compare_blocks`."""
+    both = closing_first, noise_first
     return {
-        scoring: beside(first[first["scoring"] == scoring], second[second["scoring"] == scoring])
-        for scoring in dict.fromkeys(first["scoring"])
+        scoring: beside(*(frame[frame["scoring"] == scoring] for frame in both))
+        for scoring in dict.fromkeys(closing_first["scoring"])
     }
 
 
@@ -87,30 +87,32 @@ def short_table(frame: pd.DataFrame, names: Sequence[str] = SHOWN) -> pd.DataFra
         {
             "right without noise": [f"{value:.3f}" for value in rows["accuracy"]],
             "unchanged by closing": [f"{value:.3f}" for value in rows["unchanged"]],
-            "unchanged by noise": text("same"),
+            "unchanged by noise": text("robustness"),
             "right under noise": text("right"),
             "gain in right": text("right_gain", signed=True),
-            "unchanged, noise first": text("same first"),
+            "unchanged, noise first": text("robustness first"),
         },
         index=list(names),
     )
 
 
-def level_with_best(frame: pd.DataFrame, measure: str) -> list[str]:
-    """The closings whose mean `measure` is within one paired standard error of the best's.
+def level_with_best(comparison: Comparison, measure: str, names: Sequence[str]) -> list[str]:
+    """Those of the closings `names` within one paired standard error of the best by cosine.
 
-    `frame` as from `survival.per_query` of one scoring; the best comes first. Differences that the
-    exact engine's own error may feign count as none.
+    `measure` is "robustness" or "right"; the best comes first. Differences that the exact engine's
+    own error may feign count as none.
     """
-    means = frame.groupby("closing", sort=False)[measure].mean().sort_values(ascending=False)
+    means = _by_cosine(comparison).loc[list(names), measure].sort_values(ascending=False)
     best = str(means.index[0])
-    values = {name: part[measure].to_numpy() for name, part in frame.groupby("closing")}
-    level = [best]
-    for name in map(str, means.index[1:]):
-        gain, error = paired_gain(values[best], values[name])
-        if gain <= max(error, _RESOLUTION):
-            level.append(name)
-    return level
+    gain = {"robustness": "gain", "right": "right_gain"}[measure]
+    behind = _by_cosine(comparison, against=best).loc[means.index]
+    level = behind[gain].abs() <= behind[f"{gain}_error"].clip(lower=_RESOLUTION)
+    return [best, *(name for name in map(str, means.index[1:]) if level[name])]
+
+
+def _by_cosine(comparison: Comparison, against: str | None = None) -> pd.DataFrame:
+    frame = comparison.table(against=against)
+    return frame[frame["scoring"] == "cosine"].set_index("closing")
 
 
 def properties(

@@ -16,9 +16,10 @@ from gaputils._checks import as_pair, integer, work
 from gaputils.closing import Closing, HullProjection, MeanShift
 from gaputils.closing.on_hull import comparing
 from gaputils.embeddings import Embeddings
+from gaputils.evaluation.compare import compare_blocks, compare_closings, over_blocks
 from gaputils.evaluation.protocol import bootstrap_means, paired_gain
 from gaputils.geometry.hull import Hull, project
-from gaputils.noise import GaussianNoise, robustness
+from gaputils.noise import GaussianNoise
 from gaputils.pages.survival import move, plus_minus, tasks
 from gaputils.scoring import cost
 
@@ -53,19 +54,18 @@ def over_radius(
     Columns `radius`, `robustness`, and `robustness_error` over the queries. Raises `ValueError`
     for a gallery without a circumcentre.
     """
-    rows = []
-    for radius in radii:
-        kept = _robust(blocks, HullProjection(radius=float(radius)), noise)
-        rows.append((float(radius), float(kept.mean()), float(kept.std() / len(kept) ** 0.5)))
-    return pd.DataFrame(rows, columns=["radius", "robustness", "robustness_error"])
+    closings = {repr(float(radius)): HullProjection(radius=float(radius)) for radius in radii}
+    frame = compare_blocks(blocks, closings, {"": noise}, scorings=["euclidean"])
+    frame = frame.assign(radius=frame["closing"].astype(float))
+    return frame[["radius", "robustness", "robustness_error"]]
 
 
 def gain_of_auto(blocks: Sequence[Embeddings], noise: GaussianNoise) -> tuple[float, float]:
     """What ``radius="auto"`` adds to the robustness of ``radius=2``, and its paired error."""
-    return paired_gain(
-        _robust(blocks, HullProjection(radius="auto"), noise),
-        _robust(blocks, HullProjection(radius=2), noise),
-    )
+    closings = {"auto": HullProjection(radius="auto"), "two": HullProjection(radius=2)}
+    found = over_blocks(blocks, closings, {"": noise}, scorings=["euclidean"])
+    row = found.table(against="two").iloc[0]
+    return float(row["gain"]), float(row["gain_error"])
 
 
 def limit_of_scaling(
@@ -75,22 +75,22 @@ def limit_of_scaling(
 
     Index: the closing and its scoring. `robustness_error` is that over the queries.
     """
-    rows = {
-        "radius=2, by Euclidean distance": _robust(blocks, HullProjection(radius=2), noise),
-        f"radius={radius:g}, by Euclidean distance": _robust(
-            blocks, HullProjection(radius=radius), noise
-        ),
-        "projected and centred, by inner product": _robust(
-            blocks, HullProjection(center=True), noise, "inner-product"
-        ),
-        "projected and centred, by cosine": _robust(
-            blocks, HullProjection(center=True), noise, "cosine"
-        ),
+    centred = "projected and centred"
+    closings = {
+        "radius=2": HullProjection(radius=2),
+        f"radius={radius:g}": HullProjection(radius=radius),
+        centred: HullProjection(center=True),
     }
-    summary = {name: (float(v.mean()), float(v.std() / len(v) ** 0.5)) for name, v in rows.items()}
-    return pd.DataFrame.from_dict(
-        summary, orient="index", columns=["robustness", "robustness_error"]
-    )
+    frame = compare_blocks(blocks, closings, {"": noise}).set_index(["closing", "scoring"])
+    shown = {
+        f"{closing}, by {words}": frame.loc[closing, scoring]
+        for closing, scoring, words in (
+            *((name, "euclidean", "Euclidean distance") for name in closings if name != centred),
+            (centred, "inner-product", "inner product"),
+            (centred, "cosine", "cosine"),
+        )
+    }
+    return pd.DataFrame(shown).T[["robustness", "robustness_error"]].astype(float)
 
 
 def whole_rankings(
@@ -213,15 +213,9 @@ def shift_that_harms(variance: float = 0.05) -> pd.Series[float]:
     queries = torch.tensor([[0.08, 0.0]] * 8 + [[3.0, 4.0]] * 2, dtype=torch.float64)
     gallery = torch.tensor([[0.5, 0.0], [-0.5, 0.0]], dtype=torch.float64)
     noise = GaussianNoise(variance)
-    ways: dict[str, Closing | None] = {
-        "original": None,
-        "mean shift": MeanShift(),
-        "hull projection": HullProjection(),
-    }
-    task = Embeddings(queries, gallery)
-    return pd.Series(
-        {name: float(robustness(*_closed(way, task), noise).mean()) for name, way in ways.items()}
-    )
+    closings = {"original": None, "mean shift": MeanShift(), "hull projection": HullProjection()}
+    frame = compare_closings(queries, gallery, closings, {"": noise}, scorings=["euclidean"])
+    return frame.set_index("closing")["robustness"]
 
 
 def _closed(closing: Closing | None, task: Embeddings) -> Sides:
@@ -231,16 +225,6 @@ def _closed(closing: Closing | None, task: Embeddings) -> Sides:
     with comparing():
         fitted = closing.fit(*sides)
     return move(fitted, sides)
-
-
-def _robust(
-    blocks: Sequence[Embeddings],
-    closing: Closing,
-    noise: GaussianNoise,
-    scoring: str = "euclidean",
-) -> Tensor:
-    parts = [robustness(*_closed(closing, task), noise, scoring=scoring) for task in blocks]
-    return torch.cat(parts).double()
 
 
 def _under_covariance(sides: Sides, covariance: Tensor) -> Tensor:
@@ -284,7 +268,7 @@ def scoring_table(frame: pd.DataFrame, sizes: Iterable[int]) -> pd.DataFrame:
     for size in sizes:
         for closing, part in frame[frame["items"] == size].groupby("closing", sort=False):
             untouched = closing == "original"
-            value, sign = ("same", False) if untouched else ("same_gain", True)
+            value, sign = ("robustness", False) if untouched else ("gain", True)
             texts = plus_minus(part[value], part[f"{value}_error"], signed=sign)
             label = "untouched" if untouched else f"gain of {closing}"
             parts[f"{size} items: {label}"] = dict(zip(part["scoring"], texts, strict=True))

@@ -15,8 +15,10 @@ from gaputils._checks import integer, work
 from gaputils.closing import GRCLIP, HullProjection, MeanShift, Standardizing
 from gaputils.closing.on_hull import OnHull, comparing
 from gaputils.embeddings import Embeddings
-from gaputils.evaluation.protocol import bootstrap_means, paired_gain
-from gaputils.noise import GaussianNoise, Noise, robustness, variance_between
+from gaputils.evaluation.compare import compare_blocks, compared
+from gaputils.evaluation.protocol import bootstrap_means
+from gaputils.evaluation.table import Comparison
+from gaputils.noise import GaussianNoise, Noise, variance_between
 from gaputils.pages.survival import (
     CENTRED,
     CLOSINGS,
@@ -61,35 +63,18 @@ def where_noise_falls(
     """Share of answers (Euclidean) that noise on the gallery, or on the queries, leaves unchanged.
 
     The latter falls on the raw queries, and each noisy query goes through the fitted closing. All
-    closings see the same draws. Index: the closings; each column has one with " error" beside it,
-    over the queries.
+    closings see the same draws. Index: the closings; each column has one with " error" beside it.
     """
-    noises = {
-        "noise on the gallery": GaussianNoise(variance),
-        "noise on the queries": GaussianNoise(variance, on="queries"),
-    }
-    rows: dict[str, dict[str, float]] = {}
-    for name, closing in closings.items():
-        kept: dict[str, list[Tensor]] = {column: [] for column in noises}
-        for place, task in enumerate(blocks):
-            raw = task.queries, task.gallery
-            fitted = learn(closing, task)
-            sides = move(fitted, raw)
-            first, second = noises.values()
-            kept["noise on the gallery"].append(robustness(*sides, first))
-            generator = torch.Generator().manual_seed(seed + place)
-            before = nearest(*sides)
-            same = torch.zeros(len(before), dtype=torch.float64)
-            for _ in range(draws):
-                noisy = move(fitted, second.apply(*raw, generator))
-                same += nearest(noisy[0], sides[1]) == before
-            kept["noise on the queries"].append(same / draws)
-        rows[name] = {}
-        for column, parts in kept.items():
-            values = torch.cat(parts).double()
-            rows[name][column] = float(values.mean())
-            rows[name][f"{column} error"] = float(values.std() / len(values) ** 0.5)
-    return pd.DataFrame.from_dict(rows, orient="index")
+    places = {"gallery": "closing first", "queries": "noise first"}
+    columns: dict[str, Any] = {}
+    for place, order in places.items():
+        noises = {place: GaussianNoise(variance, on=place)}
+        frame = compare_blocks(
+            blocks, closings, noises, scorings=["euclidean"], order=order, draws=draws, seed=seed
+        ).set_index("closing")
+        columns[f"noise on the {place}"] = frame["robustness"]
+        columns[f"noise on the {place} error"] = frame["robustness_error"]
+    return pd.DataFrame(columns)
 
 
 def fitted_on_others(
@@ -98,30 +83,20 @@ def fitted_on_others(
     """What the mean shift gains under cosine on half of the queries, fitted on other queries.
 
     `counts` are the numbers of queries it is fitted on, all of the other half; the last row is
-    fitted on the measured queries themselves. Columns: `fitted on`, `gain` and `error` over the
-    untouched embeddings, and `unchanged`, the share of answers that the shift leaves.
+    fitted on the measured queries themselves. Columns: `fitted on`, `gain` and `gain_error` over
+    the untouched embeddings, and `unchanged`, the share of answers that the shift leaves.
     """
-    chosen = [*map(str, counts), "themselves"]
-    values: dict[str, list[Tensor]] = {name: [] for name in chosen}
-    same: dict[str, list[Tensor]] = {name: [] for name in chosen}
-    base = []
+    parts = []
     for task in blocks:
         half = len(task.queries) // 2
         others, these = task.queries[:half], task.queries[half:]
-        base.append(robustness(these, task.gallery, noise, scoring="cosine"))
-        before = nearest(these, task.gallery, "cosine")
-        for name in chosen:
-            sample = these if name == "themselves" else others[: int(name)]
-            with comparing():
-                shift = MeanShift().fit(sample, task.gallery)
-            sides = move(shift, (these, task.gallery))
-            values[name].append(robustness(*sides, noise, scoring="cosine"))
-            same[name].append((nearest(*sides, "cosine") == before).double())
-    rows = []
-    for name in chosen:
-        gain, error = paired_gain(torch.cat(values[name]), torch.cat(base))
-        rows.append((name, gain, error, float(torch.cat(same[name]).mean())))
-    return pd.DataFrame(rows, columns=["fitted on", "gain", "error", "unchanged"])
+        samples = {str(count): others[:count] for count in counts} | {"themselves": these}
+        with comparing():
+            shifts = {name: MeanShift().fit(rows, task.gallery) for name, rows in samples.items()}
+        parts.append(compared((these, task.gallery), shifts, {"": noise}, None, ["cosine"]))
+    frame = Comparison.together(parts).table()
+    columns = ["closing", "gain", "gain_error", "unchanged"]
+    return frame[columns].rename(columns={"closing": "fitted on"})
 
 
 def grown(
@@ -133,12 +108,11 @@ def grown(
     """A closing fitted on the first `counts` items, used on all of them, under cosine.
 
     Columns: `fitted on`, `off the hull` (items), `farthest` (their greatest distance from it),
-    `unchanged` (share of answers that closing leaves), `same` (robustness of the closed answers),
-    each of the last two once more with " after add", when the other items were taken in.
+    `unchanged` (share of answers that closing leaves), `robustness` (of the closed answers), each
+    of the last two once more with " after add", when the other items were taken in.
     """
     closing = HullProjection(center=True) if closing is None else closing
     sides = embeddings.queries, embeddings.gallery
-    before = nearest(*sides, "cosine")
     rows = []
     for count in counts:
         with comparing():
@@ -149,11 +123,9 @@ def grown(
         for after in ("", " after add"):
             if after:
                 fitted.add(sides[1][count:])
-            moved = move(fitted, sides)
-            unchanged = nearest(*moved, "cosine") == before
-            row[f"unchanged{after}"] = float(unchanged.double().mean())
-            kept = robustness(*moved, noise, scoring="cosine")
-            row[f"same{after}"] = float(kept.double().mean())
+            found = compared(sides, {"": fitted}, {"": noise}, None, ["cosine"]).table().iloc[0]
+            row[f"unchanged{after}"] = found["unchanged"]
+            row[f"robustness{after}"] = found["robustness"]
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -187,26 +159,19 @@ def reranked(
     return pd.DataFrame(rows, columns=columns)
 
 
-def difference(frame: pd.DataFrame, one: str, other: str, measure: str) -> tuple[float, float]:
-    """Paired difference of two closings in `measure` and its error; `frame` as from `per_query`."""
-    first, second = (frame.loc[frame["closing"] == name, measure] for name in (one, other))
-    return paired_gain(first.to_numpy(), second.to_numpy())
-
-
-def right_table(summary: pd.DataFrame, noise_first: pd.DataFrame) -> pd.DataFrame:
+def right_table(closing_first: pd.DataFrame, noise_first: pd.DataFrame) -> pd.DataFrame:
     """The two orders of noise and closing beside each other, gains with errors as text."""
+    shown = closing_first
     columns: dict[str, Any] = {
-        "unchanged by closing": [f"{value:.3f}" for value in summary["unchanged"]],
-        "same answer": plus_minus(summary["same"], summary["same_error"]),
-        "right answer": plus_minus(summary["right"], summary["right_error"]),
-        "gain in right": plus_minus(
-            summary["right_gain"], summary["right_gain_error"], signed=True
-        ),
+        "unchanged by closing": [f"{value:.3f}" for value in shown["unchanged"]],
+        "same answer": plus_minus(shown["robustness"], shown["robustness_error"]),
+        "right answer": plus_minus(shown["right"], shown["right_error"]),
+        "gain in right": plus_minus(shown["right_gain"], shown["right_gain_error"], signed=True),
         "gain in right, noise first": plus_minus(
             noise_first["right_gain"], noise_first["right_gain_error"], signed=True
         ),
     }
-    return pd.DataFrame(columns, index=list(summary["closing"]))
+    return pd.DataFrame(columns, index=list(shown["closing"]))
 
 
 def _coded(task: Embeddings, code: Noise) -> tuple[Tensor, Tensor]:

@@ -17,6 +17,7 @@ from gaputils.closing import Closing, HullProjection
 from gaputils.datasets import load
 from gaputils.embeddings import Embeddings
 from gaputils.encoding.embed import embed
+from gaputils.evaluation.compare import over_blocks
 from gaputils.evaluation.protocol import answerable_blocks, bootstrap_means, paired_gain
 from gaputils.models import load_model
 from gaputils.noise import (
@@ -36,9 +37,7 @@ from gaputils.pages.survival import (
     SCALED,
     learn,
     move,
-    per_query,
     plus_minus,
-    summary,
     tasks,
 )
 from gaputils.pages.vector_index import KINDS, build
@@ -199,18 +198,22 @@ DECISIONS = (
 def measured(
     sides: Mapping[str, tuple[Embeddings, int]], noise: GaussianNoise
 ) -> dict[str, pd.DataFrame]:
-    """`survival.summary` for each pair of embeddings and a size of the gallery, by name.
+    """`compare_blocks` for each pair of embeddings and a size of the gallery, by name.
 
     With a row more, in which the untouched rows are ranked by cosine instead of Euclidean distance.
     """
     frames = {}
     for name, (embeddings, size) in sides.items():
-        each = per_query(tasks(embeddings, size), CLOSINGS, noise, COSINE_FIRST)
-        plain = each[each["closing"] == ORIGINAL].set_index("scoring")["same"]
-        gain, error = paired_gain(plain["cosine"].to_numpy(), plain["euclidean"].to_numpy())
-        more = {"closing": BY_COSINE, "scoring": "euclidean", "same_gain": gain}
-        more |= {"same_gain_error": error}
-        frame = pd.concat([summary(each), pd.DataFrame([more])], ignore_index=True)
+        found = over_blocks(tasks(embeddings, size), CLOSINGS, {"": noise}, scorings=COSINE_FIRST)
+        plain = {
+            key[1]: outcome.kept.per_query
+            for key, outcome in found.outcomes.items()
+            if key[0] is None
+        }
+        gain, error = paired_gain(plain["cosine"], plain["euclidean"])
+        more = {"closing": BY_COSINE, "scoring": "euclidean", "gain": gain}
+        more |= {"gain_error": error}
+        frame = pd.concat([found.table(), pd.DataFrame([more])], ignore_index=True)
         frames[name] = frame.assign(items=size, dim=embeddings.dim)
     return frames
 
@@ -230,11 +233,11 @@ def decide(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         row: dict[str, Any] = asdict(advice)
         row |= {"size": int(frame["items"].iloc[0]), "dim": int(frame["dim"].iloc[0])}
         row |= {
-            "start": part.loc[ORIGINAL, "same"],
-            "start_error": part.loc[ORIGINAL, "same_error"],
+            "start": part.loc[ORIGINAL, "robustness"],
+            "start_error": part.loc[ORIGINAL, "robustness_error"],
         }
-        row |= {"gain": part.loc[advice.closing, "same_gain"]}
-        row |= {"gain_error": part.loc[advice.closing, "same_gain_error"]}
+        row |= {"gain": part.loc[advice.closing, "gain"]}
+        row |= {"gain_error": part.loc[advice.closing, "gain_error"]}
         rows.append(row)
     return pd.DataFrame(rows)
 

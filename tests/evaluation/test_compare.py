@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gaputils as gu
-from gaputils.evaluation.compare import compare_blocks
+from gaputils.closing import catalogue
+from gaputils.evaluation.compare import compare_blocks, over_blocks
+from gaputils.evaluation.protocol import paired_gain
 from gaputils.scoring import SCORINGS
 
 PACKAGE = Path(gu.__file__).parent
@@ -296,9 +298,6 @@ def test_robustness_of_a_closing_is_computed_in_one_place() -> None:
         "evaluation/curve.py",  # a whole path of closings that share their matrix products
         "pages/exact_robustness.py",  # the engine's own errors
         "pages/explorer/boundary.py",  # two items on a plane
-        "pages/hull_projection.py",  # noise of chosen directions and shapes
-        "pages/trade_off.py",  # closings fitted here and used there, noise on queries
-        "pages/survival.py",  # each query's own values, over blocks and other people's fits
         "pages/why_distance_hurts.py",  # whole gaps of all angles, and no closing
         "pages/explorer/closing.py",  # a point on the path
     }
@@ -360,6 +359,60 @@ def test_one_block_is_the_plain_comparison() -> None:
     one = compare_blocks([gu.Embeddings(queries, gallery, targets)], {"s": gu.MeanShift()}, noises)
     plain = gu.compare_closings(queries, gallery, {"s": gu.MeanShift()}, noises, targets=targets)
     pd.testing.assert_frame_equal(one, plain)
+
+
+def test_noise_first_in_blocks_is_a_comparison_with_draws_of_its_own_for_each() -> None:
+    queries, gallery, targets = sides(m=6, n=24)
+    blocks = gu.answerable_blocks(gu.Embeddings(queries, gallery, targets), 3)
+    noises, options = {"n": gu.GaussianNoise(0.4)}, {"order": "noise first", "draws": 7}
+    closings = {"s": gu.MeanShift()}
+    together = compare_blocks(blocks, closings, noises, seed=5, **options)
+    each = [
+        gu.compare_closings(
+            b.queries, b.gallery, closings, noises, targets=b.targets, seed=5 + place, **options
+        )
+        for place, b in enumerate(blocks)
+    ]
+    sizes = np.array([len(block.queries) for block in blocks])
+    parts = np.stack([frame["robustness"] for frame in each])
+    np.testing.assert_allclose(together["robustness"], sizes @ parts / sizes.sum(), atol=1e-7)
+    errors = np.stack([frame["standard_error"] for frame in each])
+    expected = np.sqrt(np.square(sizes) @ np.square(errors)) / sizes.sum()
+    np.testing.assert_allclose(together["standard_error"], expected)
+    assert np.isfinite(together["gain_error"]).all()
+
+
+def test_calibrated_closings_are_fitted_on_the_block_before() -> None:
+    queries, gallery, targets = sides(m=6, n=24)
+    blocks = gu.answerable_blocks(gu.Embeddings(queries, gallery, targets), 3)
+    noises = {"n": gu.GaussianNoise(0.4)}
+    together = compare_blocks(blocks, {"g": gu.GRCLIP()}, noises, scorings=["cosine"])
+    kept = []
+    for place, block in enumerate(blocks):
+        before = blocks[place - 1]
+        closing = gu.GRCLIP().fit(before.queries, before.gallery)
+        moved = closing.transform(block.queries, block.gallery)
+        kept.append(gu.robustness(*moved, noises["n"], scoring="cosine"))
+    assert together["robustness"][0] == pytest.approx(float(torch.cat(kept).double().mean()))
+
+
+def test_gains_over_any_of_the_closings_are_paired() -> None:
+    queries, gallery, targets = sides()
+    e = gu.Embeddings(queries, gallery, targets)
+    closings = {**ORIGINAL, "s": gu.MeanShift(), "h": gu.HullProjection()}
+    found = over_blocks([e], closings, {"n": gu.GaussianNoise(0.4)}, scorings=["euclidean"])
+    kept = {
+        name: gu.robustness(*catalogue.moved(closing, queries, gallery), gu.GaussianNoise(0.4))
+        for name, closing in catalogue.fit_all(closings, e).items()
+    }
+    table = found.table(against="s").set_index("closing")
+    gain, error = paired_gain(kept["h"], kept["s"])
+    assert table.loc["h", "gain"] == pytest.approx(gain, abs=1e-6)
+    assert table.loc["h", "gain_error"] == pytest.approx(error, abs=1e-6)
+    assert table.loc["s", "gain_error"] == 0
+    pd.testing.assert_series_equal(
+        table["unchanged"], found.table().set_index("closing")["unchanged"]
+    )
 
 
 def test_blocks_without_answers_are_refused() -> None:

@@ -12,6 +12,9 @@ import torch.nn.functional as F
 import gaputils as gu
 from gaputils.closing import catalogue
 from gaputils.embeddings import choose_items, unit_rows
+from gaputils.evaluation.compare import compare_blocks
+from gaputils.evaluation.table import Comparison, Outcome
+from gaputils.noise._monte_carlo import Estimate
 from gaputils.noise.perturbations import equivalent_gaussian
 from gaputils.pages import all_methods, multiple_choice, rephrasing, survival
 from gaputils.pages.all_methods import properties
@@ -76,7 +79,8 @@ def measured(order: str = "closing first") -> pd.DataFrame:
     pairs = gu.Embeddings(e.gallery + 0.2 * e.queries[:20], e.gallery, normalize=True)
     blocks = survival.tasks(pairs, 10)
     closings = {name: all_methods.contestants()[name] for name in ("original", "CORAL", "GR-CLIP")}
-    return survival.per_query(blocks, closings, gu.GaussianNoise(0.3), ["cosine"], order=order)
+    noises = {"": gu.GaussianNoise(0.3)}
+    return compare_blocks(blocks, closings, noises, scorings=["cosine"], order=order)
 
 
 def test_every_closing_has_a_band_and_a_name_that_the_catalogue_knows():
@@ -92,8 +96,8 @@ def test_every_closing_has_a_band_and_a_name_that_the_catalogue_knows():
 def test_both_orders_stand_beside_each_other_with_their_errors():
     after, before = measured(), measured("noise first")
     frame = all_methods.by_scoring(after, before)["cosine"]
-    means = before.groupby("closing")["same"].mean()
-    assert frame.loc["CORAL", "same first"] == pytest.approx(means["CORAL"])
+    alone = before.set_index("closing")["robustness"]
+    assert frame.loc["CORAL", "robustness first"] == alone["CORAL"]
     assert frame.loc["original", "band"] == ""
     table = all_methods.short_table(frame, ["CORAL"])
     value, error = frame.loc["CORAL", ["right_gain", "right_gain_error"]]
@@ -104,12 +108,22 @@ def test_both_orders_stand_beside_each_other_with_their_errors():
 
 def test_level_with_the_best_is_who_lies_within_one_paired_error():
     values = np.linspace(0, 1, 50)
-    noisy = values + np.where(np.arange(50) % 2, 0.3, -0.3)
-    frame = pd.concat(
-        pd.DataFrame({"closing": name, "right": right})
-        for name, right in {"far": values - 0.1, "best": values, "unsure": noisy - 0.01}.items()
-    )
-    assert all_methods.level_with_best(frame, "right") == ["best", "unsure"]
+    unsure = values + np.where(np.arange(50) % 2, 0.3, -0.3)
+    chances = {"best": values + 0.01, "unsure": unsure, "worse": values - 0.2}
+    chances |= {"close": values + 0.01 - 1e-5}
+    outcomes = {
+        (name, "cosine", ""): Outcome(
+            torch.zeros(50, dtype=torch.long),
+            Estimate.exact(torch.tensor(values)),
+            Estimate.exact(torch.tensor(right)),
+        )
+        for name, right in {None: values, **chances}.items()
+    }
+    labels = {name: name for name in chances}
+    found = Comparison(outcomes, labels, torch.zeros(50, dtype=torch.long))
+    names = list(chances)
+    assert all_methods.level_with_best(found, "right", names) == ["best", "close", "unsure"]
+    assert all_methods.level_with_best(found, "right", ["worse", "unsure"]) == ["unsure"]
 
 
 def test_under_noises_predicts_with_the_equivalent_gaussian():

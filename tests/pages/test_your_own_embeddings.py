@@ -28,10 +28,10 @@ def test_decisions_have_the_gain_of_the_closing_that_they_name() -> None:
     assert len(table) == len(own.DECISIONS)
     first = table.iloc[0]
     summary = frames["few"][frames["few"]["scoring"] == "cosine"].set_index("closing")
-    assert first["gain"] == pytest.approx(summary.loc[survival.CENTRED, "same_gain"])
-    assert first["start"] == pytest.approx(summary.loc["original", "same"])
+    assert first["gain"] == pytest.approx(summary.loc[survival.CENTRED, "gain"])
+    assert first["start"] == pytest.approx(summary.loc["original", "robustness"])
     by_cosine = table[table["line"] == "rank by cosine"].iloc[0]
-    plain = frames["more"].set_index(["closing", "scoring"])["same"]
+    plain = frames["more"].set_index(["closing", "scoring"])["robustness"]
     gain = plain["original", "cosine"] - plain["original", "euclidean"]
     assert by_cosine["gain"] == pytest.approx(gain)
     assert own.decision_table(table)["gain here"].iloc[2] == "0"

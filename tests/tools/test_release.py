@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -62,14 +63,16 @@ def test_every_file_has_the_repository_s_one_address() -> None:
     repository, documentation = address.addresses()
     assert documentation == address.site(repository)
     assert address.strays() == []
-    for place in ("README.md", "CITATION.cff", "_config.yml", "notebooks/intro.md"):
+    for place in ("README.md", "CITATION.cff", "_config.yml", "notebooks/intro.ipynb"):
         assert repository in read(place), place
 
 
-def test_every_set_up_cell_can_be_sent_elsewhere() -> None:
+def test_every_notebook_installs_what_it_lacks_and_can_be_sent_elsewhere() -> None:
     wanted = f'os.environ.get("GAPUTILS_SOURCE", "git+{address.addresses()[0]}")'
-    for page in (*(ROOT / "notebooks").glob("*.md"), *(ROOT / "grids").glob("*.md")):
-        assert wanted in page.read_text(encoding="utf-8"), page.name
+    for page in (ROOT / "notebooks").glob("*.ipynb"):
+        cells = json.loads(page.read_text(encoding="utf-8"))["cells"]
+        first = next(cell for cell in cells if cell["cell_type"] == "code")
+        assert wanted in "".join(first["source"]), page.name
 
 
 def test_a_fork_moves_them_all(tmp_path: Path) -> None:

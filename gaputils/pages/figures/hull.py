@@ -89,7 +89,7 @@ def radius_panels(
 ) -> list[Axes]:
     """Robustness over the radius, a panel a size; `levels` of other closings as lines.
 
-    `curves` as from `hull_projection.over_radius`; `levels` has `items`, `closing` and `same`.
+    `curves` as from `hull_projection.over_radius`, `levels` as from `survival.over_sizes`.
     """
     for ax, (size, curve) in zip(axes, curves.items(), strict=True):
         ax.errorbar(
@@ -101,7 +101,7 @@ def radius_panels(
         )
         own = levels[levels["items"] == size]
         for name, style in (("original", ":"), ("mean shift", "-."), ("hull projection", "--")):
-            value = float(own.loc[own["closing"] == name, "same"].iloc[0])
+            value = float(own.loc[own["closing"] == name, "robustness"].iloc[0])
             ax.axhline(value, color=closing_color(name), linestyle=style, label=name)
         ax.axvline(2, color=COLOR["baseline"], linewidth=0.8)
         ax.set(xscale="log", title=f"{size} items", ylabel="robustness")

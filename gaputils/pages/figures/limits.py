@@ -19,7 +19,7 @@ _MARKERS = dict(zip(_NAMES, "s^Dv", strict=True))
 
 
 def gains_over_sizes(frame: pd.DataFrame) -> Figure:
-    """``same_gain`` over `items`: a row of panels for each scoring, a column for each `dim`.
+    """``gain`` over `items`: a row of panels for each scoring, a column for each `dim`.
 
     `frame` as from `survival.over_sizes`. Bars are two paired standard errors, the grey line is no
     gain, the dashed one a gallery of as many items as dimensions.
@@ -52,8 +52,8 @@ def _lines(frame: pd.DataFrame, ax: Axes) -> None:
     for name, part in frame[frame["closing"] != "original"].groupby("closing", sort=False):
         ax.errorbar(
             part["items"],
-            part["same_gain"],
-            2 * part["same_gain_error"],
+            part["gain"],
+            2 * part["gain_error"],
             fmt=f"{_MARKERS[str(name)]}-",
             color=closing_color(str(name)),
             markersize=3.5,
@@ -70,17 +70,17 @@ def _lines(frame: pd.DataFrame, ax: Axes) -> None:
 def same_and_right(frame: pd.DataFrame, axes: list[Axes]) -> list[Axes]:
     """Gains in the same and in the right answer, a dot a closing, a panel each.
 
-    `frame` as from `survival.summary`; bars are two paired standard errors.
+    `frame` as from `compare_blocks`; bars are two paired standard errors.
     """
     names = [name for name in frame["closing"] if name != "original"]
     part = frame.set_index("closing").loc[names]
-    titles = {"same": "gain in unchanged answers", "right": "gain in right answers"}
-    for ax, (measure, title) in zip(axes, titles.items(), strict=True):
+    titles = {"gain": "gain in unchanged answers", "right_gain": "gain in right answers"}
+    for ax, (gain, title) in zip(axes, titles.items(), strict=True):
         for place, (name, row) in enumerate(part.iterrows()):
             ax.errorbar(
-                row[f"{measure}_gain"],
+                row[gain],
                 place,
-                xerr=2 * row[f"{measure}_gain_error"],
+                xerr=2 * row[f"{gain}_error"],
                 fmt="o",
                 color=closing_color(str(name)),
             )
@@ -129,13 +129,17 @@ def bands(frame: pd.DataFrame) -> Figure:
         len(groups), 1, figsize=(WIDTH, 6.4), sharex=True, gridspec_kw=ratios
     )
     for ax, (band, part) in zip(axes, groups, strict=True):
-        for measure, fill, label in (("same", "full", "unchanged"), ("right", "none", "right")):
+        shown = (
+            ("robustness", "gain", "full", "unchanged"),
+            ("right", "right_gain", "none", "right"),
+        )
+        for measure, gain, fill, label in shown:
             ax.axvline(original[measure], color=COLOR["original"], linewidth=0.9, zorder=0)
             for place, (name, row) in enumerate(part.iterrows()):
                 ax.errorbar(
                     row[measure],
                     place,
-                    xerr=row[f"{measure}_gain_error"],
+                    xerr=row[f"{gain}_error"],
                     fmt="o",
                     fillstyle=fill,
                     color=closing_color(str(name)),

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import gaputils as gu
+from gaputils.evaluation.compare import compare_blocks
 from gaputils.pages import all_methods, survival
 from gaputils.pages import hull_projection as hp
 from gaputils.pages import your_own_embeddings as own
@@ -28,19 +29,17 @@ def test_gains_over_sizes_have_a_panel_for_each_scoring_and_dimension() -> None:
     assert len(figure.axes) == 6
     drawn = figure.axes[0].containers[0].lines[0]
     chosen = frame[(frame["scoring"] == "cosine") & (frame["closing"] == "mean shift")]
-    np.testing.assert_allclose(drawn.get_ydata(orig=False), chosen["same_gain"])
+    np.testing.assert_allclose(drawn.get_ydata(orig=False), chosen["gain"])
     assert drawn.get_color() == closing_color("mean shift")
 
 
 def test_same_and_right_answers_have_a_dot_a_closing() -> None:
-    frame = survival.summary(
-        survival.per_query(survival.tasks(pairs(), 10), TWO, NOISE, ["cosine"])
-    )
+    frame = compare_blocks(survival.tasks(pairs(), 10), TWO, {"": NOISE}, scorings=["cosine"])
     _, axes = plt.subplots(2)
     limits.same_and_right(frame, list(axes))
-    for ax, measure in zip(axes, ("same", "right"), strict=True):
+    for ax, gain in zip(axes, ("gain", "right_gain"), strict=True):
         (dot,) = ax.containers
-        assert dot.lines[0].get_xdata()[0] == frame[f"{measure}_gain"].iloc[1]
+        assert dot.lines[0].get_xdata()[0] == frame[gain].iloc[1]
 
 
 def test_decision_bars_start_where_the_untouched_end() -> None:
@@ -55,7 +54,8 @@ def test_decision_bars_start_where_the_untouched_end() -> None:
 def test_bands_have_a_row_for_each_of_their_closings() -> None:
     names = ["original", "mean shift", "GR-CLIP", "CORAL"]
     closings = {name: all_methods.contestants()[name] for name in names}
-    each = survival.per_query(survival.tasks(pairs(), 10), closings, NOISE, ["cosine"])
+    blocks = survival.tasks(pairs(), 10)
+    each = compare_blocks(blocks, closings, {"": NOISE}, scorings=["cosine"])
     frame = all_methods.by_scoring(each, each)["cosine"]
     figure = limits.bands(frame)
     assert [ax.get_title(loc="left") for ax in figure.axes] == list(frame["band"][1:])
