@@ -215,7 +215,10 @@ def test_random_shares_are_projections_and_follow_the_seed() -> None:
 
 def test_measures_from_moments_are_those_named_with_the_seed_given() -> None:
     x, y = map(geo.Moments.of, pair(d=6))
-    assert set(geo.moment_measures(x, y, ["gap_norm", "rmg_centroid"])) == {"gap_norm", "rmg_centroid"}
+    assert set(geo.moment_measures(x, y, ["gap_norm", "rmg_centroid"])) == {
+        "gap_norm",
+        "rmg_centroid",
+    }
     for seed, given in ((0, {}), (3, {"seed": 3})):
         found = geo.moment_measures(x, y, **given)
         shares = geo.random_shares(x, 1000, seed)

@@ -206,7 +206,7 @@ def test_the_shift_pays_from_as_many_queries_as_are_told() -> None:
     without a shift: equal at n = tr S / |g'|².
     """
     e = pairs(8, 24)
-    needed = scores.rows_that_pay(e)
+    needed = scores.rows_that_pay(e, 8)
     span = np.linalg.svd((e.gallery - e.gallery.mean(0)).numpy(), full_matrices=False)[2][:7]
     off = (e.queries - e.gallery.mean(0)).numpy()
     off = off - off @ span.T @ span
@@ -244,4 +244,5 @@ def test_the_last_table_has_a_row_a_question() -> None:
     }
     table = scores.answers(**frames)
     assert len(table) == 8
-    assert (table.iloc[4, 1:] == scores.MISSING).all()
+    assert (table.iloc[4] == scores.MISSING).all()
+    assert table["untouched"].iloc[0] == scores.told(*frames["pairs"].iloc[0][["mean", "error"]])

@@ -63,7 +63,8 @@ def numbers(
     pairs, _, ten = tasks.values()
     photos, kinds, classes = measured.values()
     half = next(pairs.halves(1))[0]
-    alone, both = noisy.index[1], noisy.index[3]
+    alone, both = (str(noisy.index[place]) for place in (1, 3))
+    changed = same["changed"].to_dict()
     return {
         "title": pairs.title.partition(",")[0],
         "count": pairs.count,
@@ -91,9 +92,9 @@ def numbers(
         **_gain(photos, "image_to_text", i_hull=HULL, i_means=BASELINE),
         **_gain(reverse, "image_to_text", i_image_hull=HULL, i_image_means=BASELINE),
         "probe_images": int(same["images"].iloc[0]),
-        "probe_shift": int(same.loc["mean shift", "changed"]),
-        "probe_hull": int(same.loc[HULL, "changed"]),
-        "probe_means": int(same.loc[BASELINE, "changed"]),
+        "probe_shift": changed["mean shift"],
+        "probe_hull": changed[HULL],
+        "probe_means": changed[BASELINE],
         **_gain(noisy, "right", noise_alone=alone, noise_baseline=BASELINE, noise_both=both),
     }
 
@@ -114,10 +115,9 @@ def _value(frame: pd.DataFrame, measure: str, **ways: str) -> dict[str, str]:
 
 
 def _gain(frame: pd.DataFrame, measure: str, **ways: str) -> dict[str, str]:
-    columns = [f"{measure}_gain", f"{measure}_gain_error"]
+    gain, error = frame[f"{measure}_gain"], frame[f"{measure}_gain_error"]
     return {
-        key: plus_minus(*([value] for value in frame.loc[way, columns]), 2, signed=True)[0]
-        for key, way in ways.items()
+        key: plus_minus(gain[[way]], error[[way]], 2, signed=True)[0] for key, way in ways.items()
     }
 
 
@@ -141,9 +141,10 @@ def claims(
     gain, error = photos["v_measure_gain"], photos["v_measure_gain_error"]
     across = photos["other_side"]
     kept = ["mean shift", HULL]
-    to_kinds = kinds.loc[BASELINE, ["v_measure_gain", "v_measure_gain_error"]]
+    to_kinds: Any = kinds.loc[BASELINE]
     to_classes = classes["v_measure_gain"]
-    back = reverse.loc[HULL, ["image_to_text_gain", "image_to_text_gain_error"]]
+    back: Any = reverse.loc[HULL]
+    means: Any = photos.loc[BASELINE], reverse.loc[BASELINE]
     other = apart["to the nearest other group"]
     turned = (apart["after the shift"] < other).tolist()
     return {
@@ -156,19 +157,20 @@ def claims(
         "photographs gain nothing until half of the gap is closed": middle - start
         < 0.3 * (end - start),
         "means raise the V-measure of photographs": gain[BASELINE] > 2 * error[BASELINE],
-        "means raise the V-measure of kinds": to_kinds.iloc[0] > 2 * to_kinds.iloc[1],
+        "means raise the V-measure of kinds": to_kinds["v_measure_gain"]
+        > 2 * to_kinds["v_measure_gain_error"],
         "the shift and the projection gain nothing where the hull is large": bool(
             (gain[kept] < 2 * error[kept]).all()
         ),
         "on the ten classes the shift gains nearly what means do": to_classes["mean shift"]
         > 0.7 * to_classes[BASELINE],
         "CORAL mixes far more": across["CORAL"] > 2 * across[BASELINE],
-        "CORAL loses purity": photos.loc["CORAL", "purity_gain"] < 0,
+        "CORAL loses purity": photos["purity_gain"]["CORAL"] < 0,
         "no probe moves with the shift or the projection": bool(
             (same.loc[kept, "changed"] == 0).all()
         ),
-        "probes move with the means": same.loc[BASELINE, "changed"] > 0,
-        "means help from texts to images": photos.loc[BASELINE, "text_to_image_gain"] > 0
-        and reverse.loc[BASELINE, "text_to_image_gain"] > 0,
-        "projecting helps from images to texts": back.iloc[0] > 2 * back.iloc[1],
+        "probes move with the means": same["changed"][BASELINE] > 0,
+        "means help from texts to images": all(each["text_to_image_gain"] > 0 for each in means),
+        "projecting helps from images to texts": back["image_to_text_gain"]
+        > 2 * back["image_to_text_gain_error"],
     }

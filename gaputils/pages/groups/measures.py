@@ -176,6 +176,13 @@ def summary(frame: pd.DataFrame, against: str = UNTOUCHED, key: str = "way") -> 
     )
 
 
+def measure_all(
+    tasks: Mapping[str, Labelled], draws: int = 10, seed: int = 0
+) -> dict[str, pd.DataFrame]:
+    """`summary` of every one of `WAYS` on each of `tasks`."""
+    return {name: summary(measured(task, WAYS, draws, seed)) for name, task in tasks.items()}
+
+
 def over_gap(
     task: Labelled, shares: Iterable[float], draws: int = 5, seed: int = 0
 ) -> pd.DataFrame:

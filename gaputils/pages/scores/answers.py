@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from gaputils.pages.scores.cosines import CENTRED, UNTOUCHED
@@ -88,49 +90,39 @@ def answers(
     The frames are those of `pair_cosines`, `separation`, `none_fits`, `siglip`, `fused`, `swapped`
     and `whose_mean`.
     """
-    match = pairs.loc["an image and its text"]
     half = averages[averages["share"] == 0.5].set_index("way")
-    rows = [
-        (
-            "cosine of an image and its text",
-            told(match["mean"], match["error"]),
-            told(match["centred mean"], match["centred error"]),
-        )
+    both = pd.concat([pairs, pairs.filter(like="centred").rename(columns=_uncentred)], keys=_KEYS)
+    match = both.xs("an image and its text", level=1)
+    asked: list[tuple[Any, ...]] = [
+        ("cosine of an image and its text", match, "mean", "error", _KEYS),
+        ("AUROC: a match?", areas, "match", "match_error", (UNTOUCHED, CENTRED)),
+        ("AUROC: in the gallery?", areas, "present", "present_error", (UNTOUCHED, CENTRED)),
+        ("largest probability, no label fits", labels, "none", "none_error", _KEYS),
+        ("SigLIP2: median probability, no pairs", siglip, "median", "", _SIGLIP),
+        ("emoji found by alias, half image, half text", half, "right", "error", _KEYS),
+        ("an image's neighbours found by its text", swaps, "found", "error", _SWAPS),
+        ("right answers, the other topic's means", means, "right", "error", _MEANS),
     ]
-    for column, question in (("match", "AUROC: a match?"), ("present", "AUROC: in the gallery?")):
-        row = areas[[column, f"{column}_error"]]
-        rows.append((question, told(*row.loc[UNTOUCHED]), told(*row.loc[CENTRED])))
-    largest = labels[["none", "none_error"]]
-    rows.append(
-        (
-            "largest of ten probabilities if no label fits",
-            told(*largest.loc["untouched"]),
-            told(*largest.loc[CENTRED]),
-        )
-    )
-    some = (
-        [f"{siglip.loc[name, 'median']:.0e}" for name in _SIGLIP] if len(siglip) else [MISSING] * 2
-    )
-    rows.append(("SigLIP2: median probability, no pairs", *some))
-    rows.append(
-        (
-            "emoji found by alias, image and text averaged",
-            *(told(*half.loc[way, ["right", "error"]]) for way in ("untouched", CENTRED)),
-        )
-    )
-    rows.append(
-        (
-            "an image's neighbours found by its text",
-            *(told(*swaps.loc[way, ["found", "error"]]) for way in ("text as it is", CENTRED)),
-        )
-    )
-    rows.append(
-        (
-            "right answers, the other topic's means",
-            *(told(*means.loc[way, ["right", "error"]]) for way in ("none", "the other topic's")),
-        )
-    )
-    return pd.DataFrame(rows, columns=["question", "untouched", CENTRED])
+    rows = {question: _two(*where) for question, *where in asked}
+    columns = {"untouched": [row[0] for row in rows.values()]}
+    columns[CENTRED] = [row[1] for row in rows.values()]
+    return pd.DataFrame(columns, index=pd.Index(rows, name="question"))
 
 
+def _two(frame: pd.DataFrame, value: str, error: str, ways: tuple[str, str]) -> list[str]:
+    if not len(frame):
+        return [MISSING] * 2
+    part: Any = frame.loc[list(ways)]
+    if not error:
+        return [f"{each:.0e}".replace("-", "−") for each in part[value]]
+    return plus_minus(part[value], part[error])
+
+
+def _uncentred(name: str) -> str:
+    return name.removeprefix("centred ")
+
+
+_KEYS = ("untouched", CENTRED)
+_SWAPS = ("text as it is", CENTRED)
+_MEANS = ("none", "the other topic's")
 _SIGLIP = ("as trained", "centred, bias left")

@@ -107,13 +107,15 @@ def how_many_rows(
     return pd.DataFrame(rows)
 
 
-def rows_that_pay(block: Embeddings) -> float:
-    """How many queries the mean shift needs before it is nearer than no shift: the sum of the
-    queries' variances off the gallery's hull, over the squared length of the gap there.
+def rows_that_pay(e: Embeddings, items: int) -> float:
+    """How many queries the mean shift onto the first `items` of `e` needs before it is nearer than
+    no shift: the sum of their queries' variances off the gallery's hull, over the squared length of
+    the gap there. Rows of `e` are pairs.
     """
+    rows, gallery = e.queries[:items].double(), e.gallery[:items]
     with comparing():
-        shift = MeanShift().fit(block.queries, block.gallery)
-    queries = block.queries.double() - block.queries.double().mean(dim=0)
+        shift = MeanShift().fit(rows, gallery)
+    queries = rows - rows.mean(dim=0)
     off = queries - queries @ shift.components_.mT @ shift.components_
     return float(off.square().sum() / (len(off) - 1) / shift.shift_.square().sum())
 

@@ -74,7 +74,8 @@ def _cosines(frames: Frames) -> dict[str, str | int]:
 def _thresholds(
     e: Embeddings, areas: pd.DataFrame, many: pd.DataFrame, few: pd.DataFrame
 ) -> dict[str, str | int]:
-    plain, cut = areas.loc[UNTOUCHED], many.loc[UNTOUCHED]
+    plain: Any = areas.loc[UNTOUCHED]
+    cut: Any = many.loc[UNTOUCHED]
     values: dict[str, str | int] = {
         "auroc": told(plain["match"], plain["match_error"]),
         "present": told(plain["present"], plain["present_error"]),
@@ -85,33 +86,37 @@ def _thresholds(
         "high": told(*few.loc[UNTOUCHED, ["precision", "precision_error"]]),
     }
     for key, name in (("centred", CENTRED), ("closed", CLOSED), ("standard", STANDARD)):
-        row = areas.loc[name]
+        row: Any = areas.loc[name]
         gains = {"auroc": ("match", 4), "present": ("present", 3)}
         for label, (column, digits) in gains.items():
             gain, error = row[f"{column}_gain"], row[f"{column}_gain_error"]
             values[f"{label}_{key}"] = told(gain, error, digits, signed=True)
-        gain, error = few.loc[name, ["precision_gain", "precision_gain_error"]]
+        row = few.loc[name]
+        gain, error = row["precision_gain"], row["precision_gain_error"]
         values[f"high_{key}"] = told(gain, error, signed=True)
     return values
 
 
 def _labels(fitting: pd.DataFrame, siglip: pd.DataFrame) -> dict[str, str | int]:
-    plain = fitting.loc["untouched"]
+    plain: Any = fitting.loc["untouched"]
+    more: Any = fitting.loc[CENTRED]
+    kept: Any = fitting.loc["hull projection"]
     values: dict[str, str | int] = {
         "fits": f"{plain['fits']:.2f}",
         "none": f"{plain['none']:.2f}",
-        "none_centred": f"{fitting.loc[CENTRED, 'none']:.2f}",
+        "none_centred": f"{more['none']:.2f}",
         "told": f"{plain['told']:.3f}",
         "told_cosine": f"{plain['told_cosine']:.3f}",
-        "changed": f"{fitting.loc['hull projection', 'changed']:.0e}".replace("-", "−"),
+        "changed": f"{kept['changed']:.0e}".replace("-", "−"),
     }
     for key, column, form in (
         ("half", "cosine", ".3f"),
         ("largest", "largest", ".3f"),
         ("median", "median", ".0e"),
     ):
-        value = f"{siglip.loc['as trained', column]:{form}}" if len(siglip) else MISSING
-        values[f"siglip_{key}"] = value.replace("-", "−")
+        found: Any = siglip.loc["as trained", column] if len(siglip) else MISSING
+        told_ = f"{found:{form}}" if len(siglip) else MISSING
+        values[f"siglip_{key}"] = told_.replace("-", "−")
     return values
 
 
@@ -133,7 +138,7 @@ def _mixing(
         "third_both": f"{third['image and text averaged']:.2f}",
         "third_image": f"{third['images']:.2f}",
         "swap": told(*swaps.loc["text as it is", ["found", "error"]]),
-        "swap_chance": f"{swaps.loc['chance', 'found']:.3f}",
+        "swap_chance": f"{float(swaps['found']['chance']):.3f}",
         "swap_gain": told(*swaps.loc["text moved by the gap", ["gain", "gain_error"]]),
         "swap_centred": told(*swaps.loc[CENTRED, ["gain", "gain_error"]]),
         "swap_left": f"{left:.2f}",
