@@ -89,7 +89,7 @@ def numbers(
         **_gain(photos, "text_to_image", t_gain=BASELINE, t_coral="CORAL"),
         **_value(reverse, "text_to_image", t_image_before=UNTOUCHED, t_image_after=BASELINE),
         **_gain(reverse, "text_to_image", t_image_gain=BASELINE),
-        **_gain(photos, "image_to_text", i_hull=HULL, i_means=BASELINE),
+        **_gain(photos, "image_to_text", i_hull=HULL, i_means=BASELINE, i_coral="CORAL"),
         **_gain(reverse, "image_to_text", i_image_hull=HULL, i_image_means=BASELINE),
         "probe_images": int(same["images"].iloc[0]),
         "probe_shift": changed["mean shift"],
@@ -166,6 +166,11 @@ def claims(
         > 0.7 * to_classes[BASELINE],
         "CORAL mixes far more": across["CORAL"] > 2 * across[BASELINE],
         "CORAL loses purity": photos["purity_gain"]["CORAL"] < 0,
+        "CORAL gains from texts to images and loses in reverse": photos["text_to_image_gain"][
+            "CORAL"
+        ]
+        > 0
+        > photos["image_to_text_gain"]["CORAL"],
         "no probe moves with the shift or the projection": bool(
             (same.loc[kept, "changed"] == 0).all()
         ),
