@@ -144,6 +144,7 @@ def claims(
     to_kinds: Any = kinds.loc[BASELINE]
     to_classes = classes["v_measure_gain"]
     back: Any = reverse.loc[HULL]
+    plain: Any = reverse.loc[BASELINE]
     means: Any = photos.loc[BASELINE], reverse.loc[BASELINE]
     other = apart["to the nearest other group"]
     turned = (apart["after the shift"] < other).tolist()
@@ -176,6 +177,8 @@ def claims(
         ),
         "probes move with the means": same["changed"][BASELINE] > 0,
         "means help from texts to images": all(each["text_to_image_gain"] > 0 for each in means),
+        "means help from images to texts": plain["image_to_text_gain"]
+        > 2 * plain["image_to_text_gain_error"],
         "projecting helps from images to texts": back["image_to_text_gain"]
         > 2 * back["image_to_text_gain_error"],
     }
