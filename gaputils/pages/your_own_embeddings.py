@@ -1,4 +1,4 @@
-"""Which closing for which system: what known noises are, what scores mean, what is gained where."""
+"""Which closing for which system: what known noises are, and what is gained where."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
-from torch.nn.functional import cosine_similarity
 
 from gaputils._checks import choice
 from gaputils.closing import Closing, HullProjection
@@ -165,51 +163,6 @@ def noise_table(*frames: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def match_scores(blocks: Sequence[Embeddings]) -> pd.DataFrame:
-    """How well scores tell matches: AUROC of "is a match" and of "is in the gallery at all".
-
-    A row for the cosine, for the cosine after `HullProjection(center=True)`, and for the cosine as
-    standard deviations of each query's own scores. `match` compares all pairs of a query and an
-    item by one threshold; `present` the best score of queries whose item is in the gallery, which
-    is every second item of the block, with that of the others. Errors are those of the mean over
-    blocks.
-    """
-    found: dict[str, list[tuple[float, float]]] = {}
-    for task in blocks:
-        half = Embeddings(task.queries, task.gallery[::2], torch.zeros(len(task.queries)).long())
-        there = (task.targets % 2 == 0) if task.targets is not None else None
-        assert there is not None
-        match = torch.zeros(len(task.queries), len(task.gallery), dtype=torch.bool)
-        match[torch.arange(len(task.queries)), task.targets] = True
-        for name, whole, part in zip(_SCORES, _scores(task), _scores(half), strict=True):
-            pair = roc_auc_score(match.ravel(), whole.ravel())
-            best = roc_auc_score(there, part.amax(dim=1))
-            found.setdefault(name, []).append((float(pair), float(best)))
-    rows = {}
-    for name, values in found.items():
-        means, errors = np.mean(values, axis=0), np.std(values, axis=0) / len(values) ** 0.5
-        rows[name] = (means[0], errors[0], means[1], errors[1])
-    columns = ["match", "match_error", "present", "present_error"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-
-
-def pair_cosines(embeddings: Embeddings) -> pd.DataFrame:
-    """Mean and standard deviation of the cosine of matching pairs, others, and within each side."""
-    first, second = (
-        torch.nn.functional.normalize(side.double(), dim=1)
-        for side in (embeddings.queries, embeddings.gallery)
-    )
-    apart = ~torch.eye(len(first), dtype=torch.bool)
-    values = {
-        "an image and its text": cosine_similarity(first, second),
-        "an image and another text": (first @ second.mT)[apart],
-        "two texts": (second @ second.mT)[apart],
-        "two images": (first @ first.mT)[apart],
-    }
-    rows = {name: (float(v.mean()), float(v.std())) for name, v in values.items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "spread"])
-
-
 BY_COSINE = "original, by cosine"
 CENTRE = "gu.HullProjection(center=True).fit(queries, gallery)"
 SCALE = "gu.HullProjection(radius=2).fit(queries, gallery)"
@@ -330,20 +283,6 @@ def microseconds(closing: Closing, queries: Any, repeats: int = 200) -> float:
         closing.transform_queries(one)
         seconds.append(time.perf_counter() - started)
     return 1e6 * float(np.median(seconds))
-
-
-_SCORES = ("cosine", "cosine, projected and centred", "standard deviations of the query's scores")
-
-
-def _scores(task: Embeddings) -> list[Tensor]:
-    closed = move(learn(HullProjection(center=True), task), (task.queries, task.gallery))
-    plain, centred = (
-        torch.nn.functional.normalize(x.double(), dim=1)
-        @ torch.nn.functional.normalize(y.double(), dim=1).mT
-        for x, y in ((task.queries, task.gallery), closed)
-    )
-    own = (plain - plain.mean(dim=1, keepdim=True)) / plain.std(dim=1, keepdim=True)
-    return [plain, centred, own]
 
 
 def _row(label: str, variance: float, kept: list[list[Tensor]]) -> dict[str, Any]:

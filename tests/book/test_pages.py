@@ -38,6 +38,14 @@ OTHER: dict[str, dict[str, Any]] = {
         "guard": False,
     },
     "explorer": {"seed": 1},
+    "groups": {
+        "model": LOCAL,
+        "count": 5,
+        "draws": 2,
+        "shares": [0.0, 1.0],
+        "seed": 1,
+        "guard": False,
+    },
     "hull_projection": {
         "model": LOCAL,
         "variance": 0.1,
@@ -62,6 +70,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "relative_alignment": {"tau": 0.3, "gap": 1.0, "n": 12, "d": 6, "steps": 100, "seeds": 20},
     "rephrasing": {"model": LOCAL, "items": 20, "copies": 5, "templates_each": 4},
     "same_numbers": {"model": LOCAL, "captions": 2, "images": 40, "classes": 10},
+    "scores": {"model": LOCAL, "labels": 3, "counts": [2, 10], "seed": 1, "guard": False},
     "sigmoid_gap": {"n": 12, "d": 8, "tau": 0.4, "steps": 200, "seeds": 3, "rows": 6},
     "speed": {
         "queries": 60,

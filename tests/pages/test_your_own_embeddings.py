@@ -74,15 +74,3 @@ def test_rows_embedded_anew_go_through_the_closing_that_was_fitted() -> None:
     assert (same["before"], same["after"], same["variance"]) == (1, 1, 0)
     turned = own.survive_other_rows([block], [block.gallery.flip(0)], "other rows").iloc[0]
     assert turned["before"] < 1
-
-
-def test_matches_are_told_by_scores_and_by_how_much() -> None:
-    e = pairs()
-    perfect = [gu.Embeddings(e.gallery[:10], e.gallery[:10])]
-    scores = own.match_scores(perfect)
-    assert scores.loc["cosine", "match"] == 1
-    assert scores.loc["cosine", "present"] == 1
-    table = own.pair_cosines(e)
-    cosines = (e.queries * e.gallery).sum(1)
-    assert table.loc["an image and its text", "mean"] == pytest.approx(float(cosines.mean()))
-    assert table.loc["two texts", "mean"] < 1
