@@ -237,9 +237,11 @@ def close(
         raise ValueError(f"--out: expected a .safetensors, .npz or .npy file, got {out}")
     for path in (out, save):
         require_folder(path)
-    name = closing_of(closing, method) or "MeanShift"
+    name = closing_of(closing, method)
+    if load is not None and (name, n_components, alpha, radius, center) != (*4 * (None,), False):
+        raise ValueError("--load: a fitted closing has its settings; leave out the others")
     chosen = (
-        build_closing(name, n_components, alpha, radius, center)
+        build_closing(name or "MeanShift", n_components, alpha, radius, center)
         if load is None
         else load_closing(load)
     )

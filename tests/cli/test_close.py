@@ -119,3 +119,14 @@ def test_the_old_name_of_the_option_says_that_it_is_deprecated(
     told = run(*files, "-o", tmp_path / "z.npz", "--method", "HullProjection")
     assert "deprecated" in told
     assert "HullProjection()" in told
+
+
+@pytest.mark.parametrize("options", [["--closing", "HullProjection"], ["--center"]])
+def test_a_fitted_closing_takes_no_settings(
+    files: list[str], tmp_path: Path, options: list[str]
+) -> None:
+    run(*files, "-o", tmp_path / "z.npz", "--save", tmp_path / "c.safetensors")
+    given = ["--load", str(tmp_path / "c.safetensors"), *options]
+    done = CliRunner().invoke(app, ["close", *files, "-o", str(tmp_path / "y.npz"), *given])
+    assert done.exit_code == 1
+    assert "--load: a fitted closing has its settings" in done.output
