@@ -38,7 +38,7 @@ EXAMPLES: dict[str, str] = {
     "embed": "gaputils embed tiny-openmoji emoji10 -o pairs.safetensors",
     "report": "gaputils report pairs.safetensors --variance 0.5 --rows 200 --figure gap.png",
     "close": "gaputils close pairs.safetensors -o closed.npy --save closing.safetensors",
-    "robustness": "gaputils robustness pairs.safetensors --variance 0.5 --method MeanShift",
+    "robustness": "gaputils robustness pairs.safetensors --variance 0.5 --closing MeanShift",
     "mix": "gaputils mix image=closed.queries.npy text=closed.npy --query closed.queries.npy "
     "-o mixed.npz",
     "sweep": "gaputils sweep grid.yml --out runs --dry-run",

@@ -17,6 +17,7 @@ from gaputils.cli.support import (
     Commands,
     build_closing,
     check_format,
+    closing_of,
     draw_clouds,
     read,
     read_in_place,
@@ -45,9 +46,7 @@ OwnersKey = Annotated[
 ]
 Normalize = Annotated[bool, typer.Option("--normalize", help="Scale all rows to norm 1.")]
 Variance = Annotated[float, typer.Option(help="Variance of the noise on each gallery item.")]
-Method = Annotated[
-    str, typer.Option(help="MeanShift, HullProjection or another class of gaputils.closing.")
-]
+Method = Annotated[str | None, typer.Option(hidden=True, help="Deprecated: use --closing.")]
 Components = Annotated[
     str | None,
     typer.Option(help="Components kept: a count, a share of variance as 0.9, or auto."),
@@ -199,7 +198,7 @@ def report(
 
 
 @app.command(
-    epilog="Example: `gaputils close pairs.npz --method HullProjection --center -o closed.npz`"
+    epilog="Example: `gaputils close pairs.npz --closing HullProjection --center -o closed.npz`"
 )
 @reports_errors
 def close(
@@ -211,40 +210,45 @@ def close(
     targets: TargetsKey = None,
     owners: OwnersKey = None,
     normalize: Normalize = False,
-    method: Method = "MeanShift",
+    closing: Annotated[
+        str | None,
+        typer.Option(
+            help="MeanShift, HullProjection or another class of gaputils.closing; MeanShift if "
+            "left out."
+        ),
+    ] = None,
+    method: Method = None,
     n_components: Components = None,
     alpha: Alpha = None,
     radius: Radius = None,
     center: Center = False,
-    save: Annotated[Path | None, typer.Option(help="Keep the fitted method here.")] = None,
-    load: Annotated[Path | None, typer.Option(help="Use a fitted method, do not fit.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Keep the fitted closing here.")] = None,
+    load: Annotated[Path | None, typer.Option(help="Use a fitted closing, do not fit.")] = None,
 ) -> None:
-    """Fit a closing method, apply it, and save both sides."""
+    """Fit a closing, apply it, and save both sides.
+
+    Two .npy files stay on disk where the closing is MeanShift or HullProjection and the result
+    .npz or .npy: moved in blocks, they take little memory and keep their dtype.
+    """
+    from gaputils.cli.close import close_files
     from gaputils.closing import load as load_closing
-    from gaputils.storage.files import write_npy, write_npz
 
     if out.suffix not in (".safetensors", ".npz", ".npy"):
         raise ValueError(f"--out: expected a .safetensors, .npz or .npy file, got {out}")
     for path in (out, save):
         require_folder(path)
-    e = read(first, second, queries, gallery, targets, owners, normalize)
-    if load is None:
-        closing = build_closing(method, n_components, alpha, radius, center)
-        closing.fit(e.queries, e.gallery)
-    else:
-        closing = load_closing(load)
-    e.queries, e.gallery = closing.transform(e.queries, e.gallery)
-    e.info = {**e.info, "closing": repr(closing)}
-    if save is not None:
-        closing.save(save)
-    if out.suffix == ".npz":
-        write_npz(e, out)
-    elif out.suffix == ".npy":
-        for file in write_npy(e, out)[1:]:
-            typer.echo(file)
-    else:
-        e.save(out)
-    typer.echo(f"{out}: {closing!r}")
+    name = closing_of(closing, method)
+    if load is not None and (name, n_components, alpha, radius, center) != (*4 * (None,), False):
+        raise ValueError("--load: a fitted closing has its settings; leave out the others")
+    chosen = (
+        build_closing(name or "MeanShift", n_components, alpha, radius, center)
+        if load is None
+        else load_closing(load)
+    )
+    files = (first, second, queries, gallery, targets, owners, normalize)
+    for file in close_files(files, out, chosen, fit=load is None, save=save)[1:]:
+        typer.echo(file)
+    typer.echo(f"{out}: {chosen!r}")
 
 
 @app.command(
@@ -286,7 +290,7 @@ def mix(
     typer.echo(mix_files(items, out, query, save=save, saved=load, **options))
 
 
-@app.command(epilog="Example: `gaputils robustness pairs.npz --variance 0.04 --method MeanShift`")
+@app.command(epilog="Example: `gaputils robustness pairs.npz --variance 0.04 --closing MeanShift`")
 @reports_errors
 def robustness(
     first: First,
@@ -300,7 +304,10 @@ def robustness(
     per: Annotated[str, typer.Option(help="vector (total variance) or coordinate.")] = "vector",
     scoring: Scoring = "cosine",
     draws: Annotated[int, typer.Option(help="Draws where there is no exact value.")] = 200,
-    method: Annotated[str, typer.Option(help="Close the gap with this first; none.")] = "none",
+    closing: Annotated[
+        str | None, typer.Option(help="Close the gap with this and compare; none.")
+    ] = None,
+    method: Method = None,
     n_components: Components = None,
     alpha: Alpha = None,
     radius: Radius = None,
@@ -321,9 +328,10 @@ def robustness(
     require_folder(out)
     e = read(first, second, queries, gallery, targets, owners, normalize)
     closings: dict[str, Any] = {"original": None}
-    if method != "none":
-        closing = build_closing(method, n_components, alpha, radius, center)
-        closings[repr(closing)] = closing
+    name = closing_of(closing, method)
+    if name not in (None, "none"):
+        built = build_closing(name, n_components, alpha, radius, center)
+        closings[repr(built)] = built
     table = compare_closings(
         e.queries,
         e.gallery,

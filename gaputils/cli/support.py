@@ -1,4 +1,4 @@
-"""What the commands share: reading pairs, building methods, writing results, telling errors."""
+"""What the commands share: reading pairs, building closings, writing results, telling errors."""
 
 from __future__ import annotations
 
@@ -154,27 +154,37 @@ def read_in_place(
     return read_matrix(first, queries), read_matrix(second, gallery)
 
 
+def closing_of(closing: str | None, method: str | None) -> str | None:
+    """The name of the closing, also by the option's old name."""
+    if method is None:
+        return closing
+    if closing is not None:
+        raise ValueError("--closing, --method: they are the same; leave out --method")
+    typer.echo("gaputils: --method is deprecated and will go; use --closing", err=True)
+    return method
+
+
 def build_closing(
-    method: str, n_components: str | None, alpha: float | None, radius: str | None, center: bool
+    name: str, n_components: str | None, alpha: float | None, radius: str | None, center: bool
 ) -> Closing:
     from gaputils import closing
 
     known = closing.registered()
     known.pop("MixedGallery")  # what `gaputils mix` does
-    if method not in known:
-        raise ValueError(f"--method: expected one of {', '.join(sorted(known))}, got {method!r}")
+    if name not in known:
+        raise ValueError(f"--closing: expected one of {', '.join(sorted(known))}, got {name!r}")
     given = {
         "n_components": _number(n_components),
         "alpha": alpha,
         "radius": _number(radius),
         "center": center or None,
     }
-    given = {name: value for name, value in given.items() if value is not None}
-    taken = inspect.signature(known[method]).parameters
-    for name in given:
-        if name not in taken:
-            raise ValueError(f"--{name.replace('_', '-')}: {method} has no such parameter")
-    built: Closing = known[method](**given)
+    given = {key: value for key, value in given.items() if value is not None}
+    taken = inspect.signature(known[name]).parameters
+    for option in given:
+        if option not in taken:
+            raise ValueError(f"--{option.replace('_', '-')}: {name} has no such parameter")
+    built: Closing = known[name](**given)
     return built
 
 

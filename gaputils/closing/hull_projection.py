@@ -181,7 +181,9 @@ class HullProjection(OnHull):
             return None
         if self.covariance is not None and not self.center:
             return [self._project()]
-        steps: list[tuple[Any, ...]] = [_FROM_CENTER, self._project()]
+        steps: list[tuple[Any, ...]] = [_FROM_CENTER]
+        if len(self.components_) < self.dim_:  # onto all of the space nothing moves
+            steps.append(self._project())
         if self.radius is not None:
             ratio = number("radius", self.radius, low=0, strict=True)
             steps.append(("lengthen", ratio * self.circumradius_))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from gaputils._checks import integer
+from gaputils._progress import wants_progress
 from gaputils._reading import UnreadableFile, reading
 from gaputils.datasets._broken import image_name, without
 from gaputils.datasets.base import DataUnavailable, Images
@@ -153,7 +152,7 @@ def embed_images(
     from tqdm.auto import tqdm
 
     batches = image_batches(model, images, batch_size=batch_size, workers=workers, broken=broken)
-    shown = _wants_progress() if progress is None else progress
+    shown = wants_progress() if progress is None else progress
     bar = tqdm(batches, total=-(-len(images) // batch_size), disable=not shown, unit="batch")
     rows = [model.encode_images(batch).cpu() for batch in bar]
     return torch.cat(rows) if rows else torch.empty(0, model.dim, dtype=torch.float32)
@@ -257,8 +256,3 @@ class _Preprocessed(torch.utils.data.Dataset[Tensor | Broken]):
             kind = next(kind for kind in kinds if isinstance(error, kind))
             return Broken(place, kind, str(error))
         return pixels if self.keep else torch.empty(0)
-
-
-def _wants_progress() -> bool:
-    setting = os.environ.get("GAPUTILS_PROGRESS", "")
-    return sys.stderr.isatty() if setting == "" else setting not in ("0", "false", "no")

@@ -17,11 +17,11 @@ from torch.utils.data import DataLoader
 
 from gaputils._checks import integer
 from gaputils._files import digest, only_writer
+from gaputils._progress import wants_progress
 from gaputils.datasets._broken import LEFT_OUT, places_of, without
 from gaputils.encoding._texts import AnyDataset, Texts, gather_texts
 from gaputils.encoding.embed import (
     _Preprocessed,
-    _wants_progress,
     check_inputs,
     collate,
     encode_gallery,
@@ -204,7 +204,7 @@ def _embed(
 ) -> None:
     from tqdm.auto import tqdm
 
-    shown = _wants_progress() if progress is None else progress
+    shown = wants_progress() if progress is None else progress
     images = _images(model, dataset, [e for e in todo if e.side == "queries"], batch_size, workers)
     for entry in tqdm(todo, disable=not shown, unit="shard"):
         part = slice(entry.start, entry.stop)

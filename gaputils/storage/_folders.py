@@ -25,7 +25,7 @@ OWN = (
 _SPLITS, _STATE = "dataset_dict.json", "state.json"
 _NUMBERED = re.compile(r"(.*?)[-_.]?(\d+)(?:-of-\d+)?")
 _KNOWN = (
-    "expected .npy files with numbered shards of one array, clip-retrieval's img_emb and text_emb, "
+    "expected .npy or .parquet files with numbered shards, clip-retrieval's img_emb and text_emb, "
     "what `save_to_disk` of Hugging Face's datasets writes, or shards of `gaputils embed`"
 )
 
@@ -34,7 +34,8 @@ def folder_arrays(folder: Path) -> Arrays:
     """Every array of the folder by its name, the shards of one below each other.
 
     Files ``x_0.npy``, ``x_1.npy``, … are shards of "x" in the order of their numbers, a lone
-    ``x.npy`` is all of it, and an array that has the folder to itself needs no name. clip-retrieval
+    ``x.npy`` is all of it, and an array that has the folder to itself needs no name. Numbered
+    ``.parquet`` files are the shards of one table. clip-retrieval
     gives "img_emb", "text_emb" and the numbers of its metadata; Hugging Face's `datasets` the
     columns that hold numbers or vectors. Raises `ValueError` for a folder of another kind, one of
     several splits, and one that lacks a shard.
@@ -46,6 +47,9 @@ def folder_arrays(folder: Path) -> Arrays:
         raise ValueError(f"{folder}: it holds several splits; give the folder of one: {splits}")
     if (folder / _STATE).is_file():
         return arrow_columns(_data_files(folder))
+    tables = _visible(folder, ".parquet")
+    if tables and not _visible(folder, ".npy") and not _is_clip_retrieval(folder):
+        return _tables(folder, tables)
     parts = shards_of(folder)
     arrays: dict[str, Array | Unusable] = {
         name: cut[0] if len(cut) == 1 else np.concatenate(cut) for name, cut in parts.items()
@@ -68,6 +72,36 @@ def shards_of(folder: Path) -> dict[str, list[Array]]:
         raise ValueError(f"{folder}: {_KNOWN}; it holds {held}")
     parts = {name: _mapped(files) for name, files in groups.items()}
     return {ONLY: next(iter(parts.values()))} if len(parts) == 1 else parts
+
+
+def _is_clip_retrieval(folder: Path) -> bool:
+    return any((folder / name).is_dir() for name in CLIP_RETRIEVAL)
+
+
+def _tables(folder: Path, files: list[Path]) -> Arrays:
+    """The columns of numbered ``.parquet`` files below each other."""
+    groups = _in_order(folder, files)
+    if len(groups) > 1:
+        raise ValueError(
+            f"{folder}: expected the shards of one table, got {', '.join(map(repr, groups))}"
+        )
+    (paths,) = groups.values()
+    tables = [parquet_columns(path) for path in paths]
+    found: dict[str, Array | Unusable] = {}
+    for path, table in zip(paths, tables, strict=True):
+        if table.keys() != tables[0].keys():
+            raise ValueError(
+                f"{path}: expected the columns {', '.join(tables[0])} as in {paths[0].name}, "
+                f"got {', '.join(table)}"
+            )
+    for name in tables[0]:
+        values = [table[name] for table in tables]
+        strange = [value for value in values if isinstance(value, Unusable)]
+        whole = [value for value in values if not isinstance(value, Unusable)]
+        if not strange:
+            _require_alike(paths, whole)
+        found[name] = strange[0] if strange else np.concatenate(whole)
+    return found
 
 
 def _only(place: Path) -> list[Array]:
@@ -108,12 +142,17 @@ def _mapped(files: list[Path]) -> list[Array]:
     for path, part in zip(files, parts, strict=True):
         if len(parts) > 1 and part.ndim not in (1, 2):
             raise ValueError(f"{path}: expected a shard (rows, dimension), got {part.shape}")
+    _require_alike(files, parts)
+    return parts
+
+
+def _require_alike(files: list[Path], parts: list[Array]) -> None:
+    for path, part in zip(files, parts, strict=True):
         if (part.shape[1:], part.dtype) != (parts[0].shape[1:], parts[0].dtype):
             raise ValueError(
                 f"{path}: expected rows {parts[0].shape[1:]} of {parts[0].dtype} as in "
                 f"{files[0].name}, got {part.shape[1:]} of {part.dtype}"
             )
-    return parts
 
 
 def _labels_beside(metadata: Path, rows: set[int]) -> Mapping[str, Array | Unusable]:

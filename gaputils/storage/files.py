@@ -57,7 +57,8 @@ def read_pair(
     with a second file, one column of vectors or only columns of numbers. What pandas wrote as an
     index is left out. A folder may be clip-retrieval's (``img_emb``, ``text_emb``, labels from its
     metadata), one that Hugging Face's `datasets` saved, one of ``.npy`` shards of one array or of
-    several, numbered, or one of shards that `gaputils embed` wrote. `queries` and `gallery` name
+    several, numbered, one of numbered ``.parquet`` shards of one
+    table, or one of shards that `gaputils embed` wrote. `queries` and `gallery` name
     the arrays or columns; left out, names with "quer", "image", "img", "video" or "vision" are
     queries, those with "galler", "text", "txt", "caption" or "class" the gallery.
 

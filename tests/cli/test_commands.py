@@ -90,7 +90,7 @@ def test_robustness_with_and_without_closing(pair: Path) -> None:
         kept = gu.robustness(e.queries, e.gallery, gu.GaussianNoise(float(row["variance"])))
         assert row["robustness"] == pytest.approx(float(kept.mean()), abs=1e-8)
         assert row["right"] <= row["accuracy"]
-    closed = run("robustness", pair, "--method", "HullProjection", "--format", "csv").output
+    closed = run("robustness", pair, "--closing", "HullProjection", "--format", "csv").output
     names = "closing,scoring,variance,robustness,robustness_error,gain,gain_error,right"
     assert closed.startswith(names)
     lines = [line.split(",")[:2] for line in closed.strip().splitlines()[1:]]
@@ -247,7 +247,7 @@ def test_train_writes_a_model_that_loads(tmp_path: Path) -> None:
         ),
         (["report", "{pair}", "--figure", "gap.xyz"], "--figure"),
         (["close", "{pair}", "-o", "x.csv"], "--out: expected a .safetensors, .npz or .npy file"),
-        (["close", "{pair}", "-o", "x.npz", "--method", "Magic"], "--method: expected one of"),
+        (["close", "{pair}", "-o", "x.npz", "--closing", "Magic"], "--closing: expected one of"),
         (["close", "{pair}", "-o", "x.npz", "--radius", "2"], "MeanShift has no such parameter"),
         (["robustness", "{pair}", "--variance", "-1"], "variance"),
         (["sweep", "missing.yml", "-o", "x"], "grid: there is no file missing.yml"),
@@ -258,7 +258,7 @@ def test_train_writes_a_model_that_loads(tmp_path: Path) -> None:
             ["embed", "tiny-openmoji", "emoji10", "-o", "x.safetensors", "--shard-size", "9"],
             "--shard-size: x.safetensors is one file",
         ),
-        (["report", "."], "expected .npy files with numbered shards"),
+        (["report", "."], "expected .npy or .parquet files with numbered"),
     ],
 )
 def test_errors_are_one_line_on_standard_error(

@@ -92,7 +92,7 @@ def test_owners_survive_what_close_writes(captions, tmp_path: Path, suffix: str)
     write_npz(captions, tmp_path / "e.npz")
     for source in ("e.safetensors", "e.npz"):
         out = tmp_path / f"c{suffix}"
-        call = ["close", str(tmp_path / source), "-o", str(out), "--method", "MeanShift"]
+        call = ["close", str(tmp_path / source), "-o", str(out), "--closing", "MeanShift"]
         assert CliRunner().invoke(app, call).exit_code == 0
         back = gu.read_pair(out)
         assert back.owners.tolist() == OWNERS.tolist()
@@ -104,7 +104,7 @@ def test_the_commands_count_any_caption(captions, tmp_path: Path) -> None:
     path = captions.save(tmp_path / "e.safetensors")
     call = ["robustness", str(path), "--variance", "0.001", "--format", "csv"]
     for method in ("none", "HullProjection"):
-        told = CliRunner().invoke(app, [*call, "--method", method])
+        told = CliRunner().invoke(app, [*call, "--closing", method])
         assert told.exit_code == 0
         assert pd.read_csv(io.StringIO(told.stdout))["accuracy"].eq(1.0).all()
 

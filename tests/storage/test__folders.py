@@ -12,6 +12,7 @@ import pytest
 
 import gaputils as gu
 from gaputils._reading import UnreadableFile
+from gaputils.storage._folders import folder_arrays
 from gaputils.storage.files import iter_rows, read_matrix
 
 RNG = np.random.default_rng(0)
@@ -169,3 +170,51 @@ def test_arrow_in_its_file_format_and_cut_short(tmp_path: Path) -> None:
     (tmp_path / "e.arrow").write_bytes(content[:-40])
     with pytest.raises(UnreadableFile, match=r"e\.arrow is not a whole \.arrow file"):
         gu.read_pair(tmp_path / "e.arrow")
+
+
+def _table_shards(folder: Path) -> Path:
+    folder.mkdir()
+    for number, start in enumerate(range(0, 6, 2)):
+        rows = {"image": list(ROWS[start : start + 2]), "label": [start, start + 1]}
+        pd.DataFrame(rows).to_parquet(folder / f"part-{number:05d}.parquet")
+    return folder
+
+
+ROWS = np.arange(18, dtype=np.float32).reshape(6, 3)
+
+
+def test_parquet_shards_go_below_each_other(tmp_path: Path) -> None:
+    arrays = folder_arrays(_table_shards(tmp_path / "s"))
+    np.testing.assert_array_equal(arrays["image"], ROWS)
+    np.testing.assert_array_equal(arrays["label"], np.arange(6))
+    np.testing.assert_array_equal(read_matrix(tmp_path / "s"), ROWS)
+
+
+def test_a_parquet_shard_that_is_not_there_is_missed(tmp_path: Path) -> None:
+    folder = _table_shards(tmp_path / "s")
+    (folder / "part-00001.parquet").unlink()
+    with pytest.raises(ValueError, match="1 of the shards 'part' are not there"):
+        folder_arrays(folder)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ({"other": [0, 1]}, "expected the columns image, label as in part-00000.parquet"),
+        ({"image": [[1.0], [2.0]], "label": [4, 5]}, r"expected rows \(3,\) of float32"),
+    ],
+)
+def test_a_parquet_shard_of_another_kind_is_named(
+    tmp_path: Path, rows: dict[str, list[object]], told: str
+) -> None:
+    folder = _table_shards(tmp_path / "s")
+    pd.DataFrame(rows).to_parquet(folder / "part-00002.parquet")
+    with pytest.raises(ValueError, match=f"part-00002.parquet: {told}"):
+        folder_arrays(folder)
+
+
+def test_tables_of_two_names_are_refused(tmp_path: Path) -> None:
+    folder = _table_shards(tmp_path / "s")
+    (folder / "part-00002.parquet").rename(folder / "other-00000.parquet")
+    with pytest.raises(ValueError, match="shards of one table, got 'other', 'part'"):
+        folder_arrays(folder)
