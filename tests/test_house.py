@@ -40,6 +40,7 @@ ORDER = (
     "_files",
     "_reading",
     "_extras",
+    "_progress",
     "_checks",
 )
 
