@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 import gaputils as gu
+from gaputils.closing import catalogue
 from gaputils.pages import intro
 
 
@@ -43,7 +44,7 @@ def test_the_headline_is_the_mean_over_all_blocks(
         for start in (0, 20):
             sides = task.queries[start : start + 20], task.gallery[start : start + 20]
             if closing is not None:
-                sides = closing.fit(*sides).transform(*sides)
+                sides = catalogue.copy(closing).fit(*sides).transform(*sides)
             kept.append(gu.robustness(*sides, noise, scoring=scoring))
         row = found.loc[(20, name, scoring)]
         assert row["robustness"] == pytest.approx(float(torch.cat(kept).mean()), abs=1e-6)
