@@ -238,7 +238,8 @@ def close(
     for path in (out, save):
         require_folder(path)
     name = closing_of(closing, method)
-    if load is not None and (name, n_components, alpha, radius, center) != (*4 * (None,), False):
+    settings = any(value is not None for value in (name, n_components, alpha, radius))
+    if load is not None and (settings or center):
         raise ValueError("--load: a fitted closing has its settings; leave out the others")
     chosen = (
         build_closing(name or "MeanShift", n_components, alpha, radius, center)

@@ -40,7 +40,7 @@ _FIFTH = ((-315 / 16, 420 / 16, -90 / 16, -12 / 16, -3 / 16),)
 _NEGLIGIBLE = 3e-8
 
 # Standardised values so far from their mean may stand for all that are farther.
-_FAR = 9.0
+FAR = 9.0
 
 
 def enough(items: int) -> float:
@@ -115,7 +115,7 @@ def cotangent_score(
     share = cotangent * root.deviation
     scale = share.square().add_(1).rsqrt_()
     standardized = ((cotangent if away is None else away) * root.mean).sub_(along).mul_(scale)
-    return score_of_share(standardized.clamp_(-_FAR, _FAR), share.mul_(scale), root)
+    return score_of_share(standardized.clamp_(-FAR, FAR), share.mul_(scale), root)
 
 
 def score_of_share(z: Tensor, share: Tensor, root: Root) -> Tensor:

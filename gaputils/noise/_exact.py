@@ -26,9 +26,6 @@ _OUTERMOST = 4.5
 # Single precision holds a product of so many survival probabilities to 1e-5, ties included.
 _SINGLE_PRECISION_ITEMS = 256
 
-# Standardised values so far below their mean may stand for all that are farther.
-_FAR = 9.0
-
 
 def nodes(items: int, device: torch.device | str = "cpu") -> Tensor:
     """Equally spaced normal scores on which a win among so many `items` is integrated.
@@ -72,7 +69,7 @@ def _nearly_normal_win(noncentrality: Tensor, winner: Tensor, dim: int) -> Tenso
     weights = gaussian_weights(z, _chi.evaluate(own[2:], at), own[1] * _chi.slope(own[2:], at))
 
     offset, ratio, *polynomial = map(items_first, (offset, ratio, *polynomial))
-    standardized = torch.addcmul(offset, z.float()[:, None, None], ratio).clamp_min_(-_FAR)
+    standardized = torch.addcmul(offset, z.float()[:, None, None], ratio).clamp_min_(-_chi.FAR)
     return expected_product(weights, _chi.evaluate(polynomial, standardized), winner)
 
 

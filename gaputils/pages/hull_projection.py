@@ -14,13 +14,14 @@ from torch.nn.functional import normalize
 
 from gaputils._checks import as_pair, integer, work
 from gaputils.closing import Closing, HullProjection, MeanShift
+from gaputils.closing.catalogue import fitted, moved
 from gaputils.closing.on_hull import comparing
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.compare import compare_blocks, compare_closings, over_blocks
 from gaputils.evaluation.protocol import bootstrap_means, paired_gain
 from gaputils.geometry.hull import Hull, project
 from gaputils.noise import GaussianNoise
-from gaputils.pages.survival import move, plus_minus, tasks
+from gaputils.pages.survival import plus_minus, tasks
 from gaputils.scoring import cost
 
 Sides = tuple[Tensor, Tensor]
@@ -153,14 +154,14 @@ def along_and_across(
             noise *= math.sqrt(variance / gallery.shape[1])
             along = (queries @ noise.mT - (noise * gallery).sum(dim=1)) / length
             across = noise.square().sum(dim=1) - along.square()
-            for place, moved in enumerate(
+            for place, squared in enumerate(
                 (
                     (length - along).square() + across,
                     (length - along).square(),
                     squares + across,
                 )
             ):
-                hits[place] += (moved.argmin(dim=1) == before).double().mean()
+                hits[place] += (squared.argmin(dim=1) == before).double().mean()
         rows[radius] = (hits / draws).tolist()
     columns = ["all noise", "along only", "across only"]
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
@@ -220,11 +221,7 @@ def shift_that_harms(variance: float = 0.05) -> pd.Series[float]:
 
 def _closed(closing: Closing | None, task: Embeddings) -> Sides:
     sides = work(task.queries), work(task.gallery)
-    if closing is None:
-        return sides
-    with comparing():
-        fitted = closing.fit(*sides)
-    return move(fitted, sides)
+    return moved(fitted(closing, *sides), *sides)
 
 
 def _under_covariance(sides: Sides, covariance: Tensor) -> Tensor:

@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 from torch import Tensor
 
 from gaputils.closing import Closing, HullProjection, MeanShift
-from gaputils.closing.catalogue import fit
 from gaputils.closing.on_hull import comparing
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.compare import compare_blocks
@@ -77,22 +75,3 @@ def plus_minus(values: Any, errors: Any, digits: int = 3, signed: bool = False) 
         f"{value:{sign}.{digits}f} ± {error:.{digits}f}".replace("-", "−")
         for value, error in zip(values, errors, strict=True)
     ]
-
-
-def move(fitted: Closing | None, sides: Sides) -> Sides:
-    """`sides` after a `fitted` closing, perhaps of other rows; None leaves them."""
-    if fitted is None:
-        return sides
-    with comparing():
-        queries, gallery = fitted.transform(*sides)
-    return queries, gallery
-
-
-def learn(
-    closing: Closing | None, task: Embeddings, elsewhere: Embeddings | None = None
-) -> Closing | None:
-    """A copy of `closing` fitted on `task`, or `elsewhere` if it is defined on other data."""
-    if closing is None:
-        return None
-    with comparing():
-        return fit(clone(closing), task, elsewhere)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from gaputils._checks import integer, work
 from gaputils.closing import GRCLIP, HullProjection, MeanShift, Standardizing
+from gaputils.closing.catalogue import fitted, moved
 from gaputils.closing.on_hull import OnHull, comparing
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.compare import compare_blocks, compared
@@ -25,8 +26,6 @@ from gaputils.pages.survival import (
     ORIGINAL,
     SCALED,
     Closings,
-    learn,
-    move,
     plus_minus,
 )
 from gaputils.scoring import nearest, top_k
@@ -86,11 +85,11 @@ def fitted_on_others(
     fitted on the measured queries themselves. Columns: `fitted on`, `gain` and `gain_error` over
     the untouched embeddings, and `unchanged`, the share of answers that the shift leaves.
     """
-    parts = []
+    chosen, parts = list(counts), []
     for task in blocks:
         half = len(task.queries) // 2
         others, these = task.queries[:half], task.queries[half:]
-        samples = {str(count): others[:count] for count in counts} | {"themselves": these}
+        samples = {str(count): others[:count] for count in chosen} | {"themselves": these}
         with comparing():
             shifts = {name: MeanShift().fit(rows, task.gallery) for name, rows in samples.items()}
         parts.append(compared((these, task.gallery), shifts, {"": noise}, None, ["cosine"]))
@@ -116,16 +115,17 @@ def grown(
     rows = []
     for count in counts:
         with comparing():
-            fitted = clone(closing).fit(sides[0], sides[1][:count])
-        away = fitted.off_hull(sides[1][count:])
+            learned = clone(closing).fit(sides[0], sides[1][:count])
+        away = learned.off_hull(sides[1][count:])
         row: dict[str, float] = {"fitted on": count, "off the hull": int((away > 1e-4).sum())}
         row["farthest"] = float(away.max())
         for after in ("", " after add"):
             if after:
-                fitted.add(sides[1][count:])
-            found = compared(sides, {"": fitted}, {"": noise}, None, ["cosine"]).table().iloc[0]
-            row[f"unchanged{after}"] = found["unchanged"]
-            row[f"robustness{after}"] = found["robustness"]
+                learned.add(sides[1][count:])
+            found = compared(sides, {"": learned}, {"": noise}, None, ["cosine"])
+            values = found.table(bootstrap=0).iloc[0]
+            row[f"unchanged{after}"] = values["unchanged"]
+            row[f"robustness{after}"] = values["robustness"]
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -146,7 +146,7 @@ def reranked(
             alone, among = [], []
             for task in blocks:
                 raw = task.queries, task.gallery
-                sides = move(learn(closing, task), raw)
+                sides = moved(fitted(closing, *raw), *raw)
                 queries, coded = _coded(Embeddings(*sides), code)
                 found = top_k(queries, coded, min(k, len(coded)), "cosine")
                 hit = found == nearest(*raw, "cosine")[:, None]
@@ -161,17 +161,18 @@ def reranked(
 
 def right_table(closing_first: pd.DataFrame, noise_first: pd.DataFrame) -> pd.DataFrame:
     """The two orders of noise and closing beside each other, gains with errors as text."""
-    shown = closing_first
     columns: dict[str, Any] = {
-        "unchanged by closing": [f"{value:.3f}" for value in shown["unchanged"]],
-        "same answer": plus_minus(shown["robustness"], shown["robustness_error"]),
-        "right answer": plus_minus(shown["right"], shown["right_error"]),
-        "gain in right": plus_minus(shown["right_gain"], shown["right_gain_error"], signed=True),
+        "unchanged by closing": [f"{value:.3f}" for value in closing_first["unchanged"]],
+        "same answer": plus_minus(closing_first["robustness"], closing_first["robustness_error"]),
+        "right answer": plus_minus(closing_first["right"], closing_first["right_error"]),
+        "gain in right": plus_minus(
+            closing_first["right_gain"], closing_first["right_gain_error"], signed=True
+        ),
         "gain in right, noise first": plus_minus(
             noise_first["right_gain"], noise_first["right_gain_error"], signed=True
         ),
     }
-    return pd.DataFrame(columns, index=list(shown["closing"]))
+    return pd.DataFrame(columns, index=list(closing_first["closing"]))
 
 
 def _coded(task: Embeddings, code: Noise) -> tuple[Tensor, Tensor]:

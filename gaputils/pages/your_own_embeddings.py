@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gaputils._checks import choice
 from gaputils.closing import Closing, HullProjection
+from gaputils.closing.catalogue import fitted, moved
 from gaputils.datasets import load
 from gaputils.embeddings import Embeddings
 from gaputils.encoding.embed import embed
@@ -35,8 +36,6 @@ from gaputils.pages.survival import (
     COSINE_FIRST,
     ORIGINAL,
     SCALED,
-    learn,
-    move,
     plus_minus,
     tasks,
 )
@@ -100,14 +99,14 @@ def survive_codes(
     `after_error` and the paired `gain_error` over the queries.
     """
     closing = HullProjection(center=True) if closing is None else closing
-    learned = [learn(closing, task) for task in blocks]
+    learned = [fitted(closing, task.queries, task.gallery) for task in blocks]
     rows = []
     for label, code in (CODES if codes is None else codes).items():
         kept: list[list[Tensor]] = [[], []]
         spent = []
-        for task, fitted in zip(blocks, learned, strict=True):
+        for task, known in zip(blocks, learned, strict=True):
             raw = task.queries, task.gallery
-            for values, sides in zip(kept, (raw, move(fitted, raw)), strict=True):
+            for values, sides in zip(kept, (raw, moved(known, *raw)), strict=True):
                 coded = code.apply(*sides, torch.Generator().manual_seed(0))
                 values.append(nearest(*coded, scoring) == nearest(*sides, scoring))
             spent.append(variance_between(raw[1], code.apply(*raw, torch.Generator())[1]))
@@ -131,9 +130,9 @@ def survive_other_rows(
     spent = []
     for task, other in zip(blocks, others, strict=True):
         raw = task.queries, task.gallery
-        for values, fitted in zip(kept, (None, learn(closing, task)), strict=True):
-            before = nearest(*move(fitted, raw), scoring)
-            values.append(nearest(*move(fitted, (raw[0], other)), scoring) == before)
+        for values, known in zip(kept, (None, fitted(closing, *raw)), strict=True):
+            before = nearest(*moved(known, *raw), scoring)
+            values.append(nearest(*moved(known, raw[0], other), scoring) == before)
         spent.append(variance_between(raw[1], other))
     return pd.DataFrame([_row(label, float(np.mean(spent)), kept)])
 

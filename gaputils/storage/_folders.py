@@ -35,9 +35,9 @@ def folder_arrays(folder: Path) -> Arrays:
 
     Files ``x_0.npy``, ``x_1.npy``, … are shards of "x" in the order of their numbers, a lone
     ``x.npy`` is all of it, and an array that has the folder to itself needs no name. Numbered
-    ``.parquet`` files are the shards of one table. clip-retrieval
-    gives "img_emb", "text_emb" and the numbers of its metadata; Hugging Face's `datasets` the
-    columns that hold numbers or vectors. Raises `ValueError` for a folder of another kind, one of
+    ``.parquet`` files are the shards of one table. clip-retrieval gives "img_emb", "text_emb" and
+    the numbers of its metadata; Hugging Face's `datasets` the columns that hold numbers or vectors.
+    Raises `ValueError` for a folder of another kind, one of
     several splits, and one that lacks a shard.
     """
     if (folder / MANIFEST).is_file():

@@ -57,10 +57,10 @@ def read_pair(
     with a second file, one column of vectors or only columns of numbers. What pandas wrote as an
     index is left out. A folder may be clip-retrieval's (``img_emb``, ``text_emb``, labels from its
     metadata), one that Hugging Face's `datasets` saved, one of ``.npy`` shards of one array or of
-    several, numbered, one of numbered ``.parquet`` shards of one
-    table, or one of shards that `gaputils embed` wrote. `queries` and `gallery` name
-    the arrays or columns; left out, names with "quer", "image", "img", "video" or "vision" are
-    queries, those with "galler", "text", "txt", "caption" or "class" the gallery.
+    several, numbered, one of numbered ``.parquet`` shards of one table, or one of shards that
+    `gaputils embed` wrote. `queries` and `gallery` name the arrays or columns; left out, names with
+    "quer", "image", "img", "video" or "vision" are queries, those with "galler", "text", "txt",
+    "caption" or "class" the gallery.
 
     `targets` (n,), the gallery row that answers each query, and `owners` (m,), the query that each
     gallery row belongs to (kept as ``info["caption_image"]``), are whole numbers, (n, 1) or floats

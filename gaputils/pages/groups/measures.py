@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.metrics import pairwise_distances, v_measure_score
@@ -26,8 +25,7 @@ from gaputils.closing import (
     NaiveShift,
     Standardizing,
 )
-from gaputils.closing.catalogue import moved
-from gaputils.closing.on_hull import comparing
+from gaputils.closing.catalogue import fitted, moved
 from gaputils.pages.groups.tasks import Labelled
 
 Closings = Mapping[str, Closing | None]
@@ -47,11 +45,7 @@ WAYS: dict[str, Closing | None] = {
 
 def learn(closing: Closing | None, task: Labelled) -> Closing | None:
     """A copy of `closing` fitted on the images and texts of `task`; no label is seen."""
-    if closing is None:
-        return None
-    with comparing():
-        fitted: Closing = clone(closing).fit(task.images, task.texts)
-    return fitted
+    return fitted(closing, task.images, task.texts)
 
 
 def move(task: Labelled, way: str) -> Sides:
@@ -132,9 +126,9 @@ def measured(task: Labelled, ways: Closings, draws: int = 10, seed: int = 0) -> 
         groups = np.concatenate([here.image_groups, here.text_groups])
         side = np.repeat([0, 1], [len(here.images), len(here.texts)])
         for name, closing in ways.items():
-            fitted = learn(closing, here)
-            sides = moved(fitted, here.images, here.texts)
-            far = moved(fitted, there.images, there.texts)
+            learned = learn(closing, here)
+            sides = moved(learned, here.images, here.texts)
+            far = moved(learned, there.images, there.texts)
             found = clusters(sides, task.count, seed)
             same, other = purity(here, sides)
             of_texts = probe().fit(sides[1].numpy(), here.text_groups)
@@ -208,9 +202,9 @@ def text_only(
     rows = []
     for draw, (here, there) in enumerate(task.halves(draws, seed)):
         for name in (UNTOUCHED, BASELINE):
-            fitted = learn(WAYS[name], here)
-            texts = moved(fitted, here.images, here.texts)[1].numpy()
-            images = moved(fitted, there.images, there.texts)[0].numpy()
+            learned = learn(WAYS[name], here)
+            texts = moved(learned, here.images, here.texts)[1].numpy()
+            images = moved(learned, there.images, there.texts)[0].numpy()
             for variance in variances:
                 random = np.random.default_rng(seed + draw)
                 many = np.tile(texts, (copies if variance else 1, 1))
@@ -230,9 +224,9 @@ def unmoved(task: Labelled) -> pd.DataFrame:
     here, there = next(task.halves(1))
     labels = {}
     for name in (UNTOUCHED, "mean shift", "hull projection, centred", BASELINE):
-        fitted = learn(WAYS[name], here)
-        texts = moved(fitted, here.images, here.texts)[1].numpy()
-        images = moved(fitted, there.images, there.texts)[0].numpy()
+        learned = learn(WAYS[name], here)
+        texts = moved(learned, here.images, here.texts)[1].numpy()
+        images = moved(learned, there.images, there.texts)[0].numpy()
         labels[name] = RidgeClassifier(solver="svd").fit(texts, here.text_groups).predict(images)
     changed = {name: int((found != labels[UNTOUCHED]).sum()) for name, found in labels.items()}
     frame = pd.DataFrame({"changed": changed}).drop(index=UNTOUCHED)

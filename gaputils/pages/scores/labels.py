@@ -15,7 +15,7 @@ from gaputils.closing.catalogue import close
 from gaputils.datasets import DataUnavailable, published
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.protocol import bootstrap_means
-from gaputils.pages.scores.cosines import cosines
+from gaputils.pages.scores.cosines import CENTRED, cosines
 from gaputils.theory import sigmoid
 
 SCALE = 100.0
@@ -55,7 +55,7 @@ def none_fits(e: Embeddings, k: int = 10, seed: int = 0) -> pd.DataFrame:
     """
     ways: dict[str, Closing | None] = {
         "untouched": None,
-        "each mean taken away": Centering(renormalize=True),
+        CENTRED: Centering(renormalize=True),
         "hull projection": HullProjection(),
     }
     n = len(e.queries)

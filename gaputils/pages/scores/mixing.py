@@ -16,7 +16,7 @@ from gaputils.embeddings import Embeddings
 from gaputils.encoding.embed import embed_images
 from gaputils.evaluation.protocol import bootstrap_means, paired_gain
 from gaputils.models import Model
-from gaputils.pages.scores.cosines import cosines
+from gaputils.pages.scores.cosines import CENTRED, cosines
 
 
 def norms() -> tuple[dict[str, float], str]:
@@ -92,7 +92,7 @@ def fused(
     about_texts = Centering(renormalize=True).fit(asked, texts)
     ways = {
         "untouched": (asked, images, texts),
-        "each mean taken away": (
+        CENTRED: (
             about_images.transform_queries(asked),
             about_images.transform_gallery(images),
             about_texts.transform_gallery(texts),
@@ -130,7 +130,7 @@ def swapped(e: Embeddings, k: int = 10) -> tuple[pd.DataFrame, float]:
     ways = {
         "text as it is": (texts, images),
         "text moved by the gap": (texts + gap, images),
-        "each mean taken away": (texts + gap - middle, images - middle),
+        CENTRED: (texts + gap - middle, images - middle),
     }
     wanted = _neighbours(images, images, k)
     rows: dict[str, dict[str, float]] = {}
