@@ -58,13 +58,14 @@ FIRST_PICTURE = """() => [...document.querySelectorAll('article figure, article 
   .filter(e => e.offsetParent).map(e => e.getBoundingClientRect().top + scrollY)[0] ?? null"""
 # Lines of code, and columns of tables, that one has to scroll for.
 CUT = """() => [...document.querySelectorAll('.bd-article pre, .bd-article table')]
-  .filter(e => e.offsetParent)
+  .filter(e => e.offsetParent && !e.closest('details:not([open])'))
   .map(e => [e, e.closest('.output, .pst-scrollable-table-container') || e])
   .filter(all => all.some(e => e.scrollWidth > e.clientWidth + 2))
   .map(([e]) => e.tagName + ' ' + e.textContent.trim().slice(0, 60))"""
 # What paper would cut off at the right.
 OFF_PAPER = """() => [...document.querySelectorAll('article *')]
-  .filter(e => e.matches('pre, table, figure, img, p, mjx-container'))
+  .filter(e => e.matches('pre, table, figure, img, p, mjx-container')
+    && !e.closest('details:not([open])'))
   .filter(e => e.offsetParent && (e.getBoundingClientRect().right > innerWidth + 1
     || (e.scrollWidth > e.clientWidth + 2 && getComputedStyle(e).overflowX !== 'visible')))
   .map(e => e.tagName + '.' + e.className + ' ' + e.textContent.trim().slice(0, 60))"""
