@@ -35,6 +35,12 @@ CLOSINGS = [
     gu.NearestNeighborNormalization(3),
     gu.HullProjection(radius="auto"),
 ]
+CLOSINGS += [
+    kind()
+    for name, kind in sorted(gu.closing.registered().items())
+    if name in set(gu.closing.__all__) - {"MixedGallery"}
+    and kind not in {type(listed) for listed in CLOSINGS}
+]
 
 
 def sides(dtype=np.float64):
