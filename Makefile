@@ -21,6 +21,7 @@ book: $(READY) vendor check-notebooks
 	rm -rf _build/html/_modules
 	$(BIN)/jupyter-book build . --all -n -W --keep-going
 	test -s _build/html/index.html
+	$(BIN)/python tools/single_file.py _build/html
 
 test: $(READY) vendor lint types check-notebooks
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/benchmarks --cov --cov-report=term
@@ -81,9 +82,9 @@ audit: $(READY)
 	$(AUDIT)/bin/pip-licenses --python $(BIN)/python --from mixed --partial-match \
 	  --fail-on '$(REFUSED)' --ignore-packages docutils
 
-# The whole book as one file, and printed; after `make book`.
+# The whole book as one file, and printed; `make book` does it, too.
 singlehtml: $(READY)
-	$(BIN)/python tools/single_file.py _build/html _build/modality-gap.html --pdf _build/modality-gap.pdf
+	$(BIN)/python tools/single_file.py _build/html
 
 clean:
 	rm -rf _build

@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TEXTS = (".cff", ".ipynb", ".md", ".py", ".svg", ".toml", ".yml", ".yaml", ".js", ".txt")
+TEXTS = (".cff", ".ipynb", ".json", ".md", ".py", ".svg", ".toml", ".yml", ".yaml", ".js", ".txt")
 OWNER, NAME = r"[\w-]+", r"[\w.-]*?[\w-]"
 
 

@@ -14,6 +14,7 @@ import argparse
 import os
 import sys
 import time
+import traceback
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,12 @@ def rank(page: Path) -> int:
 def execute(page: Path, timeout: int) -> tuple[Any, float, str]:
     """The executed notebook of `page`, the seconds it took, and the traceback if it failed."""
     notebook = myst_nb_reader_plugin(str(page))
-    result = single_nb_execution(
-        notebook, cwd=str(page.parent), timeout=timeout, allow_errors=False, meta_override=True
-    )
+    try:
+        result = single_nb_execution(
+            notebook, cwd=str(page.parent), timeout=timeout, allow_errors=False, meta_override=True
+        )
+    except Exception:  # a kernel that died, for want of memory say, is this page's failure alone
+        return notebook, 0.0, traceback.format_exc()
     return notebook, result.time or 0.0, result.exc_string or ""
 
 

@@ -1,10 +1,12 @@
 """Put the whole built book into one HTML file that needs nothing else, and into a PDF.
 
-    python tools/single_file.py _build/html _build/modality-gap.html [--pdf FILE]
+    python tools/single_file.py _build/html
 
-The articles of all pages follow each other in the order of the table of contents; links between
-pages become links inside the file, pictures and styles become part of it, and formulas are set by
-MathJax's SVG output, which needs no fonts. The PDF is printed from it by Chromium.
+Both are written into the site, as `modality-gap.html` and `modality-gap.pdf`, and the front page
+links those that are there. The articles of all pages follow each other in the order of the table of
+contents; links between pages become links inside the file, pictures and styles become part of it,
+and formulas are set by MathJax's SVG output, which needs no fonts. The PDF is printed from it by
+Chromium; without Chromium or playwright there is none, and that is said.
 """
 
 from __future__ import annotations
@@ -23,11 +25,18 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 MATHJAX = ROOT / "node_modules" / "mathjax" / "es5" / "tex-svg-full.js"
-LEFT_OUT = ".headerlink, .toggle-button, .copybtn, script, #jb-print-docs-body"
+LEVER = ROOT / "book" / "_static" / "lever.js"
+NAME = "modality-gap"
+FRONT = "notebooks/intro.html"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+LEFT_OUT = ".headerlink, .toggle-button, .copybtn, .gu-whole, script, #jb-print-docs-body"
+PLACE = re.compile(r'<p class="gu-whole"[^>]*>.*?</p>', re.DOTALL)
+PATIENCE_MS = 300_000  # a few thousand formulas, on a busy machine
 LOOK = """
 body { display: block; height: auto; overflow: visible; }
 main { max-width: 50rem; margin: 0 auto; padding: 1rem; display: block; }
 article { padding-block: 2rem; border-bottom: 1px solid #ccc; }
+mjx-container svg { max-width: 100%; }
 nav ol { columns: 2; column-gap: 4rem; }
 .admonition-title::after, .sd-summary-icon { display: none !important; }
 @media print { article { break-before: page; border: 0; } nav { break-before: page; } }
@@ -92,7 +101,10 @@ def head(site: Path, page: str) -> str:
     settings = next((s.string for s in soup.select("script") if "window.MathJax" in s.text), "")
     settings = re.sub(r'"loader": ?\{[^{}]*\},? ?', "", settings or "")
     formulas = MATHJAX.read_text(encoding="utf-8").replace("</script", "<\\/script")
-    return f"<style>{styles}{LOOK}</style><script>{settings}</script><script>{formulas}</script>"
+    scripts = "".join(
+        f"<script>{x}</script>" for x in (settings, formulas, LEVER.read_text("utf-8"))
+    )
+    return f"<style>{styles}{LOOK}</style>{scripts}"
 
 
 def assemble(site: Path, toc: Path) -> str:
@@ -114,34 +126,53 @@ def assemble(site: Path, toc: Path) -> str:
     )
 
 
-def print_pdf(page: Path, out: Path) -> None:
-    """Print the file to A4 with Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+def print_pdf(page: Path, out: Path) -> bool:
+    """Print the file to A4; whether there was a browser to do so."""
+    chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        chromium = None
+    if chromium is None:
+        print(f"{out} is not written: it takes playwright and Chromium")
+        return False
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         opened = browser.new_page()
-        opened.goto(page.resolve().as_uri(), wait_until="load", timeout=120_000)
-        opened.evaluate("window.MathJax?.startup?.promise")
+        opened.goto(page.resolve().as_uri(), wait_until="load", timeout=PATIENCE_MS)
+        opened.set_default_timeout(PATIENCE_MS)
+        opened.evaluate("window.MathJax?.startup?.promise.then(() => null)")
         margin = {"top": "18mm", "bottom": "18mm", "left": "16mm", "right": "16mm"}
         opened.pdf(path=out, format="A4", margin=margin, outline=True, tagged=True)
         browser.close()
+    return True
+
+
+def link(front: Path, files: list[Path]) -> None:
+    """Name `files` on the front page, where it keeps a place for them."""
+    kinds = {".html": "one file to read offline", ".pdf": "a PDF to print"}
+    listed = " and ".join(
+        f'<a href="../{file.name}">{kinds[file.suffix]}</a> ({file.stat().st_size / 1e6:.0f} MB)'
+        for file in files
+    )
+    told = f'<p class="gu-whole">The whole book is also {listed}.</p>'
+    text, places = PLACE.subn(told, front.read_text(encoding="utf-8"))
+    if places != 1:
+        raise SystemExit(f"{front}: expected one place for the whole book's files, got {places}")
+    front.write_text(text, encoding="utf-8")
 
 
 def main() -> None:
-    """Write the file, and the PDF if asked for."""
+    """Write the file, print it, and link both from the front page."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("site", type=Path)
-    parser.add_argument("out", type=Path)
     parser.add_argument("--toc", type=Path, default=ROOT / "_toc.yml")
-    parser.add_argument("--pdf", type=Path)
     asked = parser.parse_args()
-    asked.out.write_text(assemble(asked.site, asked.toc), encoding="utf-8")
-    print(f"{asked.out}: {asked.out.stat().st_size / 1e6:.1f} MB")
-    if asked.pdf:
-        print_pdf(asked.out, asked.pdf)
-        print(f"{asked.pdf}: {asked.pdf.stat().st_size / 1e6:.1f} MB")
+    whole, printed = (asked.site / f"{NAME}{suffix}" for suffix in (".html", ".pdf"))
+    whole.write_text(assemble(asked.site, asked.toc), encoding="utf-8")
+    files = [whole, printed] if print_pdf(whole, printed) else [whole]
+    link(asked.site / FRONT, files)
+    print("; ".join(f"{file}: {file.stat().st_size / 1e6:.1f} MB" for file in files))
 
 
 if __name__ == "__main__":

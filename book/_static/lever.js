@@ -25,7 +25,7 @@
       "aria-label": "An image above two texts; drag the image, or move it with the arrow keys" });
     make(svg, "line", { x1: 280, x2: 280, y1: 20, y2: BASE + 40, class: "gu-lever-boundary" });
     const line = make(svg, "line", { class: "gu-lever-tilted" });
-    const cloud = make(svg, "g", {});
+    const cloud = make(svg, "g", { class: "gu-lever-cloud" });
     TEXTS.forEach(([x, y], index) => {
       make(svg, "rect", { x: x - 7, y: y - 7, width: 14, height: 14, class: "gu-lever-text" });
       make(svg, "text", { x, y: y + 42, "text-anchor": "middle" }, ["a cat", "a dog"][index]);
@@ -48,7 +48,7 @@
     const [guess, guessOut] = slider("Your guess: how often does the answer flip?",
       { name: "guess", min: 0, max: 50, value: 10 });
     const buttons = make(root, "div", { class: "gu-lever-buttons" });
-    const see = make(buttons, "button", { type: "button" }, "See");
+    const see = make(buttons, "button", { type: "button", class: "gu-lever-see" }, "See");
     const close = make(buttons, "button", { type: "button" }, "Close the gap");
     const again = make(buttons, "button", { type: "button" }, "Far again");
     const told = make(root, "p", { "aria-live": "polite", class: "gu-lever-told" });
@@ -111,9 +111,14 @@
       guessOut.textContent = `${guess.value} %`;
       see.disabled = guessed;
       close.disabled = again.disabled = !guessed;
+      root.classList.toggle("gu-guessing", !guessed); // on paper the noise is there from the start
       cancelAnimationFrame(running);
       running = 0;
-      if (!guessed) return say(true);
+      if (!guessed) {
+        for (let k = 0; k < SHOWN; k += 1) show(draw());
+        draws = flips = 0;
+        return say(true);
+      }
       if (!still.matches) { running = requestAnimationFrame(tick); return; }
       for (let k = 0; k < AT_ONCE; k += 1) {
         const drawn = draw();

@@ -123,3 +123,50 @@ def test_the_examples_of_the_commands_run(extension: Any) -> None:
     told = extension("book_commands").examples()
     assert "MeanShift()" in told["close"]
     assert "1000 queries" in told["embed"]
+
+
+def cell(nodes: Any, name: str, *, figure: bool = False, **options: Any) -> Any:
+    """An executed cell as myst-nb hands it on."""
+    found = nodes.container(nb_element="cell_code", classes=[name], **options)
+    source = nodes.container(nb_element="cell_code_source")
+    found.append(source)
+    if figure:
+        found.append(nodes.container("", nodes.figure(), nb_element="cell_code_output"))
+    return found
+
+
+def test_a_page_opens_with_its_picture_and_folds_what_made_it(extension: Any) -> None:
+    nodes = pytest.importorskip("docutils.nodes")
+    opening = extension("book_opening")
+    page = nodes.section("", nodes.title("", "Why?"), nodes.paragraph("", "The hook."))
+    box = nodes.admonition("", nodes.title("", "What you will learn"))
+    page += cell(nodes, "setup", hide_mode="all")
+    page += cell(nodes, "parameters", cell_metadata={"tags": ["parameters"]})
+    page += cell(nodes, "call")
+    page += cell(nodes, "drawn", figure=True, hide_mode="input")
+    page += [box, nodes.paragraph("", "The argument.")]
+    document = nodes.document(None, None)
+    document += page
+    opening.arrange(None, document)
+    seen = [c["classes"][0] if opening.is_cell(c) else type(c).__name__ for c in page.children]
+    assert seen == [
+        "title",
+        "paragraph",
+        "drawn",
+        "admonition",
+        "setup",
+        "call",
+        "drawn",
+        "paragraph",
+    ]
+    folds = [c for c in page.children if c.get("hide_mode")]
+    assert [f["prompt_show"] for f in folds] == [opening.SET_UP, opening.PICTURE]
+    assert [len(f) for f in folds] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(3, "less than 10 seconds"), (34, "about 30 seconds"), (151, "about 2.5 minutes")],
+)
+def test_a_time_is_told_as_one_says_it(extension: Any, seconds: float, told: str) -> None:
+    assert extension("book_takes").spoken(seconds) == told

@@ -25,6 +25,27 @@ def lever(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     page.close()
 
 
+def test_the_image_follows_a_finger(browser: Any) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    script = (STATIC / "lever.js").read_text(encoding="utf-8")
+    style = (STATIC / "custom.css").read_text(encoding="utf-8")
+    page.set_content(f"{BARE}</div><style>{style}</style><script>{script}</script></html>")
+    page.tap("text=See")
+    image = page.locator("[role=slider]")
+    before = int(image.get_attribute("aria-valuenow"))
+    box = image.locator("circle").nth(1).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch = context.new_cdp_session(page)
+    for kind, at in (("touchStart", y), ("touchMove", y + 20), ("touchMove", y + 60)):
+        points = [{"x": x, "y": at}]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert int(image.get_attribute("aria-valuenow")) < before - 30
+    assert page.evaluate("scrollY") == 0
+    context.close()
+
+
 def share(page: Any) -> int:
     """Flips in a hundred, once two thousand are drawn."""
     page.wait_for_function("document.querySelector('.gu-lever-told').textContent.includes('2000')")

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from browser.conftest import leads_on
+from browser.conftest import WHOLE, leads_on
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +43,9 @@ def read(site: Path) -> dict[str, Reader]:
     found = {}
     for path in sorted(site.rglob("*.html")):
         address = path.relative_to(site).as_posix()
-        if not address.startswith(("_static/", "_sources/")) and not leads_on(path):
+        if address == WHOLE or address.startswith(("_static/", "_sources/")):
+            continue
+        if not leads_on(path):
             found[address] = Reader()
             found[address].feed(path.read_text(encoding="utf-8"))
     return found

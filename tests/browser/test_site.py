@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from browser.conftest import WHOLE, WIDTHS
+
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
 
@@ -47,6 +49,26 @@ STRAY_TEX = r"""() => {
       found.push(node.data.slice(0, 80));
   return found;
 }"""
+# Where the first paragraph and the first picture begin, from the top of the page.
+FIRST_PROSE = """() => [...document.querySelectorAll('article p')]
+  .filter(p => p.offsetParent && p.textContent.trim().length > 60
+    && !p.closest('.admonition, details, figure, .cell, .gu-lever'))
+  .map(p => p.getBoundingClientRect().top + scrollY)[0] ?? null"""
+FIRST_PICTURE = """() => [...document.querySelectorAll('article figure, article .gu-lever')]
+  .filter(e => e.offsetParent).map(e => e.getBoundingClientRect().top + scrollY)[0] ?? null"""
+# Lines of code, and columns of tables, that one has to scroll for.
+CUT = """() => [...document.querySelectorAll('.bd-article pre, .bd-article table')]
+  .filter(e => e.offsetParent && !e.closest('details:not([open])'))
+  .map(e => [e, e.closest('.output, .pst-scrollable-table-container') || e])
+  .filter(all => all.some(e => e.scrollWidth > e.clientWidth + 2))
+  .map(([e]) => e.tagName + ' ' + e.textContent.trim().slice(0, 60))"""
+# What paper would cut off at the right.
+OFF_PAPER = """() => [...document.querySelectorAll('article *')]
+  .filter(e => e.matches('pre, table, figure, img, p, mjx-container')
+    && !e.closest('details:not([open])'))
+  .filter(e => e.offsetParent && (e.getBoundingClientRect().right > innerWidth + 1
+    || (e.scrollWidth > e.clientWidth + 2 && getComputedStyle(e).overflowX !== 'visible')))
+  .map(e => e.tagName + '.' + e.className + ' ' + e.textContent.trim().slice(0, 60))"""
 # What goes on to the right and does not show it.
 UNMARKED = """() => [...document.querySelectorAll('.bd-article *')]
   .filter(e => e.matches('table, pre, figure, mjx-container, .cell_output .output'))
@@ -61,6 +83,9 @@ CURRENT = """() => {
   return place.top >= room.top && place.bottom <= Math.min(room.bottom, innerHeight);
 }"""
 LOUD = {"error", "warning"}
+# Reference pages without a picture to open with.
+UNPICTURED = {"notebooks/same_numbers.html", "notebooks/speed.html"}
+A4 = 672  # pixels between the margins of a page
 BARE_IMAGES = """all => all.filter(i => !i.alt.trim()).map(i => i.src.slice(-60))"""
 VISIBLE = """all => all.map((e, i) => [e, i]).filter(([e]) => e.offsetParent).map(([, i]) => i)"""
 
@@ -75,6 +100,102 @@ def test_nothing_sticks_out_sideways(seen: Any) -> None:
 
 def test_what_scrolls_sideways_shows_it(seen: Any) -> None:
     assert seen.page.evaluate(UNMARKED) == []
+
+
+def test_a_page_begins_with_prose_and_a_picture(seen: Any) -> None:
+    if not seen.address.startswith("notebooks/"):
+        pytest.skip("no page of the argument")
+    assert seen.page.evaluate(FIRST_PROSE) < 500
+    if seen.width == "desktop" and seen.address not in UNPICTURED:
+        assert seen.page.evaluate(FIRST_PICTURE) < 900
+
+
+def test_no_code_or_table_is_cut_on_a_desktop(seen: Any) -> None:
+    if seen.width == "phone":
+        pytest.skip("a phone scrolls them, and shows it")
+    assert seen.page.evaluate(CUT) == []
+
+
+def test_paper_cuts_nothing_off(seen: Any) -> None:
+    if seen.width == "phone":
+        pytest.skip("paper is as wide for everyone")
+    if not seen.address.startswith(("notebooks/", "book/")):
+        pytest.skip("nobody prints it")
+    wide, high = WIDTHS["desktop"]
+    try:
+        seen.page.set_viewport_size({"width": A4, "height": high})
+        seen.page.emulate_media(media="print")
+        assert seen.page.evaluate(OFF_PAPER) == []
+        assert seen.page.locator("article details:visible:not([open])").count() == 0
+    finally:
+        seen.page.emulate_media(media="screen")
+        seen.page.set_viewport_size({"width": wide, "height": high})
+
+
+@pytest.mark.parametrize(
+    ("word", "wanted"),
+    [
+        ("quantization", "notebooks/quantisation.html"),
+        ("cosine", "notebooks/scores.html"),
+        ("threshold", "notebooks/scores.html"),
+        ("SigLIP", "notebooks/sigmoid_gap.html"),
+        ("float16", "book/production.html"),
+    ],
+)
+def test_search_finds_the_page_a_reader_wants(
+    browser: Any, server: str, word: str, wanted: str
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{server}search.html?q={word}", wait_until="load")
+    first = page.locator("#search-results li a").first
+    first.wait_for()
+    assert wanted in first.get_attribute("href")
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "link", "told"),
+    [
+        ("notebooks/closing_it.html", "a[href*='glossary.html#term-']", "hull"),
+        ("notebooks/hull_projection.html", "a[href*='bibliography.html#id']", "Chowers"),
+        ("notebooks/hull_projection.html", "a[href*='#fig-']", "Fig."),
+    ],
+)
+def test_a_link_shows_what_it_leads_to(
+    browser: Any, server: str, address: str, link: str, told: str
+) -> None:
+    page = browser.new_page()
+    page.goto(server + address, wait_until="load")
+    first = page.locator(f".bd-article {link}").first
+    first.scroll_into_view_if_needed()
+    first.hover()
+    shown = page.locator("[role=tooltip].gu-preview")
+    shown.wait_for()
+    assert told in shown.inner_text()
+    assert first.get_attribute("aria-describedby") == shown.get_attribute("id")
+    page.keyboard.press("Escape")
+    assert shown.count() == 0
+    page.close()
+
+
+def test_the_whole_book_is_one_file_that_asks_nobody(browser: Any, server: str, site: Any) -> None:
+    page = browser.new_page()
+    page.goto(server + "notebooks/intro.html")
+    linked = page.locator(".gu-whole a").evaluate_all("all => all.map(a => a.getAttribute('href'))")
+    assert "../" + WHOLE in linked
+    assert [name for name in linked if not (site / "notebooks" / name).is_file()] == []
+    asked: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda r: asked.append(r.url) if not r.url.startswith("data:") else None)
+    page.on("console", lambda m: said.append(m.text) if m.type in LOUD else None)
+    page.goto((site / WHOLE).as_uri(), wait_until="load")
+    assert asked == [(site / WHOLE).as_uri()]
+    assert said == []
+    dead = """() => [...document.querySelectorAll('a[href^="#"]')]
+      .map(a => decodeURIComponent(a.getAttribute('href').slice(1)))
+      .filter(id => id && !document.getElementById(id))"""
+    assert page.evaluate(dead) == []
+    page.close()
 
 
 def test_the_sidebar_shows_where_the_reader_is(seen: Any) -> None:

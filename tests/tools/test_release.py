@@ -33,6 +33,18 @@ def test_changelog_and_citation_name_the_version() -> None:
     assert f"Version {number}" in read("book/bibliography.md")
 
 
+def test_what_zenodo_is_told_agrees_with_the_citation() -> None:
+    yaml = pytest.importorskip("yaml")
+    told, cited = json.loads(read(".zenodo.json")), yaml.safe_load(read("CITATION.cff"))
+    assert told["title"] == cited["title"]
+    assert told["license"] == cited["license"]
+    assert told["keywords"] == cited["keywords"]
+    assert told["description"] == f"<p>{' '.join(cited['abstract'].split())}</p>"
+    assert [c["name"] for c in told["creators"]] == [a["name"] for a in cited["authors"]]
+    identifiers = [x["identifier"] for x in told["related_identifiers"]]
+    assert identifiers == [cited["references"][0]["identifiers"][0]["value"], cited["url"]]
+
+
 def test_a_release_dates_both_once(tmp_path: Path) -> None:
     (tmp_path / "CHANGELOG.md").write_text(
         "# C\n\n## 1.2.0 – unreleased\n\n## 1.1.0 – 2020-01-01\n"

@@ -2,7 +2,7 @@
 
 from gaputils.pages.explorer.boundary import decision_boundary
 from gaputils.pages.explorer.closing import published_closing
-from gaputils.pages.explorer.dynamics import training_dynamics
+from gaputils.pages.explorer.dynamics import gap_by_setting, training_dynamics
 from gaputils.pages.explorer.explorer import Explorer, explorer
 from gaputils.pages.explorer.frames import Frames, frames
 from gaputils.pages.explorer.retrieval import emoji_retrieval
@@ -14,6 +14,7 @@ __all__ = [
     "emoji_retrieval",
     "explorer",
     "frames",
+    "gap_by_setting",
     "published_closing",
     "training_dynamics",
 ]

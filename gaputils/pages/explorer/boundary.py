@@ -41,7 +41,7 @@ def decision_boundary(
         show,
         description="Noise turns the decision boundary",
         names={"distance": "distance of the image", "variance": "noise variance"},
-        start={"distance": distances[-1], "variance": variances[1]},
+        start={"distance": distances[0], "variance": variances[1]},
         free={"distance": (0.0, 4.0), "variance": (0.01, 1.0)},
         face=face,
         colours=32,
@@ -60,14 +60,15 @@ def _draw(distance: float, variance: float, seed: int) -> tuple[Any, str]:
     figure = blank(5.6, 3.9)
     ax = figure.add_axes((0.02, 0.03, 0.96, 0.88))
     for texts, flip in zip(noisy.numpy(), flips, strict=True):
-        ax.axline(*_bisector(texts), color=COLOR["text"] if flip else "0.75", lw=0.8, alpha=0.7)
-    ax.axvline(0, color="black", lw=1.6, label="boundary without noise")
+        color, style = ("black", "--") if flip else ("0.75", "-")
+        ax.axline(*_bisector(texts), color=color, linestyle=style, lw=0.8, alpha=0.7)
+    ax.axvline(0, color=COLOR["gap"], lw=1.8, label="boundary without noise")
     for column, marker in enumerate("os"):
         ax.plot(*noisy[:, column].numpy().T, marker, color=COLOR["text"], ms=3, alpha=0.35)
     ax.plot(*_TEXTS.numpy().T, "s", color=COLOR["text"], ms=10, label="texts")
     ax.plot(*image[0].numpy(), "o", color=COLOR["image"], ms=11, label="image")
     ax.set(xlim=(-3, 3), ylim=(-1.4, 4.6), xticks=[], yticks=[])
-    ax.set_title(f"keeps its text with probability {kept:.3f} (orange: it flips)")
+    ax.set_title(f"keeps its text with probability {kept:.3f} (dashed: it flips)")
     ax.legend(loc="upper right", frameon=True)
     told = (
         f"An image at distance {distance:g} from two texts, noise variance {variance:g}: it keeps "

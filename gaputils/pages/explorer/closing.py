@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _GRID = tuple(0.125 * i for i in range(13))
+_LOWEST = 0.6  # of the robustness that is drawn, the same for all settings
 
 
 def published_closing(
@@ -156,13 +157,13 @@ def _draw(
     right.set(
         xlabel="how far closed (alpha)",
         ylabel="robustness",
-        ylim=(float(along["robustness"].min()) - 0.02, 1.005),
+        ylim=(min(_LOWEST, float(along["robustness"].min()) - 0.02), 1.005),
     )
     right.legend(
-        loc="lower center",
-        bbox_to_anchor=(0.4, 0.98),
+        loc="lower right",
+        bbox_to_anchor=(1.06, 0.98),
         ncols=2,
-        fontsize=10,
+        fontsize=9,
         handlelength=1.2,
         handletextpad=0.5,
         columnspacing=0.8,

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-STEPS = (0, 10, 30, 100, 300, 1000, 4000)
+STEPS = (0, 30, 100, 300, 1000, 4000)
 _POINTS = 24
+# Hollow squares around the images' dots: where the two coincide, both are seen.
+_HOLLOW: dict[str, Any] = {"facecolors": "none", "edgecolors": COLOR["text"], "marker": "s"}
 
 
 def training_dynamics(
     sphere: bool = False,
     *,
-    gaps: Sequence[float] = (0.5, 1.5),
+    gaps: Sequence[float] = (0.5, 1.0, 1.5),
     temperatures: Sequence[float] = (0.02, 0.1, 0.5),
     seed: int = 0,
     face: str = "auto",
@@ -43,7 +45,7 @@ def training_dynamics(
         show,
         description=f"Training two modalities {place}",
         names={"gap": "gap at the start", "tau": "temperature", "step": "training step"},
-        start={"gap": gaps[-1], "tau": temperatures[0]},
+        start={"gap": gaps[-1], "tau": temperatures[len(temperatures) // 2]},
         free={"gap": (0.1, 1.9), "tau": (0.01, 1.0)},
         face=face,
         colours=48,
@@ -51,6 +53,24 @@ def training_dynamics(
         tau=temperatures,
         step=STEPS,
     )
+
+
+def gap_by_setting(
+    sphere: bool = False,
+    gaps: Sequence[float] = (0.5, 1.5),
+    temperatures: Sequence[float] = (0.02, 0.1, 0.5),
+    seed: int = 0,
+) -> pd.DataFrame:
+    """The gap of the drawn runs, a row for each start and temperature, a column for each step."""
+    import pandas as pd
+
+    rows = []
+    for gap in gaps:
+        for tau in temperatures:
+            table = _run(gap, tau, sphere, seed)[2].set_index("step")["gap"]
+            told = {"sphere": sphere, "gap": gap, "temperature": tau}
+            rows.append(told | {step: float(table[step]) for step in STEPS})
+    return pd.DataFrame(rows)
 
 
 @lru_cache(maxsize=64)
@@ -99,7 +119,7 @@ def _plane(ax: Axes, x: Any, y: Any, reach: float) -> None:
         LineCollection(list(np.stack([x, y], 1)), colors="0.75", linewidths=0.6, zorder=1)
     )
     ax.scatter(x[:, 0], x[:, 1], s=22, color=COLOR["image"], label="images", zorder=2)
-    ax.scatter(y[:, 0], y[:, 1], s=22, color=COLOR["text"], marker="s", label="texts", zorder=2)
+    ax.scatter(y[:, 0], y[:, 1], s=42, label="texts", zorder=3, **_HOLLOW)
     start, end = x.mean(0), y.mean(0)
     ax.annotate(
         "", end, start, arrowprops={"arrowstyle": "->", "lw": 1.8, "color": "black"}, zorder=3
@@ -117,7 +137,7 @@ def _ball(ax: Any, x: Any, y: Any) -> None:
     ax.plot_wireframe(*ball, color="0.85", lw=0.4)
     ax.add_collection3d(Line3DCollection(np.stack([x, y], 1), colors="0.6", linewidths=0.6))
     ax.scatter(*x.T, s=20, color=COLOR["image"], label="images", depthshade=False)
-    ax.scatter(*y.T, s=20, color=COLOR["text"], marker="s", label="texts", depthshade=False)
+    ax.scatter(*y.T, s=40, label="texts", depthshade=False, **_HOLLOW)
     ax.plot(*zip(x.mean(0), y.mean(0), strict=True), color="black", lw=2)
     ax.view_init(elev=25, azim=-80)
     ax.set_box_aspect((1, 1, 1), zoom=1.35)

@@ -1,7 +1,8 @@
 """Pre-rendered pictures with controls that need neither a kernel nor a library.
 
 The controls are a browser's own slider and menu: they work by keyboard, by mouse and by touch,
-tell a screen reader their value, and are left out on paper, where the first picture remains.
+tell a screen reader their value and what the new picture shows, and are left out on paper, where
+the first picture remains.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ for (const c of this.querySelectorAll('[data-stride]')) {
     c.nextElementSibling.value = told;
   }
 }
-this.parentElement.querySelectorAll('.gu-stage img').forEach((g, i) => { g.hidden = i !== k; });
+const all = this.parentElement.querySelectorAll('.gu-stage img');
+all.forEach((g, i) => { g.hidden = i !== k; });
+this.parentElement.querySelector('[aria-live]').textContent = all[k].alt;
 """
 
 
@@ -119,7 +122,8 @@ class Frames:
         return (
             f'<div class="gu-frames" role="group" aria-label="{told}">'
             f'<fieldset oninput="{move}">{controls}</fieldset>'
-            f'<div class="gu-stage">{images}</div></div>'
+            f'<div class="gu-stage">{images}</div>'
+            '<p class="visually-hidden" aria-live="polite"></p></div>'
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:

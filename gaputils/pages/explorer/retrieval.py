@@ -23,8 +23,8 @@ from gaputils.plots.theme import closing_color, ink
 from gaputils.scoring import top_k
 
 CAPTIONS = (
-    "a photo of a dog face",
     "a photo of a cat face",
+    "a photo of a dog face",
     "a photo of an airplane",
     "a photo of a frog",
     "a photo of a red apple",
@@ -84,7 +84,7 @@ def emoji_retrieval(
         show,
         description="Nearest emoji to a caption",
         names={"variance": "noise variance"},
-        start={"variance": variances[1]},
+        start={"variance": variances[-1]},
         free={"caption": "text", "variance": (0.01, 1.0)},
         face=face,
         caption=captions,

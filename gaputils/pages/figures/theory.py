@@ -98,22 +98,3 @@ def mass(frame: pd.DataFrame, ax: Axes) -> Axes:
     ax.figure.colorbar(drawn, ax=ax, label="received mass", extend="max")
     ax.set(xlabel="along the gap", ylabel="across it")
     return ax
-
-
-def turning_boundary(
-    lines: pd.DataFrame, items: pd.DataFrame, queries: pd.DataFrame, ax: Axes
-) -> Axes:
-    """The boundary between two items under noise, and the queries that must not be crossed.
-
-    `lines` has one segment a row ("x0", "y0", "x1", "y1"); `items` and `queries` have
-    "horizontal" and "vertical", and `queries` a "label" to print beside.
-    """
-    segments = lines[["x0", "y0", "x1", "y1"]].to_numpy().reshape(-1, 2, 2)
-    ax.add_collection(LineCollection(list(segments), colors="#777777", linewidths=0.6, alpha=0.45))
-    ax.scatter(items["horizontal"], items["vertical"], c=COLOR["text"], marker="s", s=60, zorder=3)
-    ax.scatter(queries["horizontal"], queries["vertical"], c=COLOR["image"], s=50, zorder=3)
-    for x, y, label in zip(*(queries[c] for c in ("horizontal", "vertical", "label")), strict=True):
-        ax.annotate(
-            str(label), (x, y), xytext=(-8, 0), textcoords="offset points", ha="right", va="center"
-        )
-    return ax

@@ -67,11 +67,3 @@ def test_mass_colours_the_points(ax: Axes) -> None:
     )
     figures.mass(frame, ax)
     assert [c.get_array().tolist() for c in ax.collections] == [[0.5], [1.5]]
-
-
-def test_boundary_draws_every_line_and_names_the_queries(ax: Axes) -> None:
-    lines = pd.DataFrame({"x0": [0.0, 1], "y0": [0.0, 1], "x1": [2.0, 3], "y1": [2.0, 3]})
-    place = pd.DataFrame({"horizontal": [0.0], "vertical": [1.0]})
-    figures.turning_boundary(lines, place, place.assign(label="near"), ax)
-    assert len(ax.collections[0].get_segments()) == 2
-    assert [text.get_text() for text in ax.texts] == ["near"]
