@@ -207,7 +207,7 @@ def _both(path: Path, arrays: Arrays) -> list[Array]:
             f"{path}: expected an array (2, rows, dimension), got {pair.shape}; "
             f"give a second file for the other side"
         )
-    return [pair[0], pair[1]]
+    return list(_real(path, ONLY, pair))
 
 
 def _one(path: Path, arrays: Arrays, name: str | None, role: str) -> tuple[str, ...]:
@@ -241,7 +241,16 @@ def _side(path: Path, arrays: Arrays, names: tuple[str, ...]) -> Array:
         if isinstance(value, Unusable):
             raise ValueError(f"{path}: {value.reason}")
         values.append(value)
-    return values[0] if len(values) == 1 and values[0].ndim == 2 else np.stack(values, axis=1)
+    side = values[0] if len(values) == 1 and values[0].ndim == 2 else np.stack(values, axis=1)
+    return _real(path, names[0], side)
+
+
+def _real(path: Path, name: str, value: Array) -> Array:
+    """`value`, if it holds real numbers of a width that is computed with."""
+    if value.dtype.kind not in "fiu" or value.dtype.itemsize > 8:
+        where = path if name == ONLY else f"{path}: {name!r}"
+        raise ValueError(f"{where}: expected real numbers of at most 64 bits, got {value.dtype}")
+    return value
 
 
 def _labels(
