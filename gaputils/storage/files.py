@@ -76,6 +76,7 @@ def read_pair(
         info: dict[str, Any] = {"source": [str(first), str(second)]}
         places = [(known(path), arrays_of(known(path))) for path in (first, second)]
         names = (_one(*places[0], queries, "queries"), _one(*places[1], gallery, "gallery"))
+        _require_one_order(*places[1], *names)
         sides = [_side(*place, name) for place, name in zip(places, names, strict=True)]
     else:
         path = known(first)
@@ -231,6 +232,19 @@ def _one(path: Path, arrays: Arrays, name: str | None, role: str) -> tuple[str, 
         shapes = {key: value.shape for key, value in arrays.items()}
         raise ValueError(f"{path}: expected a matrix (rows, dimension), got {shapes}")
     return (_pick(path, matrices, name, role),)
+
+
+def _require_one_order(
+    path: Path, _: Arrays, first: tuple[str, ...], second: tuple[str, ...]
+) -> None:
+    """Raise if a coordinate of both sides is not in the same place of both."""
+    places = {name: place for place, name in enumerate(first)}
+    for place, name in enumerate(second):
+        if len(first) > 1 and places.get(name, place) != place:
+            raise ValueError(
+                f"{path}: its coordinate {name!r} is number {place}, in the other file number "
+                f"{places[name]}; bring the columns of both into one order"
+            )
 
 
 def _side(path: Path, arrays: Arrays, names: tuple[str, ...]) -> Array:
