@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gaputils import _checks
-from gaputils._files import read_safetensors, replacing
+from gaputils._files import read_safetensors
 from gaputils.embeddings import OWNERS, Embeddings
 from gaputils.storage._arrays import SUFFIXES, arrays_of, known
 from gaputils.storage._folders import CLIP_RETRIEVAL, OWN, shards_of
@@ -26,6 +26,7 @@ from gaputils.storage._labels import (
     whole_numbers,
 )
 from gaputils.storage._manifest import NAME as MANIFEST
+from gaputils.storage._written import Write, whole, write_npy_files, write_npz_file
 from gaputils.storage.folder import load_folder
 
 __all__ = ["SUFFIXES", "iter_rows", "read_matrix", "read_pair", "write_npy", "write_npz"]
@@ -150,29 +151,22 @@ def write_npy(embeddings: Embeddings, path: Path_) -> list[Path]:
 
     Targets and owners follow where the rows' order does not tell them. Returns the files.
     """
-    e, file = embeddings, Path(path)
-    beside = {"queries": e.queries, "targets": None if e.paired else e.targets, "owners": e.owners}
-    written = {file: e.gallery}
-    for name, value in beside.items():
-        if value is not None:
-            written[file.with_suffix(f".{name}.npy")] = value
-    for place, tensor in written.items():
-        with replacing(place) as part, part.open("wb") as stream:
-            np.save(stream, tensor.cpu().numpy())
-    return list(written)
+    e = embeddings
+    beside = {"targets": None if e.paired else e.targets, "owners": e.owners}
+    return write_npy_files(Path(path), _writers(e, beside))
 
 
 def write_npz(embeddings: Embeddings, path: Path_) -> Path:
     """Write one ``.npz`` file that `read_pair` reads with targets, owners and info."""
-    e, file = embeddings, Path(path)
+    e = embeddings
     info = {key: value for key, value in e.info.items() if key != OWNERS}
-    extra = {"targets": e.targets, "owners": e.owners}
-    sides = {"queries": e.queries, "gallery": e.gallery}
-    known = {name: value for name, value in extra.items() if value is not None}
-    arrays: dict[str, Any] = {k: v.cpu().numpy() for k, v in {**sides, **known}.items()}
-    with replacing(file) as part, part.open("wb") as stream:
-        np.savez(stream, info=np.array(json.dumps(info)), **arrays)
-    return file
+    beside = {"targets": e.targets, "owners": e.owners}
+    return write_npz_file(Path(path), _writers(e, beside), info)
+
+
+def _writers(e: Embeddings, beside: dict[str, Any]) -> dict[str, Write]:
+    tensors = {"queries": e.queries, "gallery": e.gallery, **beside}
+    return {k: whole(v.cpu().numpy()) for k, v in tensors.items() if v is not None}
 
 
 def _own_folder(folder: Path, named: tuple[Any, ...], normalize: bool) -> Embeddings:

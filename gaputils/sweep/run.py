@@ -24,7 +24,15 @@ from gaputils._extras import require_extra
 from gaputils._files import only_writer, replacing, write_text
 from gaputils.sweep._kernel import choose_kernel
 from gaputils.sweep.grid import Run, _notebook, place_of
-from gaputils.sweep.results import PACKAGE, done_record, done_records, glued, is_whole, load_results, tidy
+from gaputils.sweep.results import (
+    PACKAGE,
+    done_record,
+    done_records,
+    glued,
+    is_whole,
+    load_results,
+    tidy,
+)
 
 
 def run_sweep(

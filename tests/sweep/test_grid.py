@@ -86,8 +86,24 @@ def test_not_a_number_is_one(planned) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["2024-01-05", "2024-01-05T10:00:00", "yes", "Off", "010", "-007", "12:30", "1e999", "1e-999"]
-    + ["1_000", "1_000.5", "1_0e-3", "1_", "0b11", "-0x1f", "0x1_f"],
+    [
+        "2024-01-05",
+        "2024-01-05T10:00:00",
+        "yes",
+        "Off",
+        "010",
+        "-007",
+        "12:30",
+        "1e999",
+        "1e-999",
+        "1_000",
+        "1_000.5",
+        "1_0e-3",
+        "1_",
+        "0b11",
+        "-0x1f",
+        "0x1_f",
+    ],
 )
 @pytest.mark.parametrize("form", ["{}", "[1, {}]", "{{deep: {}}}"])
 def test_what_no_page_can_get_as_it_is_names_grid_and_parameter(planned, text, form) -> None:
