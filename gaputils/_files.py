@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,17 +31,35 @@ def replacing(path: Path) -> Iterator[Path]:
     It is on the disk by then. Several processes may write the same `path`: the last one stays.
     What a kill leaves behind is named ``.NAME.*.part``.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
-    try:
+    with replacing_together([path]) as (part,):
         yield part
-        part.chmod(0o666 & ~_umask())
-        with part.open("r+b") as file:  # Windows flushes only what is open for writing
-            os.fsync(file.fileno())
-        part.replace(path)
+
+
+@contextmanager
+def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """As `replacing` for files that belong together: whoever finds the first finds its others.
+
+    The first of several leaves its place before another changes, and comes back last: a kill in
+    between may leave it out, but never beside files of another writing.
+    """
+    parts: list[Path] = []
+    try:
+        for path in paths:
+            handle, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
+            os.close(handle)
+            parts.append(Path(name))
+        yield parts
+        for part in parts:
+            part.chmod(0o666 & ~_umask())
+            with part.open("r+b") as file:  # Windows flushes only what is open for writing
+                os.fsync(file.fileno())
+        if len(paths) > 1:
+            paths[0].unlink(missing_ok=True)
+        for part, path in reversed(list(zip(parts, paths, strict=True))):
+            part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        for part in parts:
+            part.unlink(missing_ok=True)
 
 
 @contextmanager

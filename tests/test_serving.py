@@ -165,5 +165,5 @@ def test_files_that_are_no_closing(tmp_path: Path) -> None:
     whole = gu.MeanShift().fit(*sides()).save(tmp_path / "good").read_bytes()
     for keep in (0, 7, 60, len(whole) - 1):
         (tmp_path / "cut").write_bytes(whole[:keep])
-        with pytest.raises(ValueError, match=r"path: .*cut is no whole saved closing"):
+        with pytest.raises(ValueError, match=r"path: .*cut is not a whole saved closing"):
             serving.load(tmp_path / "cut")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
 from gaputils import _checks
-from gaputils._files import replacing
 from gaputils._progress import bar
 from gaputils.cli.support import read, read_in_place
 from gaputils.closing import (
@@ -26,6 +24,7 @@ from gaputils.closing import (
 )
 from gaputils.embeddings import Embeddings
 from gaputils.geometry.streaming import GapStatistics, hand_back
+from gaputils.storage._written import Write, whole, write_npy_files, write_npz_file
 from gaputils.storage.files import write_npy, write_npz
 
 Rows = np.ndarray[Any, Any]
@@ -89,24 +88,15 @@ def _in_blocks(
         fitted.save(save)
     moves = {"queries": fitted.transform_queries, "gallery": fitted.transform_gallery}
     sides = dict(zip(moves, source, strict=True))
+    arrays: dict[str, Write] = {
+        name: partial(_write, name, side, moves[name]) for name, side in sides.items()
+    }
     if out.suffix == ".npy":
-        places = {"gallery": out, "queries": out.with_suffix(".queries.npy")}
-        for name, place in places.items():
-            with replacing(place) as part, part.open("wb") as stream:
-                _write(stream, name, sides[name], moves[name])
-        return list(places.values())
-    info = {"source": [str(path) for path in files[:2]], "closing": repr(closing)}
-    beside = {"info": np.array(json.dumps(info))}
+        return write_npy_files(out, arrays)
     if len(source[0]) == len(source[1]):
-        beside["targets"] = np.arange(len(source[0]))
-    with replacing(out) as part, zipfile.ZipFile(part, "w") as archive:
-        for name, side in sides.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
-                _write(stream, name, side, moves[name])
-        for name, value in beside.items():
-            with archive.open(f"{name}.npy", "w") as stream:
-                np.lib.format.write_array(stream, value)
-    return [out]
+        arrays["targets"] = whole(np.arange(len(source[0])))
+    info = {"source": [str(path) for path in files[:2]], "closing": repr(closing)}
+    return [write_npz_file(out, arrays, info)]
 
 
 def _fitted(closing: Closing, queries: Rows, gallery: Rows) -> Closing:
@@ -125,7 +115,7 @@ def _fitted(closing: Closing, queries: Rows, gallery: Rows) -> Closing:
     return learned
 
 
-def _write(stream: Any, name: str, side: Rows, move: Callable[[Rows], Rows]) -> None:
+def _write(name: str, side: Rows, move: Callable[[Rows], Rows], stream: IO[bytes]) -> None:
     """Write a ``.npy`` array of the moved rows of `side` as it goes."""
     dtype = side.dtype.newbyteorder("=") if side.dtype.kind == "f" else np.dtype(np.float32)
     header = {"descr": dtype.str, "fortran_order": False, "shape": side.shape}

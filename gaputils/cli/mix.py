@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from gaputils._files import replacing
 from gaputils.cli.support import require_folder
 from gaputils.closing import MixedGallery, load
+from gaputils.storage._written import whole, write_npy_files, write_npz_file
 from gaputils.storage.files import read_matrix
 
 Rows = np.ndarray[Any, Any]
@@ -80,27 +80,17 @@ def _loaded(path: Path) -> MixedGallery:
 
 
 def _write(out: Path, rows: Mapping[str, Rows], queries: Rows | None) -> str:
+    moved = {} if queries is None else {QUERIES: queries}
     if out.suffix == ".npz":
-        arrays: dict[str, Any] = dict(rows)
-        if queries is not None:
-            arrays = {QUERIES: queries, **rows}
-        with replacing(out) as part, part.open("wb") as file:
-            np.savez(file, **arrays)
+        arrays = {**moved, **rows}
+        write_npz_file(out, {name: whole(values) for name, values in arrays.items()})
         told = ", ".join(f"{name} {values.shape}" for name, values in arrays.items())
         return f"{out}: {told}"
     lines, start = [], 0
     for kind, values in rows.items():
         lines.append(f"rows {start} to {start + len(values) - 1} {kind}")
         start += len(values)
-    _save(out, np.concatenate(list(rows.values())))
+    arrays = {"gallery": np.concatenate(list(rows.values())), **moved}
+    _, *beside = write_npy_files(out, {name: whole(values) for name, values in arrays.items()})
     told = f"{out}: {', '.join(lines)}"
-    if queries is None:
-        return told
-    beside = out.with_suffix(f".{QUERIES}.npy")
-    _save(beside, queries)
-    return f"{told}\n{beside}: {len(queries)} queries"
-
-
-def _save(path: Path, values: Rows) -> None:
-    with replacing(path) as part, part.open("wb") as file:
-        np.save(file, values)
+    return "\n".join([told, *(f"{place}: {len(moved[QUERIES])} queries" for place in beside)])

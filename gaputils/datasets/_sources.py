@@ -21,11 +21,18 @@ from gaputils.datasets.base import CaptionDataset, DataUnavailable, Images
 if TYPE_CHECKING:
     from PIL import Image
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+IMAGE_SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff",
+    ".ppm", ".pgm", ".pbm", ".jp2", ".avif", ".heic", ".heif",
+)  # fmt: skip
+"""What is taken for an image. One that Pillow cannot read here is an error, not passed over."""
 _REMEDY = "Copy it again, or leave it out: skip_broken=True, on the command line --skip-broken"
 
 _CAMERA_BITS = (8, 10, 12, 14, 16)
-_SYSTEMS_OWN = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini")
+_SYSTEMS_OWN = (
+    "__MACOSX", "__pycache__", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "lost+found",
+    "System Volume Information",
+)  # fmt: skip
 
 Root = str | os.PathLike[str] | None
 
@@ -107,7 +114,29 @@ def _range(values: Any, floats: bool) -> tuple[float, float]:
 
 def shown(path: PurePath) -> bool:
     """Whether `path`, relative to a data set's folder, is none that a system keeps for itself."""
-    return not any(part.startswith(".") or part in _SYSTEMS_OWN for part in path.parts)
+    hidden = (part.startswith(".") and part != ".." for part in path.parts)
+    return not any(hidden) and not any(part in _SYSTEMS_OWN for part in path.parts)
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file in `folder` and below it that is `shown`, in order, through links too.
+
+    Raises `ValueError` for a link that leads back to a folder that it is in.
+    """
+    found = []
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
+        here = Path(place)
+        folders[:] = [one for one in folders if shown(PurePath(one))]
+        for one in folders:
+            link = here / one
+            if link.is_symlink() and here.resolve().is_relative_to(link.resolve()):
+                raise ValueError(f"{link}: it is a link to a folder that holds it; remove it")
+        found += [here / name for name in names if shown(PurePath(name))]
+    return sorted(found)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def data_folder(root: Root, name: str) -> Path:
