@@ -19,7 +19,7 @@ from gaputils.datasets import DataUnavailable, load, published_rows
 from gaputils.embeddings import Embeddings
 from gaputils.encoding.embed import embed
 from gaputils.evaluation.compare import compare_blocks
-from gaputils.evaluation.protocol import bootstrap_means, distinct_items, paired_gain
+from gaputils.evaluation.protocol import bootstrap_means, paired_gain
 from gaputils.geometry.hull import principal_components
 from gaputils.models import load_model
 from gaputils.noise import BinaryQuantization, UniformQuantization, covariance_between
@@ -250,13 +250,13 @@ def galleries_alone(names: Iterable[str]) -> dict[str, Tensor]:
     return found
 
 
-def emoji_names(model: str, every: int = 4) -> Embeddings:
-    """The names of all emoji as a gallery, no two alike; each `every`-th picture is a query."""
+def emoji_names(model: str, every: int = 8) -> Embeddings:
+    """The names of all emoji as a gallery; each `every`-th picture is a query."""
     whole = load("openmoji")
     some = range(0, len(whole), integer("every", every, low=1))
     images, targets = Subset(whole.images, some), whole.targets[list(some)]
     part = replace(whole, images=images, targets=targets)
-    return distinct_items(embed(load_model(model), part, templates="an emoji of a {}."))
+    return embed(load_model(model), part, templates="an emoji of a {}.")
 
 
 def oblique_gain(blocks: Sequence[Embeddings], index: str, seed: int = 0) -> tuple[float, float]:

@@ -134,7 +134,7 @@ def _lancedb(
         found = wanted.select(["item", "_distance"]).to_pandas()
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
     ordered = found.sort_values(["query_index", "_distance"], kind="stable")["item"]
-    return Found(torch.from_numpy(ordered.to_numpy().reshape(len(asked), -1)), size)
+    return Found(torch.from_numpy(ordered.to_numpy(copy=True).reshape(len(asked), -1)), size)
 
 
 def _qdrant(queries: Tensor, gallery: Tensor, scoring: str, k: int, _: int) -> Found:
