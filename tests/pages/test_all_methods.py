@@ -15,11 +15,9 @@ from gaputils.embeddings import choose_items, unit_rows
 from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.table import Comparison, Outcome
 from gaputils.noise._monte_carlo import Estimate
-from gaputils.noise.perturbations import equivalent_gaussian
 from gaputils.pages import all_methods, multiple_choice, rephrasing, survival
 from gaputils.pages.all_methods import properties
 from gaputils.pages.moving_the_gap import accuracy_curve, summarize_curve
-from gaputils.pages.quantisation import under_noises
 from gaputils.scoring import SCORINGS, nearest
 
 mpl.use("agg")
@@ -124,22 +122,6 @@ def test_level_with_the_best_is_who_lies_within_one_paired_error():
     names = list(chances)
     assert all_methods.level_with_best(found, "right", names) == ["best", "close", "unsure"]
     assert all_methods.level_with_best(found, "right", ["worse", "unsure"]) == ["unsure"]
-
-
-def test_under_noises_predicts_with_the_equivalent_gaussian():
-    e = task()
-    noises = {"16 bins": gu.UniformQuantization(16), "gauss": gu.GaussianNoise(0.02)}
-    frame = under_noises({"original": e}, noises, ["euclidean"], draws=200)
-    found = row(frame, noise="16 bins")
-    like = equivalent_gaussian(noises["16 bins"], e.gallery)
-    assert found["variance"] == pytest.approx(like.variance)
-    predicted = gu.robustness(e.queries, e.gallery, like).mean()
-    assert found["predicted"] == pytest.approx(float(predicted))
-    rounded = noises["16 bins"].quantize(e.gallery)
-    kept = nearest(e.queries, rounded) == nearest(e.queries, e.gallery)
-    assert found["robustness"] == pytest.approx(float(kept.double().mean()))
-    right = nearest(e.queries, rounded) == e.targets
-    assert found["right"] == pytest.approx(float(right.double().mean()))
 
 
 def test_an_accuracy_curve_starts_at_the_original_and_ends_without_a_gap():
@@ -347,7 +329,7 @@ def test_the_figures_draw_what_they_are_given():
     dots = figures.closing_dots(frame, "robustness", axes[0, 0])
     assert [label.get_text() for label in dots.get_yticklabels()] == list(QUICK)
     swept = pd.DataFrame({"closing": "original", "bins": [8, 16], "value": [0.1, 0.2]})
-    lines = figures.closing_lines(swept, "bins", "value", axes[0, 1], dashed="value", scale="log")
+    lines = figures.closing_lines(swept, "bins", "value", axes[0, 1], scale="log")
     assert len(lines.get_lines()) == 2
     e, galleries = phrasings()
     phrased = rephrasing.rephrase(e.queries, galleries, e.targets, QUICK)

@@ -25,19 +25,3 @@ def test_closing_lines(ax: plt.Axes) -> None:
     assert [list(line.get_ydata()) for line in ax.lines] == [[1, 3], [2, 4]]
     assert ax.lines[0].get_color() == closing_color("original")
     assert (ax.get_xscale(), ax.get_xlabel(), ax.get_ylabel()) == ("log", "size", "y")
-
-
-def test_index_recall() -> None:
-    frame = pd.DataFrame(
-        {
-            "metric": ["l2", "l2", "inner-product", "inner-product"],
-            "vectors": ["original"] * 4,
-            "index": ["flat", "SQ8"] * 2,
-            "recall@1": [1.0, 0.9, 1.0, 0.95],
-        }
-    )
-    fig, axes = plt.subplots(1, 2)
-    assert draw.index_recall(frame, "recall@1", axes) is axes
-    assert [ax.get_title() for ax in axes] == ["l2", "inner-product"]
-    assert list(axes[1].lines[0].get_ydata()) == [1.0, 0.95]
-    plt.close(fig)
