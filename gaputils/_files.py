@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import struct
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -115,6 +119,21 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str
         raise FileNotFoundError(f"path: the folder {path.parent} does not exist")
     with replacing(path) as part:
         save_file(_apart(tensors), part, {_KEY: json.dumps(metadata, sort_keys=True)})
+
+
+def safetensors_head(
+    kinds: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]], metadata: dict[str, str]
+) -> bytes:
+    """What a safetensors file begins with whose tensors of these `kinds` follow in their order."""
+    head: dict[str, Any] = {"__metadata__": {_KEY: json.dumps(metadata, sort_keys=True)}}
+    end = 0
+    for name, (dtype, shape) in kinds.items():
+        start, end = end, end + dtype.itemsize * math.prod(shape)
+        kind = f"{'F' if dtype.kind == 'f' else 'I'}{8 * dtype.itemsize}"
+        head[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [start, end]}
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text
 
 
 def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

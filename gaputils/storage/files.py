@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,7 +29,15 @@ from gaputils.storage._manifest import NAME as MANIFEST
 from gaputils.storage._written import Write, whole, write_npy_files, write_npz_file
 from gaputils.storage.folder import load_folder
 
-__all__ = ["SUFFIXES", "iter_rows", "read_matrix", "read_pair", "write_npy", "write_npz"]
+__all__ = [
+    "SUFFIXES",
+    "iter_rows",
+    "read_matrix",
+    "read_pair",
+    "read_sides",
+    "write_npy",
+    "write_npz",
+]
 
 Path_ = str | os.PathLike[str]
 Array = np.ndarray[Any, Any]
@@ -73,6 +81,31 @@ def read_pair(
     Raises `FileNotFoundError` for a missing file and `ValueError` for one that is of another kind,
     truncated, ambiguous or a pickle, that lacks values, or holds targets that cannot be used.
     """
+    given = {"queries": queries, "gallery": gallery, "targets": targets, "owners": owners}
+    found = read_sides(first, second, **given)
+    sides = _tensor(found.queries), _tensor(found.gallery)
+    return Embeddings(*sides, found.targets, found.info, normalize)
+
+
+class Sides(NamedTuple):
+    """What a file, a folder or two hold, before it is checked: arrays (n, d) and (m, d)."""
+
+    queries: Array
+    gallery: Array
+    targets: Array | None
+    info: dict[str, Any]
+
+
+def read_sides(
+    first: Path_,
+    second: Path_ | None = None,
+    *,
+    queries: str | None = None,
+    gallery: str | None = None,
+    targets: Path_ | None = None,
+    owners: Path_ | None = None,
+) -> Sides:
+    """What `read_pair` reads, in the dtypes it has there; ``.npy`` files are mapped, not read."""
     if second is not None:
         info: dict[str, Any] = {"source": [str(first), str(second)]}
         places = [(known(path), arrays_of(known(path))) for path in (first, second)]
@@ -82,7 +115,7 @@ def read_pair(
     else:
         path = known(first)
         if (path / MANIFEST).is_file():
-            return _own_folder(path, (queries, gallery, targets, owners), normalize)
+            return _own_folder(path, (queries, gallery, targets, owners))
         arrays = arrays_of(path)
         info, places = {"source": str(path)}, [(path, arrays)]
         if (queries or "queries", gallery or "gallery") == ("queries", "gallery"):
@@ -103,8 +136,7 @@ def read_pair(
     owned = _labels("owners", owners, places, taken, rows[1])
     if owned is not None:
         info[OWNERS] = owned.tolist()
-    chosen = None if labels is None else _tensor(labels)
-    return Embeddings(_tensor(sides[0]), _tensor(sides[1]), chosen, info, normalize)
+    return Sides(sides[0], sides[1], None if labels is None else np.array(labels), info)
 
 
 def read_matrix(path: Path_, name: str | None = None) -> Array:
@@ -169,12 +201,13 @@ def _writers(e: Embeddings, beside: dict[str, Any]) -> dict[str, Write]:
     return {k: whole(v.cpu().numpy()) for k, v in tensors.items() if v is not None}
 
 
-def _own_folder(folder: Path, named: tuple[Any, ...], normalize: bool) -> Embeddings:
+def _own_folder(folder: Path, named: tuple[Any, ...]) -> Sides:
     """What `embed_to_folder` wrote into `folder`."""
     if any(given is not None for given in named):
         raise ValueError(f"{folder}: {OWN}")
     e = load_folder(folder)
-    return Embeddings(e.queries, e.gallery, e.targets, e.info, normalize)
+    targets = None if e.targets is None else e.targets.numpy()
+    return Sides(e.queries.numpy(), e.gallery.numpy(), targets, e.info)
 
 
 def _own_info(path: Path, arrays: Arrays) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ import pandas as pd
 
 from gaputils._extras import require_extra
 from gaputils._files import only_writer, replacing, write_text
+from gaputils._progress import bar
 from gaputils.sweep._kernel import choose_kernel
 from gaputils.sweep.grid import Run, _notebook, place_of
 from gaputils.sweep.results import (
@@ -135,7 +136,9 @@ def _execute_all(
     from joblib import Parallel, delayed, parallel_config
 
     if dask is None:
-        return list(Parallel(n_jobs=jobs)(delayed(execute)(*task) for task in tasks))
+        run = Parallel(n_jobs=jobs, return_as="generator")
+        done = run(delayed(execute)(*task) for task in tasks)
+        return list(bar(done, desc="runs", total=len(tasks)))
     try:
         import distributed
     except ModuleNotFoundError as error:
