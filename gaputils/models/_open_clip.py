@@ -12,6 +12,7 @@ from torch import nn
 
 from gaputils._reading import Reading, UnreadableFile
 from gaputils.datasets.base import DataUnavailable
+from gaputils.models import _hub
 from gaputils.models._weights import REMEDY, WHOLE, misfit, plain_weights
 
 _COMPARED = ("mean", "std", "interpolation", "resize_mode")
@@ -35,6 +36,7 @@ def load(
         warnings.filterwarnings("error", message="QuickGELU mismatch")
         warnings.filterwarnings("ignore", message="Detected pickle protocol")
         plain = weights
+        fetched = None if local else _fetched(name, weights)
         if weights is not None and local:
             plain = str(held.enter_context(plain_weights(Path(weights))))
         try:
@@ -51,6 +53,10 @@ def load(
                 ) from error
             raise DataUnavailable(_unavailable(name, weights, error)) from error
         except Exception as error:
+            if fetched is not None:
+                raise Reading(str(fetched), WHOLE, "Delete it, to fetch it again").fault(
+                    error
+                ) from error
             if local:
                 raise _unreadable(weights or name, error) from error
             raise
@@ -62,6 +68,21 @@ def load(
             f"files in the Hugging Face cache (HF_HOME). ({error})"
         ) from error
     return module, transform, tokenizer, {} if weights is None else {"pretrained": weights}
+
+
+def _fetched(name: str, weights: str | None) -> Path | None:
+    """The hub's weights of a name or a tag, in the hub's cache; nothing where it has none."""
+    from open_clip.pretrained import get_pretrained_cfg
+
+    try:
+        if name.startswith("hf-hub:"):
+            repository = name.removeprefix("hf-hub:")
+            _hub.fetch(repository, [_hub.CONFIG])
+            return _hub.fetch(repository, _hub.WEIGHTS)
+        hub = str((get_pretrained_cfg(name, str(weights)) or {}).get("hf_hub", ""))
+        return _hub.fetch(*_hub.weights_of(hub)) if hub else None
+    except DataUnavailable as error:
+        raise DataUnavailable(_unavailable(name, weights, error)) from error
 
 
 def _unreadable(name: str, error: Exception) -> UnreadableFile:
