@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from gaputils._files import file_sha256
-from gaputils._reading import in_words
 from gaputils.datasets.base import DataUnavailable
 
 CONFIG = "open_clip_config.json"
@@ -93,7 +92,7 @@ def _address(repository: str, name: str) -> str:
 def _in_words(error: BaseException) -> str:
     """The first cause of `error` in one line: the hub's library puts a guess above it."""
     *_, first = _causes(error)
-    line = (in_words(first).splitlines() or [""])[0].rstrip(".")
+    line = (str(first).splitlines() or [""])[0].rstrip(".") or type(first).__name__
     headers: Any = getattr(getattr(first, "response", None), "headers", {})
     asked = headers.get("Retry-After")
     return f"{line} (the server asks to wait {asked} s)" if asked else line

@@ -196,13 +196,16 @@ class _Handler(BaseHTTPRequestHandler):
         one = files[name]
         if one.large:
             linked = {"X-Linked-ETag": f'"{one.digest}"', "X-Linked-Size": str(one.size)}
-            to = {"Location": f"{self.hub.url}/large/{repository}/{name}", "Content-Length": "0"}
+            # Another host, as the hub's store is: of the same one its client asks for more headers.
+            store = self.hub.url.replace("127.0.0.1", "localhost")
+            to = {"Location": f"{store}/large/{repository}/{name}", "Content-Length": "0"}
             return self._head(302, {**commit, **linked, **to})
         return self._send(one.path, {**commit, "ETag": f'"{one.digest}"'}, kind)
 
     def _large(self, place: str, kind: str) -> None:
-        owner, _, name = place.rpartition("/")
-        one = self.hub.repositories.get(owner, {}).get(name)
+        held = self.hub.repositories.items()
+        named = ((files, place.removeprefix(f"{repository}/")) for repository, files in held)
+        one = next((files[name] for files, name in named if name in files), None)
         if one is None:
             return self._refuse(404)
         return self._send(one.path, {"ETag": f'"{one.digest}"'}, kind)
@@ -212,7 +215,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self._refuse(404) if path is None else self._send(path, {}, kind)
 
     def _send(self, path: Path, headers: dict[str, str], kind: str) -> None:
-        """The content of `path`, or of the range that was asked for, with a fault of this `kind`."""
+        """The content of `path`, or of the range that was asked for, with a fault of that kind."""
         whole = path.stat().st_size
         sent = whole + 7 if kind == "changed" else whole
         first, last = 0, sent - 1

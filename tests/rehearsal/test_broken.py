@@ -1,4 +1,4 @@
-"""Servers that fail: one error each, with address and remedy, no half file, and then all is well."""
+"""Servers that fail: one error each, with address and remedy, no half file; then all is well."""
 
 from __future__ import annotations
 
