@@ -14,6 +14,7 @@ CONFIG = "open_clip_config.json"
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 """What open_clip asks a repository for where a tag names no file, the better first."""
 
+_TOKENIZER = ("tokenizer_config.json", "tokenizer.json")
 _REMEDY = (
     "Try again; HF_ENDPOINT names another server, HF_HUB_DOWNLOAD_TIMEOUT waits longer than 10 "
     "seconds for it"
@@ -48,6 +49,24 @@ def fetch(repository: str, names: Sequence[str]) -> Path:
         raise DataUnavailable(f"{_address(repository, names[0])}: there is no {' or '.join(names)}")
     reason = _in_words(failed[1])
     raise DataUnavailable(f"{_address(repository, failed[0])}: {reason}. {_REMEDY}") from failed[1]
+
+
+def check_stored(repository: str) -> None:
+    """Compare what the hub's cache has of `repository`, all but weights, as `fetch` does.
+
+    For files that another library fetched, such as a tokenizer's. Raises `DataUnavailable`.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    known = (try_to_load_from_cache(repository, name) for name in _TOKENIZER)
+    for folder in {Path(path).parent for path in known if isinstance(path, str)}:
+        for path in sorted(folder.iterdir()):
+            if path.is_file() and path.suffix not in (".safetensors", ".bin"):
+                try:
+                    _check(path)
+                except ValueError as error:
+                    where = _address(repository, path.name)
+                    raise DataUnavailable(f"{where}: {error}. {_REMEDY}") from error
 
 
 def weights_of(hub: str) -> tuple[str, tuple[str, ...]]:
@@ -91,8 +110,12 @@ def _address(repository: str, name: str) -> str:
 
 def _in_words(error: BaseException) -> str:
     """The first cause of `error` in one line: the hub's library puts a guess above it."""
+    from huggingface_hub.errors import RepositoryNotFoundError
+
     *_, first = _causes(error)
     line = (str(first).splitlines() or [""])[0].rstrip(".") or type(first).__name__
+    if any(isinstance(one, RepositoryNotFoundError) for one in _causes(error)):
+        return f"{line} (there is no such repository, or it asks for a token: HF_TOKEN)"
     headers: Any = getattr(getattr(first, "response", None), "headers", {})
     asked = headers.get("Retry-After")
     return f"{line} (the server asks to wait {asked} s)" if asked else line

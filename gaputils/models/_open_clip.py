@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from gaputils._reading import Reading, UnreadableFile
+from gaputils._reading import Reading, UnreadableFile, in_words, read_json
 from gaputils.datasets.base import DataUnavailable
 from gaputils.models import _hub
 from gaputils.models._weights import REMEDY, WHOLE, misfit, plain_weights
@@ -60,13 +60,7 @@ def load(
             if local:
                 raise _unreadable(weights or name, error) from error
             raise
-    try:
-        tokenizer = open_clip.get_tokenizer(name)
-    except OSError as error:
-        raise DataUnavailable(
-            f"the tokenizer of {name!r} is not on this machine and could not be fetched; put its "
-            f"files in the Hugging Face cache (HF_HOME). ({error})"
-        ) from error
+    tokenizer = _tokenizer(name, fetched)
     return module, transform, tokenizer, {} if weights is None else {"pretrained": weights}
 
 
@@ -83,6 +77,28 @@ def _fetched(name: str, weights: str | None) -> Path | None:
         return _hub.fetch(*_hub.weights_of(hub)) if hub else None
     except DataUnavailable as error:
         raise DataUnavailable(_unavailable(name, weights, error)) from error
+
+
+def _tokenizer(name: str, weights: Path | None) -> Any:
+    """The tokenizer of `name`, whose `weights` the hub has given; its own files are checked too."""
+    import open_clip
+
+    if weights is not None and name.startswith("hf-hub:"):
+        config = read_json(weights.with_name(_hub.CONFIG))["model_cfg"]
+    else:
+        config = open_clip.get_model_config(name) or {}
+    repository = config.get("text_cfg", {}).get("hf_tokenizer_name")
+    try:
+        try:
+            return open_clip.get_tokenizer(name)
+        finally:
+            if repository:
+                _hub.check_stored(repository)
+    except OSError as error:
+        raise DataUnavailable(
+            f"the tokenizer of {name!r} is not on this machine and could not be fetched; put its "
+            f"files in the Hugging Face cache (HF_HOME). ({in_words(error)})"
+        ) from error
 
 
 def _unreadable(name: str, error: Exception) -> UnreadableFile:

@@ -97,6 +97,24 @@ def test_what_was_there_is_not_read_again(hub: Any) -> None:
     assert _hub.fetch("owner/model", ["a"]).read_bytes() == b"content"
 
 
+def test_files_that_another_library_fetched_are_compared(
+    hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _hub.check_stored("owner/model")
+    hub({"tokenizer.json": b"content", "w.bin": b"weights"})
+    for name in ("tokenizer.json", "w.bin"):
+        _hub.fetch("owner/model", [name])
+    stored = str(tmp_path / "tokenizer.json")
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: stored)
+    _hub.check_stored("owner/model")
+    (tmp_path / "w.bin").write_bytes(b"others")
+    _hub.check_stored("owner/model")
+    (tmp_path / "tokenizer.json").write_bytes(b"CONTENT")
+    with pytest.raises(DataUnavailable, match=r"main/tokenizer.json: what came is not the file"):
+        _hub.check_stored("owner/model")
+    assert not (tmp_path / "tokenizer.json").exists()
+
+
 @pytest.mark.parametrize(
     ("entry", "repository", "names"),
     [

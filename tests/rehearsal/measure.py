@@ -71,7 +71,7 @@ def loaded(name: str, tag: str) -> dict[str, float]:
 
 def measured(name: str, tag: str, scratch: Path) -> dict[str, Any]:
     """A row of the table: the model made, served, fetched and loaded, each in a process."""
-    from gaputils.pages.speed.timing import machine_name
+    from gaputils.pages.speed.timing import machine
     from rehearsal import checkpoints
     from rehearsal.hub import Hub, serving
 
@@ -84,7 +84,7 @@ def measured(name: str, tag: str, scratch: Path) -> dict[str, Any]:
     with serving(hub):
         named = {"HF_ENDPOINT": hub.url, "HF_HOME": str(scratch / "hf"), "HF_HUB_OFFLINE": "0"}
         row = json.loads(_run("load", name, tag, "", named))
-    place = {"load": os.getloadavg()[0], "machine": machine_name()}
+    place = {"load": os.getloadavg()[0], "machine": f"{machine()['cpu']}, {os.cpu_count()} cores"}
     return {"model": name, "weights": tag, **row, **place}
 
 
