@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,11 @@ SHOWN = [
     "amumo-cloob-laion-coco",
     "amumo-cloome-cloob-cells",
 ]
+_DRAWN = [
+    *("set", "model", "data", "trained", "gap"),
+    *("closing", "scoring", "gain", "gain_error"),
+]
+_DEFAULTS: dict[Any, Any] = {"variance": 0.04, "dataset": "openmoji"}
 _SWEPT = {SHIFT: "mean_shift", OURS: "hull_projection_centred"}
 ABLE = 0.6
 """R@1 from which models of the ablation count as nearly equally able."""
@@ -53,7 +59,8 @@ def with_sweep(frame: pd.DataFrame, results: str | Path | None, variance: float)
     if not results:
         return frame
     runs = one_row_a_run(load_results(results))
-    found = runs[(runs["kind"] == "pretrained") & (runs["variance"].fillna(0.04) == variance)]
+    runs = runs.reindex(columns=[*dict.fromkeys([*runs.columns, *_DEFAULTS])]).fillna(_DEFAULTS)
+    found = runs[(runs["kind"] == "pretrained") & (runs["variance"] == variance)]
     if found.empty:
         raise ValueError(f"results: {results} has no pretrained model at variance {variance:g}")
     rows = [
@@ -71,9 +78,10 @@ def with_sweep(frame: pd.DataFrame, results: str | Path | None, variance: float)
         for run in found.to_dict("records")
         for closing, key in _SWEPT.items()
         for scoring in ("cosine", "euclidean")
-        if run.get(f"one_gain_{key}_{scoring}") is not None
+        if f"one_gain_{key}_{scoring}" in found
     ]
-    return pd.concat([frame, pd.DataFrame(rows).dropna()], ignore_index=True)
+    swept = pd.DataFrame(rows, columns=_DRAWN).dropna(subset="gain")
+    return pd.concat([frame, swept], ignore_index=True)
 
 
 def table(frame: pd.DataFrame, sets: Sequence[str] | None = None) -> pd.DataFrame:

@@ -31,11 +31,13 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[t
             answer = answers[name]
             if isinstance(answer, Exception):
                 raise answer
-            blob = tmp_path / (announced or hashlib.sha256(answer).hexdigest())
+            blob = tmp_path / "blobs" / (announced or hashlib.sha256(answer).hexdigest())
+            link = tmp_path / "snapshot" / name
+            for path in (blob, link):
+                path.parent.mkdir(exist_ok=True)
             blob.write_bytes(answer)
-            (tmp_path / name).unlink(missing_ok=True)
-            (tmp_path / name).symlink_to(blob)
-            return str(tmp_path / name)
+            link.symlink_to(blob)
+            return str(link)
 
         monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
         stored = "a/file" if known else None
@@ -83,7 +85,7 @@ def test_another_content_is_deleted(hub: Any, announced: str, tmp_path: Path) ->
     hub({"a": b"content"}, announced)
     with pytest.raises(DataUnavailable, match=f"checksum {announced}, got .*it was deleted"):
         _hub.fetch("owner/model", ["a"])
-    assert list(tmp_path.iterdir()) == []
+    assert not [path for path in tmp_path.rglob("*") if not path.is_dir()]
 
 
 @pytest.mark.parametrize("announced", [hashlib.sha1(b"blob 7\0content").hexdigest(), "w.bin", ""])
@@ -104,15 +106,14 @@ def test_files_that_another_library_fetched_are_compared(
     hub({"tokenizer.json": b"content", "w.bin": b"weights"})
     for name in ("tokenizer.json", "w.bin"):
         _hub.fetch("owner/model", [name])
-    stored = str(tmp_path / "tokenizer.json")
-    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: stored)
+    stored, weights = (tmp_path / "snapshot" / name for name in ("tokenizer.json", "w.bin"))
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: str(stored))
+    weights.write_bytes(b"others")
     _hub.check_stored("owner/model")
-    (tmp_path / "w.bin").write_bytes(b"others")
-    _hub.check_stored("owner/model")
-    (tmp_path / "tokenizer.json").write_bytes(b"CONTENT")
+    stored.write_bytes(b"CONTENT")
     with pytest.raises(DataUnavailable, match=r"main/tokenizer.json: what came is not the file"):
         _hub.check_stored("owner/model")
-    assert not (tmp_path / "tokenizer.json").exists()
+    assert not stored.exists()
 
 
 @pytest.mark.parametrize(

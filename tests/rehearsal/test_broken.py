@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,9 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("open_clip")
-pytest.importorskip("pooch")
 
 from rehearsal import checkpoints, data, small
 from rehearsal.hub import Fault, Hub, serving, sha256
@@ -154,7 +152,5 @@ def test_a_slow_server_is_waited_for(case: str, told: Any) -> None:
 
 def assert_says(pattern: str, message: str) -> None:
     """Fail unless `message` is short and matches `pattern`."""
-    import re
-
     assert re.search(pattern, message), message
     assert len(message) < 1500, message

@@ -20,11 +20,10 @@ from typing import Any
 from urllib.request import urlretrieve
 
 import matplotlib.pyplot as plt
+import nbformat
 import pandas as pd
+import papermill
 import pytest
-
-pytest.importorskip("open_clip")
-pytest.importorskip("papermill")
 
 import gaputils as gu
 from gaputils.pages.born import one_row_a_run
@@ -213,8 +212,27 @@ def test_they_reach_the_page(swept: tuple[Path, set[str], str]) -> None:
     points = [len(line.get_xdata()) for ax in axes for line in ax.lines]
     assert sum(points) >= len(frame)
     plt.close("all")
-    with pytest.raises(ValueError, match="no pretrained model at variance 7"):
-        with_sweep(kept, swept[0] / "results.parquet", 7)
+
+
+def test_the_page_runs_with_them(
+    swept: tuple[Path, set[str], str],
+    named: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for key, value in named.items():
+        monkeypatch.setenv(key, value)
+    papermill.execute_notebook(
+        str(ROOT / "notebooks" / "many_models.ipynb"),
+        str(tmp_path / "page.ipynb"),
+        parameters={"sweep": str(swept[0] / "results.parquet"), "guard": False},
+        cwd=str(ROOT / "notebooks"),
+        progress_bar=False,
+        log_output=False,
+    )
+    cells = nbformat.read(tmp_path / "page.ipynb", 4).cells
+    drawn = [out for cell in cells if "with_sweep" in cell.source for out in cell.outputs]
+    assert any("image/png" in out.get("data", {}) for out in drawn)
 
 
 def test_all_six_were_fetched_from_the_hub(swept: tuple[Path, set[str], str], hub: Hub) -> None:
