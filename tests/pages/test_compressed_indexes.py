@@ -119,9 +119,9 @@ def test_scalar_codes_do_not_care_where_the_rows_are() -> None:
 
 def test_bad_arguments() -> None:
     e = task()
-    with pytest.raises(ValueError, match="index: expected one of flat, .* got 'IVF'"):
+    with pytest.raises(ValueError, match=r"index: expected one of flat, .* got 'IVF'"):
         indexes.search(e.queries, e.gallery, "IVF")
-    with pytest.raises(ValueError, match="scoring: expected one of inner-product, .* got 'cosine'"):
+    with pytest.raises(ValueError, match=r"scoring: expected one of inner-product, .* got 'cosine'"):
         indexes.search(e.queries, e.gallery, "flat", "cosine")
     with pytest.raises(ValueError, match="candidates: "):
         page.compare_indexes([e], {"original": None}, ["flat"], candidates=[0])
