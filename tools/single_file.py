@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import datetime
 import mimetypes
 import posixpath
 import re
@@ -23,6 +24,8 @@ from urllib.parse import unquote
 from bs4 import BeautifulSoup, Tag
 from sphinx_external_toc.parsing import parse_toc_yaml
 
+import gaputils
+
 ROOT = Path(__file__).resolve().parent.parent
 MATHJAX = ROOT / "node_modules" / "mathjax" / "es5" / "tex-svg-full.js"
 LEVER = ROOT / "book" / "_static" / "lever.js"
@@ -30,6 +33,10 @@ NAME = "modality-gap"
 FRONT = "notebooks/intro.html"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 LEFT_OUT = ".headerlink, .toggle-button, .copybtn, .gu-whole, script, #jb-print-docs-body"
+EDITION = (
+    f"gaputils {gaputils.__version__}, {datetime.date.today():%d %B %Y}. "
+    "Text and figures CC BY 4.0, code MIT, emoji by OpenMoji, CC BY-SA 4.0."
+)
 PLACE = re.compile(r'<p class="gu-whole"[^>]*>.*?</p>', re.DOTALL)
 PATIENCE_MS = 300_000  # a few thousand formulas, on a busy machine
 LOOK = """
@@ -39,7 +46,9 @@ article { padding-block: 2rem; border-bottom: 1px solid #ccc; }
 mjx-container svg { max-width: 100%; }
 nav ol { columns: 2; column-gap: 4rem; }
 .admonition-title::after, .sd-summary-icon { display: none !important; }
-@media print { article { break-before: page; border: 0; } nav { break-before: page; } }
+header p { font-size: 1.1rem; }
+@media print { html { font-size: 12.5px; } }
+@media print { article { break-before: page; border: 0; } }
 """
 
 
@@ -122,7 +131,9 @@ def assemble(site: Path, toc: Path) -> str:
         '<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>The Modality Gap</title>{settings}</head>"
-        f'<body><main><nav aria-label="Contents"><ol>{listed}</ol></nav>{body}</main></body></html>'
+        '<body><main><header><p class="gu-print-title">The Modality Gap</p>'
+        f"<p>{EDITION}</p></header>"
+        f'<nav aria-label="Contents"><ol>{listed}</ol></nav>{body}</main></body></html>'
     )
 
 

@@ -23,6 +23,8 @@ class Centering(Closing):
     one another by a translation of everything. That ranking changes by as much of the gap as lies
     in the gallery's hull. Learns `query_mean_` (d,) and `gallery_mean_` (d,).
 
+    `fit` raises `ValueError` for a side that is no finite matrix, or sides of unlike dimension.
+
     >>> import numpy as np, gaputils as gu
     >>> queries, gallery = np.array([[0.2, 1.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
     >>> gu.Centering().fit(queries, gallery).transform_gallery(gallery)

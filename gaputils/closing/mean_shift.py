@@ -44,6 +44,8 @@ class MeanShift(OnHull):
     hull fills the space leaves ``g' = 0``, nothing moves, and `fit` warns (`ClosingDoesNothing`).
 
     Learns `gap_` (d,), `shift_` (d,) at ``alpha=1``, `n_components_`, and what `OnHull` does.
+    `fit` raises `ValueError` for an `n_components` that the gallery cannot have, an `alpha` that is
+    not finite, an `agreement` outside 0 to 1, or sides of unlike dimension.
 
     >>> import numpy as np
     >>> queries, gallery = np.array([[0.2, 1.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])

@@ -24,6 +24,9 @@ class NaiveShift(Closing):
     Guarantees nothing: the part of ``g`` that lies in the gallery's hull favours the items on its
     side, and renormalising moves every item by another amount. Learns `gap_` (d,).
 
+    `fit` raises `ValueError` for an unknown `side`, an `alpha` that is not finite, or sides of
+    unlike dimension.
+
     >>> import numpy as np, gaputils as gu
     >>> queries, gallery = np.array([[0.2, 1.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
     >>> gu.NaiveShift(alpha=0.5).fit(queries, gallery).transform_gallery(gallery)

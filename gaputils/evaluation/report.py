@@ -103,7 +103,8 @@ def report(
     means and covariances determine is streamed from all rows. Recommended is the closing of the
     greatest robustness among those that keep 99 % of the answers, if its gain exceeds one standard
     error; of closings that cannot be told apart from it, the simplest. It is a recommendation
-    within `scoring`.
+    within `scoring`. Raises `ValueError` for a gallery of one row, or rows of norm zero under
+    cosine.
 
     >>> import numpy as np, gaputils as gu
     >>> gallery = np.eye(3, 8)

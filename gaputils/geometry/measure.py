@@ -67,6 +67,15 @@ def measure_gap(
     drawing with replacement would repeat rows, and repeated rows are neighbours at distance zero.
     Pairs are drawn together, and a gallery that several queries share (class texts) stays fixed.
 
+    Args:
+        embeddings: n queries and m gallery rows of d dimensions.
+        measures: names of rows; None for all.
+        bootstrap: draws, or None for no interval.
+        level: of the interval.
+        tau: temperature on squared distances.
+        max_rows: of a side, for what is quadratic in them.
+        seed: of every draw.
+
     Raises `ValueError` for an unknown measure, or one that these embeddings do not allow.
 
     >>> import numpy as np, gaputils as gu

@@ -30,7 +30,8 @@ class GaussianNoise:
 
     `variance` is the noise vector's total variance ``E ||eps||^2`` with ``per="vector"`` and each
     coordinate's with ``per="coordinate"``. Chowers et al. (2026, Eq. 10) perturb the gallery;
-    ``on="queries"`` perturbs the queries instead.
+    ``on="queries"`` perturbs the queries instead. Raises `ValueError` for a variance that is
+    negative or not finite, and for another `per` or `on`.
 
     >>> import gaputils as gu
     >>> gu.GaussianNoise(0.04).coordinate_variance(dim=4)
@@ -90,7 +91,9 @@ class UniformQuantization(_Quantizer):
     """Rounding to the centres of `bins` equal bins, one grid for all coordinates.
 
     The grid spans `low` to `high`; left out, the least to the greatest entry of the array that is
-    quantised. ``sides="both"`` quantises the queries too, each side on its own range.
+    quantised. ``sides="both"`` quantises the queries too, each side on its own range. Raises
+    `ValueError` for fewer than two bins, one end of the grid without the other, or ends in the
+    wrong order.
 
     >>> import torch, gaputils as gu
     >>> gu.UniformQuantization(bins=4).quantize(torch.tensor([0.0, 0.3, 1.0]))

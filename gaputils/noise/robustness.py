@@ -91,7 +91,8 @@ def accuracy_under_noise(
     """Probability that each query's nearest item under noise is its target.
 
     As `robustness`, with `targets` (n,) in the place of the noise-free nearest items; or (n, k),
-    each of which is right, filled up with -1 for queries with fewer (`Embeddings.answers`).
+    each of which is right, filled up with -1 for queries with fewer (`Embeddings.answers`). Raises
+    `ValueError` for targets that are no rows of the gallery, and as `robustness` does.
 
     >>> import numpy as np, gaputils as gu
     >>> queries, gallery = np.array([[2.0, 0.0]]), np.eye(2)
