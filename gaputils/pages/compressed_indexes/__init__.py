@@ -55,24 +55,29 @@ def compare_indexes(
     of one block.
     """
     most = max(integer("candidates", count, low=1) for count in candidates)
-    sides = {name: _closed(closing, blocks) for name, closing in closings.items()}
     raw = _closed(None, blocks)
-    rows, each = [], []
+    sides = {ORIGINAL: raw} | {name: _closed(way, blocks) for name, way in closings.items() if way}
+    rows, found, gains = [], [], []
     for scoring in scorings:
         truth = [nearest(*side, scoring) for side in raw]
         for index in indexes:
-            base = None
-            for name, closed in {ORIGINAL: raw, **sides}.items():
+            base: list[Tensor] = []
+            for name, closed in sides.items():
                 answers = [search(*side, index, scoring, most, seed) for side in closed]
                 hits = _hits(answers, truth)
-                within = torch.stack([hits[:, :count].any(dim=1) for count in candidates], dim=1)
-                values = within.double()
-                base = values if base is None else base
+                within = [hits[:, :count].any(dim=1).double() for count in candidates]
+                base = base or within
                 if name in closings:
-                    size = answers[0].bytes
-                    rows += [(index, scoring, name, count, size) for count in candidates]
-                    each += [values, values - base]
-    return _tabulated(rows, each, len(candidates), seed)
+                    rows += [(index, scoring, name, k, answers[0].bytes) for k in candidates]
+                    found += within
+                    gains += [one - other for one, other in zip(within, base, strict=True)]
+    frame = pd.DataFrame(rows, columns=["index", "scoring", "closing", "candidates", "bytes"])
+    values = torch.stack([*found, *gains], dim=1)
+    errors = bootstrap_means(values, seed=seed).std(axis=0)
+    means, half = values.mean(dim=0).numpy(), len(rows)
+    frame["found"], frame["gain"] = means[:half], means[half:]
+    frame["found_error"], frame["gain_error"] = errors[:half], errors[half:]
+    return frame
 
 
 def _closed(closing: Closing | None, blocks: Sequence[Embeddings]) -> list[tuple[Tensor, Tensor]]:
@@ -86,17 +91,6 @@ def _hits(answers: Sequence[Any], truth: Sequence[Tensor]) -> Tensor:
     each = [found.items.cpu() == right.cpu()[:, None] for found, right in pairs]
     least = min(hit.shape[1] for hit in each)
     return torch.cat([hit[:, :least] for hit in each])
-
-
-def _tabulated(rows: Sequence[Any], each: Sequence[Tensor], count: int, seed: int) -> pd.DataFrame:
-    frame = pd.DataFrame(rows, columns=["index", "scoring", "closing", "candidates", "bytes"])
-    values = torch.cat(list(each), dim=1)
-    errors = bootstrap_means(values, seed=seed).std(axis=0)
-    for name, error, start in (("found", "found_error", 0), ("gain", "gain_error", count)):
-        places = np.arange(len(frame)) // count * 2 * count + np.arange(len(frame)) % count + start
-        frame[name] = values.mean(dim=0).numpy()[places]
-        frame[error] = errors[places]
-    return frame
 
 
 def equivalent_variance(blocks: Sequence[Embeddings], index: str) -> float | None:
@@ -118,9 +112,11 @@ def cost_table(
     frame: pd.DataFrame, blocks: Sequence[Embeddings], closing: str = CENTRED
 ) -> pd.DataFrame:
     """`compare_indexes` by inner product for readers, a row an index, errors as text."""
-    by = frame[frame["scoring"] == "inner-product"].set_index(["closing", "candidates"])
-    alone, more = by.loc[(ORIGINAL, 1)], by.loc[(closing, 1)]
-    reread = by.loc[(ORIGINAL, 10)]
+    by = frame[frame["scoring"] == "inner-product"]
+    alone, more, reread = (
+        by[(by["closing"] == name) & (by["candidates"] == count)]
+        for name, count in ((ORIGINAL, 1), (closing, 1), (ORIGINAL, 10))
+    )
     spent = [equivalent_variance(blocks, name) for name in alone["index"]]
     return pd.DataFrame(
         {
@@ -269,7 +265,8 @@ def oblique_gain(blocks: Sequence[Embeddings], index: str, seed: int = 0) -> tup
     found: dict[str, list[Tensor]] = {"oblique": [], "centred": []}
     for place, block in enumerate(blocks):
         others = errors[:place] + errors[place + 1 :]
-        seen = covariance_between(*(torch.cat(side) for side in zip(*others, strict=True)))
+        before, after = (torch.cat(side) for side in zip(*others, strict=True))
+        seen = covariance_between(before, after)
         ways = {"oblique": HullProjection(covariance=seen), "centred": HullProjection(center=True)}
         truth = nearest(block.queries, block.gallery, "inner-product")
         for name, closing in ways.items():

@@ -19,7 +19,7 @@ SCORINGS = ("inner-product", "euclidean")
 FAISS = {"flat": "Flat", "HNSW": "HNSW32", "SQ8": "SQ8", "SQ4": "SQ4", "PQ": "PQ{}x4"}
 """Names of faiss indexes here, and in faiss; for PQ with the number of groups of 8 coordinates."""
 
-_GROUP = 8
+_GROUP, _CENTRES = 8, 16
 _WIDTH = 64
 
 
@@ -56,6 +56,10 @@ def search(
     queries, gallery = as_pair(queries, gallery)
     choice("index", index, tuple(INDEXES))
     choice("scoring", scoring, SCORINGS)
+    if "PQ" in index and len(gallery) < _CENTRES:
+        raise ValueError(
+            f"gallery: {index} learns {_CENTRES} centres, expected as many rows, got {len(gallery)}"
+        )
     k = min(integer("k", k, low=1), len(gallery))
     return INDEXES[index](queries, gallery, scoring, k, seed)
 
@@ -99,7 +103,8 @@ def _faiss(index: str) -> Searcher:
     return asked
 
 
-def _binary(queries: Tensor, gallery: Tensor, _: str, k: int, __: int) -> Found:
+def _binary(queries: Tensor, gallery: Tensor, scoring: str, k: int, seed: int) -> Found:
+    del scoring, seed  # signs have one distance, and are not learned
     require_extra("index", "a vector index", "faiss")
     import faiss
 
@@ -111,15 +116,16 @@ def _binary(queries: Tensor, gallery: Tensor, _: str, k: int, __: int) -> Found:
 
 
 def _lancedb(
-    queries: Tensor, gallery: Tensor, scoring: str, k: int, _: int, refine: int | None = None
+    queries: Tensor, gallery: Tensor, scoring: str, k: int, seed: int, refine: int | None = None
 ) -> Found:
     """`refine` is the store's own `refine_factor`: so many times `k` candidates, by the floats."""
+    del seed
     require_extra("stores", "this index", "lancedb", "pyarrow")
     import lancedb
     import pyarrow as pa
     from lancedb.index import IvfPq
 
-    metric = {"inner-product": "dot", "euclidean": "l2"}[scoring]
+    metric: Any = {"inner-product": "dot", "euclidean": "l2"}[scoring]
     asked, rows = (_rows(side, "PQ") for side in (queries, gallery))
     dim = rows.shape[1]
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel()), dim)
@@ -128,7 +134,8 @@ def _lancedb(
         store = lancedb.connect(folder)
         table = store.create_table("items", pa.table({"item": range(len(rows)), "vector": vectors}))
         table.create_index("vector", config=code)
-        wanted = table.search(list(asked)).distance_type(metric).nprobes(1).limit(k)
+        search: Any = table.search(list(asked))
+        wanted = search.distance_type(metric).nprobes(1).limit(k)
         if refine is not None:
             wanted = wanted.refine_factor(refine)
         found = wanted.select(["item", "_distance"]).to_pandas()
@@ -137,7 +144,8 @@ def _lancedb(
     return Found(torch.from_numpy(ordered.to_numpy(copy=True).reshape(len(asked), -1)), size)
 
 
-def _qdrant(queries: Tensor, gallery: Tensor, scoring: str, k: int, _: int) -> Found:
+def _qdrant(queries: Tensor, gallery: Tensor, scoring: str, k: int, seed: int) -> Found:
+    del seed
     require_extra("stores", "this index", "qdrant_client")
     from qdrant_client import QdrantClient, models
 
