@@ -12,6 +12,7 @@ from typing import Any
 import lazy_loader
 
 from gaputils._files import only_writer, replacing, write_text
+from gaputils._reading import reading
 from gaputils.sweep.results import done_records
 
 nbformat: Any = lazy_loader.load("nbformat")
@@ -86,7 +87,9 @@ def _pages(source: Path) -> dict[str, bytes]:
     lines = ["# Gallery of runs", "", "```{toctree}", ":maxdepth: 1", ""]
     pages = {}
     for record in records:
-        notebook = nbformat.read(source / f"{record['run']}.ipynb", as_version=4)
+        file = source / f"{record['run']}.ipynb"
+        with reading(file, "a whole notebook", remedy="Delete it and its record, and sweep again"):
+            notebook = nbformat.read(file, as_version=4)
         notebook.metadata["mystnb"] = {"execution_mode": "off"}
         title = ", ".join(f"{k} = {v}" for k, v in record["parameters"].items())
         for cell in notebook.cells:
