@@ -123,14 +123,14 @@ def files_below(folder: Path) -> list[Path]:
 
     Raises `ValueError` for a link that leads back to a folder that it is in.
     """
-    found = []
+    found, above = list[Path](), dict[Path, set[Path]]()
     for place, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
         here = Path(place)
+        above[here] = {here.resolve()} | above.get(here.parent, set())
         folders[:] = [one for one in folders if shown(PurePath(one))]
         for one in folders:
-            link = here / one
-            if link.is_symlink() and here.resolve().is_relative_to(link.resolve()):
-                raise ValueError(f"{link}: it is a link to a folder that holds it; remove it")
+            if (here / one).resolve() in above[here]:
+                raise ValueError(f"{here / one}: it links to a folder that holds it; remove it")
         found += [here / name for name in names if shown(PurePath(name))]
     return sorted(found)
 

@@ -465,7 +465,7 @@ def test_folders_behind_links_are_classes_and_those_of_the_system_are_none(tmp_p
     assert data.class_names == ["ant", "cat"]
     assert data.targets.tolist() == [0, 1]
     (root / "cat" / "back").symlink_to(root)
-    with pytest.raises(ValueError, match="back: it is a link to a folder that holds it"):
+    with pytest.raises(ValueError, match="back: it links to a folder that holds it"):
         load("imagefolder", root)
 
 
