@@ -106,13 +106,12 @@ def _written(target: Path) -> dict[str, list[str]]:
     file = target / INDEX
     if not file.exists():
         return {}
-    try:
+    remedy = "Name a new folder"
+    with reading(file, "the index of a gallery", argument="gallery", remedy=remedy):
         content = json.loads(file.read_bytes())
         if content["format"] != _FORMAT:
             raise ValueError(f"its format is {content['format']!r}")
         written = {str(name): [str(d) for d in digests] for name, digests in content["pages"]}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"gallery: {file} is not the index of a gallery ({error!r})") from error
     for name in written:
         if name in ("", ".", "..", INDEX) or set(name) & set("/\\:"):
             raise ValueError(f"gallery: {file} lists {name!r}, which is no page of a gallery")
