@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
+import re
 import struct
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -61,6 +63,12 @@ def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
             paths[0].unlink(missing_ok=True)
         for part, path in reversed(list(zip(parts, paths, strict=True))):
             part.replace(path)
+    except OSError as error:
+        if error.filename is None and error.errno in _NO_ROOM:
+            raise OSError(error.errno, os.strerror(error.errno), str(paths[0])) from error
+        if error.filename is None and error.errno is None:  # as NumPy raises it
+            raise OSError(f"{paths[0]}: {error}: is the disk full?") from error
+        raise
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
@@ -106,6 +114,7 @@ def _umask() -> int:
 
 
 _KEY = "gaputils"
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
@@ -118,7 +127,13 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path: the folder {path.parent} does not exist")
     with replacing(path) as part:
-        save_file(_apart(tensors), part, {_KEY: json.dumps(metadata, sort_keys=True)})
+        try:
+            save_file(_apart(tensors), part, {_KEY: json.dumps(metadata, sort_keys=True)})
+        except SafetensorError as error:
+            number = re.search(r"os error (\d+)", str(error))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def safetensors_head(

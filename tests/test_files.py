@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
+import resource
 import signal
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -168,3 +170,25 @@ def test_embeddings_and_closings_of_one_tensor_are_saved(tmp_path: Path) -> None
     closing.mean_ = closing.gap_[:]
     saved = closing.save(tmp_path / "c.safetensors")
     assert torch.equal(gu.closing.load(saved).mean_, closing.gap_)
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "npz", "npy", "txt"])
+def test_a_full_disk_names_the_file_and_leaves_none(kind: str, tmp_path: Path) -> None:
+    large, path = gu.Embeddings(X.repeat(500, 1), X.repeat(500, 1)), tmp_path / f"e.{kind}"
+    writers: dict[str, Callable[[], Any]] = {
+        "safetensors": lambda: large.save(path),
+        "npz": lambda: write_npz(large, path),
+        "npy": lambda: write_npy(large, path),
+        "txt": lambda: write_text(path, "a" * 9000),
+    }
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(OSError, match=rf"e\.{kind}") as told:
+            writers[kind]()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert re.search("File too large|is the disk full", str(told.value))
+    assert not list(tmp_path.iterdir())

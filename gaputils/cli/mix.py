@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from gaputils.cli.support import require_folder
+from gaputils.cli.support import require_outputs
 from gaputils.closing import MixedGallery, load
-from gaputils.storage._written import whole, write_npy_files, write_npz_file
+from gaputils.storage._written import npy_files_beside, whole, write_npy_files, write_npz_file
 from gaputils.storage.files import read_matrix
 
 Rows = np.ndarray[Any, Any]
 QUERIES = "queries"
-_TAKEN = (QUERIES, "file", "allow_pickle")  # the last two are arguments of np.savez
 
 
 def mix_files(
@@ -36,9 +35,9 @@ def mix_files(
     """
     if out.suffix not in (".npy", ".npz"):
         raise ValueError(f"--out: expected a .npy or .npz file, got {out}")
-    for path in (out, save):
-        require_folder(path)
     files = _kinds(items)
+    outputs = {"--out": out, "--save": save, "--out with the queries": npy_files_beside(out)[0]}
+    require_outputs(outputs, (*files.values(), query, saved))
     if saved is None:
         if query is None:
             raise ValueError("--query: expected queries to fit on; or --load a fitted closing")
@@ -66,7 +65,7 @@ def _kinds(items: Sequence[str]) -> dict[str, Path]:
             raise ValueError(f"ITEMS: expected KIND=FILE, as image=images.npy, got {item!r}")
         if kind in found:
             raise ValueError(f"ITEMS: got {kind!r} twice")
-        if kind in _TAKEN:
+        if kind == QUERIES:
             raise ValueError(f"ITEMS: got {kind!r} as a kind; that name is taken, give another")
         found[kind] = Path(path)
     return found

@@ -51,6 +51,8 @@ def arrow_columns(paths: Sequence[Path]) -> Arrays:
 def _columns(table: Any) -> Arrays:
     index = (table.schema.pandas_metadata or {}).get("index_columns", [])
     columns: dict[str, Array | Unusable] = {}
+    if len(set(table.column_names)) < table.num_columns:
+        raise ValueError(f"two of its columns have one name, of {table.column_names}")
     for name, column in zip(table.column_names, table.columns, strict=True):
         # An index is no coordinate, but it may be the labels.
         if is_label(name) or (name not in index and not _INDEX.fullmatch(name)):

@@ -23,6 +23,11 @@ def whole(value: Array) -> Write:
     return partial(_write_array, value)
 
 
+def npy_files_beside(path: Path) -> list[Path]:
+    """The files that may come with the ``.npy`` file of a gallery, the queries' first."""
+    return [path.with_suffix(f".{name}.npy") for name in ("queries", "targets", "owners")]
+
+
 def write_npy_files(path: Path, arrays: Mapping[str, Write]) -> list[Path]:
     """The gallery in `path` and each other array in ``NAME.WHAT.npy`` beside it, all in one step.
 
