@@ -17,6 +17,7 @@ import torch
 
 import gaputils as gu
 from gaputils._extras import EXTRAS, require_extra
+from gaputils.pages.compressed_indexes import indexes
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONAL = sorted({module for modules in EXTRAS.values() for module in modules})
@@ -96,7 +97,9 @@ ENTRANCES: dict[str, tuple[Callable[[], object], str]] = {
     "parquet": (lambda: gu.read_pair("e.parquet"), "data"),
     "arrow": (lambda: gu.read_pair("e.arrow"), "data"),
     "transport": (lambda: gu.geometry.wasserstein(X, Y[:7]), "transport"),
-    "index": (lambda: gu.pages.vector_index.build(torch.tensor(Y), "flat", "l2"), "index"),
+    "index": (lambda: indexes.search(X, Y, "flat"), "index"),
+    "LanceDB": (lambda: indexes.search(X, Y, "LanceDB PQ"), "stores"),
+    "qdrant": (lambda: indexes.search(X, Y, "qdrant local"), "stores"),
     "sweep": (lambda: gu.sweep.plan("grid.yml"), "sweep"),
 }
 
@@ -105,8 +108,7 @@ ENTRANCES: dict[str, tuple[Callable[[], object], str]] = {
 def test_what_needs_an_extra_names_it(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import gaputils.datasets.openmoji
-    import gaputils.pages.vector_index  # noqa: F401
+    import gaputils.datasets.openmoji  # noqa: F401
 
     call, extra = ENTRANCES[name]
     for file in ("e.parquet", "e.arrow", "grid.yml"):

@@ -8,13 +8,15 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import typer
 from typer.core import TyperGroup
+
+from gaputils._extras import require_extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -210,11 +212,31 @@ def require_folder(path: Path | None) -> None:
         raise FileNotFoundError(f"the folder of {path} does not exist")
 
 
+def require_outputs(
+    outputs: Mapping[str, Path | None], inputs: Iterable[str | os.PathLike[str] | None]
+) -> None:
+    """Raise unless the `outputs`, by their options, can be written without loss of an input."""
+    read_from = [Path(one) for one in inputs if one is not None and Path(one).exists()]
+    for option, path in outputs.items():
+        require_folder(path)
+        if path is None or not path.exists():
+            continue
+        lost = next((one for one in read_from if path.samefile(one)), None)
+        if lost is not None:
+            raise ValueError(f"{option}: {path} is read here and would be lost; name another file")
+        if path.is_dir():
+            raise IsADirectoryError(f"{option}: expected a file, but {path} is a folder")
+
+
 def write(text: str, out: Path | None) -> None:
     if out is None:
         typer.echo(text)
+    elif out.exists() and not out.is_file():  # a pipe, or the terminal
+        out.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
     else:
-        out.write_text(text.rstrip("\n") + "\n")
+        from gaputils._files import write_text
+
+        write_text(out, text.rstrip("\n") + "\n")
 
 
 def write_frame(frame: pd.DataFrame, form: str, out: Path | None) -> None:
@@ -227,8 +249,6 @@ def write_frame(frame: pd.DataFrame, form: str, out: Path | None) -> None:
 
 
 def draw_clouds(e: Embeddings, path: Path, seed: int) -> None:
-    from gaputils._extras import require_extra
-
     require_extra("plots", "--figure", "matplotlib", "seaborn")
     import matplotlib as mpl
 

@@ -135,7 +135,7 @@ def test_paper_cuts_nothing_off(seen: Any) -> None:
 @pytest.mark.parametrize(
     ("word", "wanted"),
     [
-        ("quantization", "notebooks/quantisation.html"),
+        ("quantization", "notebooks/compressed_indexes.html"),
         ("cosine", "notebooks/scores.html"),
         ("threshold", "notebooks/scores.html"),
         ("SigLIP", "notebooks/sigmoid_gap.html"),

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 import gaputils as gu
 from gaputils.cli import app, close
+from gaputils.geometry import streaming
 
 X, Y = np.random.default_rng(0).normal(size=(2, 70, 6))
 Y = Y[:5].repeat(2, axis=0)
@@ -36,8 +38,8 @@ def in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(close, "LARGE", 0)
     monkeypatch.setattr(close, "_ROWS", 16)
-    monkeypatch.setattr(close, "_AT_ONCE", 32)
-    monkeypatch.setattr(close, "read", never)
+    monkeypatch.setattr(streaming, "_AT_ONCE", 32)
+    monkeypatch.setattr(close, "_whole", never)
 
 
 OPTIONS = [
@@ -51,27 +53,101 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
-@pytest.mark.parametrize("suffix", [".npz", ".npy"])
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".safetensors"])
 def test_blocks_give_the_numbers_of_the_whole(
     files: list[str],
     tmp_path: Path,
     options: list[str],
     suffix: str,
+    monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
     whole, parts = tmp_path / f"whole{suffix}", tmp_path / f"parts{suffix}"
-    run(*files, "-o", whole, *options)
+    with monkeypatch.context() as patched:
+        patched.setattr(close, "_by_blocks", lambda *_: False)
+        run(*files, "-o", whole, *options)
     request.getfixturevalue("in_blocks")
     run(*files, "-o", parts, *options)
     for name, part in _sides(parts).items():
-        assert part.dtype == np.float16
-        np.testing.assert_allclose(part, _sides(whole)[name], atol=2e-3)
-    if suffix == ".npz":
+        wanted = _sides(whole)[name]
+        assert part.dtype == wanted.dtype == np.float16
+        np.testing.assert_allclose(part, wanted, rtol=4e-3, atol=2e-3)
+    if suffix != ".npy":
         one, other = (gu.read_pair(path) for path in (whole, parts))
         assert one.info == other.info
 
 
+LABELS = {"targets": np.arange(70) % 10, "owners": np.arange(10) * 7}
+
+
+@pytest.mark.usefixtures("in_blocks")
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".safetensors"])
+@pytest.mark.parametrize("role", LABELS)
+def test_labels_go_with_the_rows(files: list[str], tmp_path: Path, role: str, suffix: str) -> None:
+    np.save(tmp_path / "labels.npy", LABELS[role])
+    out = tmp_path / f"z{suffix}"
+    told = run(*files, "-o", out, f"--{role}", tmp_path / "labels.npy")
+    if suffix == ".npy":
+        beside = out.with_suffix(f".{role}.npy")
+        assert str(beside) in told
+        np.testing.assert_array_equal(np.load(beside), LABELS[role])
+    else:
+        np.testing.assert_array_equal(getattr(gu.read_pair(out), role), LABELS[role])
+
+
+@pytest.mark.usefixtures("in_blocks")
+@pytest.mark.parametrize("name", ["labels.npy", "lacking.npy"])
+def test_labels_that_do_not_fit_leave_no_file(files: list[str], tmp_path: Path, name: str) -> None:
+    np.save(tmp_path / "labels.npy", np.arange(70))
+    given = ["--targets", str(tmp_path / name)]
+    done = CliRunner().invoke(app, ["close", *files, "-o", str(tmp_path / "z.npz"), *given])
+    assert done.exit_code == 1
+    assert "targets" in done.output
+    assert not list(tmp_path.glob("*z*"))
+
+
+@pytest.mark.usefixtures("in_blocks")
+@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
+def test_rows_are_normalized_on_the_way(tmp_path: Path, options: list[str]) -> None:
+    for name, side in (("x", X), ("y", Y)):
+        lengths = np.linspace(1, 3, len(side), dtype=np.float32)[:, None]
+        np.save(tmp_path / f"{name}.npy", side.astype(np.float32) * lengths)
+        np.save(tmp_path / f"unit_{name}.npy", side.astype(np.float32))
+    for start, more in (("unit_", []), ("", ["--normalize"])):
+        pair = [tmp_path / f"{start}{name}.npy" for name in "xy"]
+        run(*pair, "-o", tmp_path / f"{start}z.npy", *options, *more)
+    for name, side in _sides(tmp_path / "z.npy").items():
+        np.testing.assert_allclose(side, _sides(tmp_path / "unit_z.npy")[name], atol=1e-5)
+
+
+@pytest.mark.usefixtures("in_blocks")
+def test_other_files_are_moved_in_blocks_too(files: list[str], tmp_path: Path) -> None:
+    wanted, pair = tmp_path / "wanted.npy", tmp_path / "pair.safetensors"
+    run(*files, "-o", wanted)
+    save_file({"queries": np.load(files[0]), "gallery": np.load(files[1])}, pair)
+    for name, side in (("images", np.load(files[0])), ("texts", np.load(files[1]))):
+        (tmp_path / name).mkdir()
+        for number, part in enumerate(np.array_split(side, 2)):
+            np.save(tmp_path / name / f"rows_{number}.npy", part)
+    for source in ([pair], [tmp_path / "images", tmp_path / "texts"]):
+        out = tmp_path / f"{source[0].stem}.npy"
+        run(*source, "-o", out)
+        for name, side in _sides(out).items():
+            np.testing.assert_array_equal(side, _sides(wanted)[name])
+
+
+def test_what_is_much_and_needs_all_rows_says_so(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["--closing", "HullProjection", "--radius", "auto"]
+    assert "all rows at once" not in run(*files, "-o", tmp_path / "z.npz", *options)
+    monkeypatch.setattr(close, "LARGE", 0)
+    assert "all rows at once" in run(*files, "-o", tmp_path / "z.npz", *options)
+
+
 def _sides(path: Path) -> dict[str, np.ndarray]:
+    if path.suffix == ".safetensors":
+        return {name: load_file(path)[name] for name in ("queries", "gallery")}
     if path.suffix == ".npz":
         with np.load(path) as archive:
             return {name: archive[name] for name in ("queries", "gallery")}

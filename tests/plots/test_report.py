@@ -13,7 +13,6 @@ import pytest
 from gaputils import plots
 from gaputils.pages.figures.born import by_temperature
 from gaputils.pages.figures.many_models import benefits_by_size
-from gaputils.plots.theme import ink
 
 
 @pytest.fixture(autouse=True)
@@ -53,17 +52,6 @@ def test_benefits_by_size_draws_a_line_for_each_closing() -> None:
     drawn = [line for line in ax.lines if line.get_linestyle() == "-"]
     assert [list(line.get_ydata()) for line in drawn] == [list(v) for v in values]
     ax.figure.canvas.draw()
-
-
-def test_ink_is_dark_enough_to_read_and_keeps_what_is() -> None:
-    for color in plots.CLOSING_COLOR.values():
-        linear = [
-            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
-            for c in mpl.colors.to_rgb(ink(color))
-        ]
-        luminance = sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-        assert 1.05 / (luminance + 0.05) >= 4.5
-    assert ink("#000000") == "#000000"
 
 
 def test_temperature_panels_have_a_dot_for_each_seed() -> None:

@@ -68,6 +68,13 @@ def test_metadata_of_other_rows_are_told(retrieved: Path) -> None:
         gu.read_pair(retrieved)
 
 
+def test_labels_that_one_part_of_the_metadata_lacks_are_told(retrieved: Path) -> None:
+    file = retrieved / "metadata" / "metadata_0.parquet"
+    pd.read_parquet(file)[["image_path"]].to_parquet(file)
+    with pytest.raises(ValueError, match=r"targets: 'label' of .*metadata lacks it"):
+        gu.read_pair(retrieved)
+
+
 @pytest.mark.parametrize("name", ["part-{:05d}", "{}", "x.{:02d}", "x{}-of-3"])
 def test_numbered_shards(tmp_path: Path, name: str) -> None:
     for number, part in enumerate(np.split(X, 3), start=1):
