@@ -1,18 +1,23 @@
 """What the package weighs once it is installed: its core, and each extra beside that.
 
-`python tools/weight.py` reads the metadata of the packages that are installed here, so that all
-extras have to be, and prints the megabytes of the files that each set brings.
+`python tools/weight.py` follows `pyproject.toml` through the packages that are installed here, so
+that all extras have to be, and prints the megabytes of the files that each set brings.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
+from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import Distribution, distribution, distributions
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
 
 from packaging.requirements import Requirement
 
-NAME = "gaputils"
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 
 
 def _plain(name: str) -> str:
@@ -25,41 +30,47 @@ def installed() -> dict[str, Distribution]:
     return {_plain(found.metadata["Name"]): found for found in distributions()}
 
 
-def needed(name: str, extra: str = "", without: str = "") -> set[str]:
-    """The installed packages that `name` with its `extra` needs, itself among them.
+def needed(lines: Iterable[str], without: str = "") -> set[str]:
+    """The installed packages that the requirements `lines` ask for, and what these need in turn.
 
     What only `without` needs is left out.
     """
-    seen, todo = set(), [(_plain(name), frozenset([extra]))]
+    seen: set[tuple[str, frozenset[str]]] = set()
+    todo = [(line, frozenset({""})) for line in lines]
     while todo:
-        package, extras = todo.pop()
-        if (package, extras) in seen or package not in installed() or package == without:
+        line, within = todo.pop()
+        asked = Requirement(line)
+        name, extras = _plain(asked.name), frozenset(asked.extras or {""})
+        if asked.marker and not any(asked.marker.evaluate({"extra": e}) for e in within):
             continue
-        seen.add((package, extras))
-        for line in installed()[package].requires or []:
-            asked = Requirement(line)
-            if not asked.marker or any(asked.marker.evaluate({"extra": e}) for e in extras):
-                todo.append((_plain(asked.name), frozenset(asked.extras or {""})))
-    return {package for package, _ in seen}
+        if name == PROJECT["name"]:
+            todo += [(more, frozenset({""})) for extra in extras for more in EXTRAS[extra]]
+        elif name in installed() and name != without and (name, extras) not in seen:
+            seen.add((name, extras))
+            todo += [(more, extras) for more in installed()[name].requires or []]
+    return {name for name, _ in seen}
 
 
 def megabytes(package: str) -> float:
     """The size of the files of an installed `package`."""
     found = installed()[package]
-    places = [found.locate_file(file) for file in found.files or []]
+    places = [Path(str(found.locate_file(file))) for file in found.files or []]
     return sum(place.stat().st_size for place in places if place.is_file()) / 1e6
 
 
 def weights() -> dict[str, float]:
     """Megabytes of the core without PyTorch and what only that needs, of those, and of each extra.
 
-    An extra's are those beside the core and PyTorch.
+    The core's are with the package's own files, an extra's those beside the core and PyTorch.
     """
-    everything, light = needed(NAME), needed(NAME, without="torch")
+    core = PROJECT["dependencies"]
+    everything, light = needed(core), needed(core, without="torch")
     sets = {"core": light, "torch": everything - light}
-    for extra in distribution(NAME).metadata.get_all("Provides-Extra") or []:
-        sets[extra] = needed(NAME, extra) - everything
-    return {name: sum(map(megabytes, packages)) for name, packages in sets.items()}
+    sets |= {extra: needed(lines) - everything for extra, lines in EXTRAS.items()}
+    sizes = {name: sum(map(megabytes, packages)) for name, packages in sets.items()}
+    own = (file for file in (ROOT / "gaputils").rglob("*") if file.is_file())
+    sizes["core"] += sum(file.stat().st_size for file in own if file.suffix != ".pyc") / 1e6
+    return sizes
 
 
 if __name__ == "__main__":

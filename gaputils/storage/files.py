@@ -80,8 +80,9 @@ def read_pair(
     Raises `FileNotFoundError` for a missing file and `ValueError` for one that is of another kind,
     truncated, ambiguous or a pickle, that lacks values, or holds targets that cannot be used.
     """
-    given = {"queries": queries, "gallery": gallery, "targets": targets, "owners": owners}
-    found = read_sides(first, second, **given)
+    found = read_sides(
+        first, second, queries=queries, gallery=gallery, targets=targets, owners=owners
+    )
     sides = _tensor(found.queries), _tensor(found.gallery)
     return Embeddings(*sides, found.targets, found.info, normalize)
 
