@@ -28,15 +28,7 @@ from gaputils.storage._labels import (
 from gaputils.storage._manifest import NAME as MANIFEST
 from gaputils.storage.folder import load_folder
 
-__all__ = [
-    "SUFFIXES",
-    "iter_rows",
-    "read_matrix",
-    "read_pair",
-    "read_sides",
-    "write_npy",
-    "write_npz",
-]
+__all__ = ["SUFFIXES", "iter_rows", "read_matrix", "read_pair", "write_npy", "write_npz"]
 
 Path_ = str | os.PathLike[str]
 Array = np.ndarray[Any, Any]
