@@ -42,10 +42,10 @@ def test_the_activation_follows_openais_weights_alone(name: str, tag: str, force
     ("name", "tag", "right"),
     [
         ("ViT-B-32", "metaclip_400m", "load 'ViT-B-32-quickgelu' instead"),
-        ("ViT-B-32-quickgelu", "laion2b_s34b_b79k", "load 'ViT-B-32' instead"),
+        ("roberta-ViT-B-32", "laion2b_s12b_b32k", "were trained without QuickGELU, the model"),
     ],
 )
-def test_another_activation_names_the_right_model(name: str, tag: str, right: str) -> None:
+def test_another_activation_is_an_error_that_says_which(name: str, tag: str, right: str) -> None:
     with pytest.raises(ValueError, match=right):
         _open_clip._check_weights(name, tag)
 

@@ -28,11 +28,17 @@ def test_rows_are_padded_with_zeros_or_cut_at_the_end_token(
     assert found.tolist() == expected
 
 
+@pytest.fixture(scope="module")
+def short() -> SimpleTokenizer:
+    return SimpleTokenizer(context_length=6)
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.text("ab .,", max_size=60), min_size=1, max_size=4))
-def test_a_text_longer_than_the_context_is_cut_as_open_clip_cuts(texts: list[str]) -> None:
-    own = SimpleTokenizer(context_length=6)
-    assert torch.equal(tokenize(own, texts), own(texts))
+def test_a_text_longer_than_the_context_is_cut_as_open_clip_cuts(
+    short: SimpleTokenizer, texts: list[str]
+) -> None:
+    assert torch.equal(tokenize(short, texts), short(texts))
 
 
 def test_words_are_forgotten_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
