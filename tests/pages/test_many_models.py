@@ -155,6 +155,27 @@ def test_what_is_missing_is_said_with_the_way_to_get_it() -> None:
     assert "small model" in many_models.describe({}, {"b": "put it there."})
 
 
+def test_benefits_by_size_draws_a_line_for_each_closing() -> None:
+    values = ([0.9, 0.7], [0.92, 0.75], [0.99, 0.9])
+    names = ["original", "mean shift", "hull projection, centred"]
+    frame = pd.concat(
+        pd.DataFrame(
+            {
+                "closing": names,
+                "scoring": "cosine",
+                "robustness": [v[i] for v in values],
+                "gain_error": [0, 0.01, 0.02],
+                "items": items,
+            }
+        )
+        for i, items in enumerate((10, 100))
+    )
+    ax = figures.benefits_by_size(frame)
+    drawn = [line for line in ax.lines if line.get_linestyle() == "-"]
+    assert [list(line.get_ydata()) for line in drawn] == [list(v) for v in values]
+    ax.figure.canvas.draw()
+
+
 def test_points_stand_at_gap_and_gain_with_two_errors(frame) -> None:
     figure = figures.gain_by(frame)
     cosine = figure.axes[0]

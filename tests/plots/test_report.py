@@ -11,8 +11,6 @@ import pandas as pd
 import pytest
 
 from gaputils import plots
-from gaputils.pages.figures.born import by_temperature
-from gaputils.pages.figures.many_models import benefits_by_size
 
 
 @pytest.fixture(autouse=True)
@@ -40,28 +38,3 @@ def test_benefit_bars_have_the_length_of_the_robustness_and_its_error() -> None:
     widths = [float(s[1, 0] - s[0, 0]) for s in segments]
     assert widths == pytest.approx([0, 0.02, 0.04])
     ax.figure.canvas.draw()
-
-
-def test_benefits_by_size_draws_a_line_for_each_closing() -> None:
-    values = ([0.9, 0.7], [0.92, 0.75], [0.99, 0.9])
-    frame = pd.concat(
-        table(robustness=[v[i] for v in values], gain_error=[0, 0.01, 0.02], items=items)
-        for i, items in enumerate((10, 100))
-    )
-    ax = benefits_by_size(frame)
-    drawn = [line for line in ax.lines if line.get_linestyle() == "-"]
-    assert [list(line.get_ydata()) for line in drawn] == [list(v) for v in values]
-    ax.figure.canvas.draw()
-
-
-def test_temperature_panels_have_a_dot_for_each_seed() -> None:
-    frame = pd.DataFrame(
-        {"logit_scale": [14.0, 14.0, 100.0, 100.0], "seed": [0, 1, 0, 1], "gap": [0.1, 0.2, 0.8, 1]}
-    )
-    figure = by_temperature(frame, {"gap": "gap norm"})
-    (ax,) = figure.axes
-    assert ax.get_title() == "gap norm"
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["14", "100"]
-    heights = [y for c in ax.collections for _, y in c.get_offsets()]
-    assert sorted(heights) == [0.1, 0.2, 0.8, 1]
-    figure.canvas.draw()
