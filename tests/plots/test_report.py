@@ -12,7 +12,6 @@ import pytest
 
 from gaputils import plots
 from gaputils.pages.figures.born import by_temperature
-from gaputils.pages.figures.many_models import benefits_by_size
 from gaputils.plots.theme import ink
 
 
@@ -40,18 +39,6 @@ def test_benefit_bars_have_the_length_of_the_robustness_and_its_error() -> None:
     (segments,) = (c.get_segments() for c in ax.collections)
     widths = [float(s[1, 0] - s[0, 0]) for s in segments]
     assert widths == pytest.approx([0, 0.02, 0.04])
-    ax.figure.canvas.draw()
-
-
-def test_benefits_by_size_draws_a_line_for_each_closing() -> None:
-    values = ([0.9, 0.7], [0.92, 0.75], [0.99, 0.9])
-    frame = pd.concat(
-        table(robustness=[v[i] for v in values], gain_error=[0, 0.01, 0.02], items=items)
-        for i, items in enumerate((10, 100))
-    )
-    ax = benefits_by_size(frame)
-    drawn = [line for line in ax.lines if line.get_linestyle() == "-"]
-    assert [list(line.get_ydata()) for line in drawn] == [list(v) for v in values]
     ax.figure.canvas.draw()
 
 
