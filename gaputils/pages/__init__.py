@@ -79,7 +79,7 @@ def table(frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}") -> Any:
         chosen: dict[Any, Any] = dict.fromkeys(numbers, formats)
     else:
         chosen = dict(formats)
-    shown = {name: partial(_formatted, form) for name, form in chosen.items()}
+    shown: dict[Any, Any] = {name: partial(_formatted, form) for name, form in chosen.items()}
     left = [{"selector": "", "props": "text-align: left"}]
     words: Any = {name: left for name in frame if not pd.api.types.is_numeric_dtype(frame[name])}
     styled = frame.style.format(shown, na_rep="–").set_table_attributes('class="dataframe"')
