@@ -73,7 +73,8 @@ def table(frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}") -> Any:
     if frame.index.nlevels > 1:
         frame, plain = frame.reset_index(), True
     if frame.columns.nlevels == 1:
-        frame = frame.rename_axis(index=None, columns=frame.index.name)
+        heading: Any = frame.index.name
+        frame = frame.rename_axis(index=None, columns=heading)
     if isinstance(formats, str):
         numbers = [name for name in frame if pd.api.types.is_float_dtype(frame[name])]
         chosen: dict[Any, Any] = dict.fromkeys(numbers, formats)
