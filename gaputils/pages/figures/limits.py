@@ -107,8 +107,8 @@ def decision_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
         error_kw={"elinewidth": 1},
     )
     names = [
-        f"{row.scoring.replace('-', ' ')}, {row.size} items {words[str(row.items)][0]} {row.dim}"
-        for row in frame.itertuples()
+        f"{row['scoring'].replace('-', ' ')}, {row['size']} items {words[row['items']][0]} {row['dim']}"
+        for row in frame.to_dict("records")
     ]
     ax.set_yticks(range(len(frame)), names, fontsize="small")
     ax.set(xlim=(0, 1), ylim=(len(frame) - 0.5, -0.5), xlabel="share of answers that survive")

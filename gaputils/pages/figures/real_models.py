@@ -47,7 +47,7 @@ def clouds_grid(frame: pd.DataFrame, columns: int = 3) -> Figure:
         ax.set_axis_off()
     legend_above(axes.flat[0])
     for legend in figure.legends:
-        for handle in legend.legend_handles:
+        for handle in filter(None, legend.legend_handles):
             handle.set(sizes=[24], alpha=1)
     figure.supxlabel("PC 1", size="small")
     figure.supylabel("PC 2", size="small")

@@ -93,8 +93,8 @@ def loss_by_gap(frame: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
         ax.set_yscale("symlog", linthresh=0.1)
     axes[-1].set_xlabel("size of the gap")
     handles, labels = axes[0].get_legend_handles_labels()
-    for ax in axes:
-        ax.get_legend().remove()
+    for own in filter(None, [ax.get_legend() for ax in axes]):
+        own.remove()
     axes[0].figure.legend(
         handles,
         labels,
