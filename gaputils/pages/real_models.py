@@ -157,7 +157,7 @@ def table(measured: pd.DataFrame) -> pd.DataFrame:
 
 def ends(measured: pd.DataFrame) -> pd.DataFrame:
     """The columns of `measured` but for the steps between a training's first and last."""
-    steps = [name for name in measured if ", step " in name]
+    steps = [name for name in measured if ", step " in str(name)]
     return measured.drop(columns=steps[1:-1])
 
 
