@@ -65,16 +65,19 @@ _SHORTER = {
 }
 
 
-def short_title(model: str, data: str) -> str:
-    """Model and data of a published set in few words, for a row or a panel.
+def short_title(model: str, data: str, name: str = "") -> str:
+    """Model and data of the published set `name` in few words, for a row or a panel.
 
     >>> short_title("OpenAI CLIP RN50", "COCO val, 100 pairs")
     'CLIP RN50, COCO'
+    >>> short_title("ImageBind huge", "AudioSet, 100 triplets", "triplet-text-audio")
+    'ImageBind huge, AudioSet, text–audio'
     """
     title = f"{model}, {data}"
     for words, fewer in _SHORTER.items():
         title = title.replace(words, fewer)
-    return title
+    sides = name.partition("triplet-")[2].replace("-", "–")
+    return f"{title}, {sides}" if sides else title
 
 
 def own_checkpoints(pairs: int = 500) -> dict[str, Embeddings]:

@@ -57,7 +57,11 @@ def table(frame: pd.DataFrame, sets: Sequence[str] | None = None) -> pd.DataFram
             "right": before["right"].map("{:.2f}".format),
             f"+ {OURS} ": _gains(ours, "right_gain"),
         }
-    ).set_index(pd.Index(map(short_title, before["model"], before["data"]), name="model, data"))
+    ).set_index(
+        pd.Index(
+            map(short_title, before["model"], before["data"], before.index), name="model, data"
+        )
+    )
 
 
 def _gains(rows: pd.DataFrame, column: str) -> pd.Series[str]:

@@ -121,7 +121,7 @@ def changes(sets: Mapping[str, Embeddings], alpha: float = 1.0, seed: int = 0) -
         told = abs(change) > 2 * error > 0
         row = {"accuracy": _share(right[0]), "change": change, "error": error, "told": told}
         about = e.info.get("model", name), e.info.get("data", "")
-        rows[name] = row | {"loss": e.info.get("loss"), "title": short_title(*about)}
+        rows[name] = row | {"loss": e.info.get("loss"), "title": short_title(*about, name)}
     return pd.DataFrame(rows).T.infer_objects()
 
 
