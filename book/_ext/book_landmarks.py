@@ -13,6 +13,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
+NUMBER = r'(?:<span class="pasted-text">|<td[^>]*>)'
 REPAIRS = (
     # A visible text is the name.
     (r'(<summary[^>]*?) aria-label="Toggle hidden content"', r"\1"),
@@ -42,6 +43,12 @@ REPAIRS = (
     # A heading such as robustness@0.04 may be broken before its sign.
     (r'(<th [^>]*class="col_heading[^>]*>[^<@]+)@', r"\1<wbr>@"),
     (r"<th></th>", '<th><span class="visually-hidden">row</span></th>'),
+    # Numbers of the run are set as numbers: a minus is no hyphen, a power of ten has an exponent.
+    (rf"({NUMBER})-(?=\d)", r"\1−"),
+    (rf"({NUMBER}−?\d[\d.]*)e-0*(\d+)", r"\1·10<sup>−\2</sup>"),
+    (rf"({NUMBER}−?\d[\d.]*)e\+?0*(\d+)", r"\1·10<sup>\2</sup>"),
+    # A link begins with its first word.
+    (r'(<a class="reference internal"[^>]*>) +', r" \1"),
 )
 
 ICON = re.compile(

@@ -12,6 +12,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
+GLUE = "gu.pages.glue("
 SOURCE, OUTPUT, CELL = "cell_code_source", "cell_code_output", "cell_code"
 PICTURE, SET_UP, OTHER = "Code of this figure", "Parameters and imports", "Code"
 
@@ -69,6 +70,8 @@ def apart(cell: nodes.container) -> list[nodes.container]:
         return [cell]
     if "parameters" in tags(cell):
         return [fold(cell, SET_UP, source)]
+    if cell.get("hide_mode") == "all" and not output and GLUE in source[0].astext():
+        return []  # it only puts numbers into sentences
     if cell.get("hide_mode") == "all":
         return [fold(cell, SET_UP if not output else OTHER, source + output)]
     if cell.get("hide_mode") != "input":

@@ -181,3 +181,32 @@ def test_a_page_opens_with_its_picture_and_folds_what_made_it(extension: Any) ->
 )
 def test_a_time_is_told_as_one_says_it(extension: Any, seconds: float, told: str) -> None:
     assert extension("book_takes").spoken(seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("written", "mended"),
+    [
+        ('<td class="x">-0.81</td>', '<td class="x">−0.81</td>'),
+        ("<td>6.4e-15</td>", "<td>6.4·10<sup>−15</sup></td>"),
+        (
+            '<span class="pasted-text">-9.3e+04</span>',
+            '<span class="pasted-text">−9.3·10<sup>4</sup></span>',
+        ),
+        ("<td>e-mail</td>", "<td>e-mail</td>"),
+        (
+            'to<a class="reference internal" href="#x"> Exercise</a>',
+            'to <a class="reference internal" href="#x">Exercise</a>',
+        ),
+    ],
+)
+def test_numbers_are_set_as_numbers_and_links_begin_with_a_word(
+    extension: Any, written: str, mended: str
+) -> None:
+    assert extension("book_landmarks").repair(written) == mended
+
+
+def test_cells_that_only_fill_sentences_are_left_out(extension: Any) -> None:
+    nodes = pytest.importorskip("docutils.nodes")
+    glue = cell(nodes, "numbers", hide_mode="all")
+    glue[0] += nodes.literal_block("", 'gu.pages.glue("a", 1)')
+    assert extension("book_opening").apart(glue) == []

@@ -44,7 +44,7 @@ def decision_boundary(
         start={"distance": distances[0], "variance": variances[1]},
         free={"distance": (0.0, 4.0), "variance": (0.01, 1.0)},
         face=face,
-        colours=32,
+        colours=64,
         variance=variances,
         distance=distances,
     )
