@@ -105,10 +105,11 @@ def test_the_line_is_the_mean_over_the_seeds(ax):
 
 def test_variances_can_be_shares(ax):
     hot = recorded().query("setting == 'fixed at 100' and seed == 0")
-    draw.variances(hot, "text", ax, divide_by="variance_total")
+    draw.variance_shares(hot, "text", 256, ax)
     along = hot["variance_gap_text"] / hot["variance_total_text"]
-    drawn = {line.get_label(): line for line in ax.lines}["along the gap"].get_ydata()
-    assert drawn == pytest.approx(along.to_numpy(), rel=1e-9)
+    drawn = [line.get_ydata() for line in ax.lines if len(line.get_ydata()) == len(along)]
+    assert drawn[-1] == pytest.approx(along.to_numpy(), rel=1e-9)
+    assert list(ax.lines[0].get_ydata()) == [1 / 256] * 2
 
 
 def test_loss_and_accuracy_have_an_axis_each(ax):

@@ -92,8 +92,10 @@ def test_what_cannot_be_had_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     pairs, missing = real_models.load_pairs(
         ["liang2022-clasp"], "tiny-openmoji", "emoji10", "a {}", [0]
     )
-    assert list(pairs) == ["tiny-openmoji, step 0"]
+    assert list(pairs) == ["small model, step 0"]
     assert missing == {"liang2022-clasp": "liang2022-clasp: no route to host"}
+    assert real_models.lost(missing).endswith("liang2022-clasp: no route to host")
+    assert real_models.lost({}) == ""
     table, lost = real_models.one_sided()
     assert isinstance(table, pd.DataFrame)
     assert table.empty
