@@ -47,11 +47,13 @@ class _Unit:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.rows.shape
+        shape: tuple[int, ...] = self.rows.shape
+        return shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.rows.dtype
+        dtype: np.dtype[Any] = self.rows.dtype
+        return dtype
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -138,7 +140,10 @@ def _by_blocks(closing: Closing, fit: bool) -> bool:
 def _in_blocks(
     closing: Closing, sides: dict[str, Any], labels: Embeddings, out: Path
 ) -> list[Path]:
-    moves = {"queries": closing.transform_queries, "gallery": closing.transform_gallery}
+    moves: dict[str, Callable[[Rows], Rows]] = {
+        "queries": closing.transform_queries,
+        "gallery": closing.transform_gallery,
+    }
     if out.suffix == ".safetensors":
         with replacing(out) as part, part.open("wb") as stream:
             _write_safetensors(stream, sides, moves, labels)

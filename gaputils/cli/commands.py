@@ -226,8 +226,9 @@ def close(
 ) -> None:
     """Fit a closing, apply it, and save both sides.
 
-    Two .npy files stay on disk where the closing is MeanShift or HullProjection and the result
-    .npz or .npy: moved in blocks, they take little memory and keep their dtype.
+    MeanShift, HullProjection and what is given by `--load` move both sides in blocks, in the dtype
+    they have: what .npy files hold stays on the disk, the shards of a folder are put together in
+    memory. Other closings, and `auto`, need all rows at once, and say so where that is much.
     """
     from gaputils.cli.close import close_files
     from gaputils.closing import load as load_closing

@@ -8,6 +8,7 @@ import io
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,7 +58,7 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            with _quiet_when_nobody_reads():
+            with _quiet_when_nobody_reads(), _warnings_in_one_line():
                 command(*args, **kwargs)
         except KeyboardInterrupt as error:
             typer.echo(f"gaputils: stopped{_resumes(command.__name__, kwargs)}", err=True)
@@ -72,6 +73,22 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(1) from error
 
     return wrapped
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """What the package warns of as it tells an error, without the place in its code."""
+    with warnings.catch_warnings():
+        before = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+            if category.__module__.partition(".")[0] == "gaputils":
+                typer.echo(f"gaputils: {message}", err=True)
+            else:
+                before(message, category, *place)
+
+        warnings.showwarning = show
+        yield
 
 
 def in_one_line(error: Exception) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ CONFIG = "open_clip_config.json"
 WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 """What open_clip asks a repository for where a tag names no file, the better first."""
 
+_CHECKSUM = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _TOKENIZER = ("tokenizer_config.json", "tokenizer.json")
 _REMEDY = (
     "Try again; HF_ENDPOINT names another server, HF_HUB_DOWNLOAD_TIMEOUT waits longer than 10 "
@@ -82,12 +84,9 @@ def _check(path: Path) -> None:
     """Delete `path` and raise `ValueError` unless its content has the checksum it is stored by."""
     blob = path.resolve()
     known = blob.name
-    if len(known) == 64:
-        found = file_sha256(blob)
-    elif len(known) == 40:
-        found = _git_sha1(blob.read_bytes())
-    else:
+    if not _CHECKSUM.fullmatch(known):
         return
+    found = file_sha256(blob) if len(known) == 64 else _git_sha1(blob.read_bytes())
     if found != known:
         path.unlink()
         blob.unlink(missing_ok=True)

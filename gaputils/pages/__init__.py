@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,20 +30,62 @@ def glue(key: str, value: float | int | str) -> None:
         register(key, plain, display=False)
 
 
-def table(frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}") -> Any:
-    """`frame` as a table for a page: numbers formatted, missing values as a dash, words to the
-    left, no plain row numbers, and names of columns broken at underscores where room is short.
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_POWER = re.compile(r"(?<=\d)e([+-]\d+)\b")
+_MINUS = re.compile(r"(?<![\w.)])-(?=\.?\d)")
+
+
+def typeset(text: str) -> str:
+    """`text` with its numbers set as in print: "-1.5e-06" becomes "−1.5·10⁻⁶".
+
+    A hyphen between words or digits stays what it is.
+
+    >>> typeset("-1.5e-06 of ViT-B/16"), typeset("2022-08")
+    ('−1.5·10⁻⁶ of ViT-B/16', '2022-08')
     """
+    powers = _POWER.sub(lambda m: f"·10{str(int(m[1])).translate(_SUPERSCRIPT)}", text)
+    return _MINUS.sub("−", powers)
+
+
+def with_error(value: float, error: float, digits: int = 3, *, signed: bool = False) -> str:
+    """`value` with its standard error, to `digits` decimals or as many (four) as show the error.
+
+    >>> with_error(0.0119, 0.0004, signed=True), with_error(-0.081, 0.004), with_error(1.0, 0.0)
+    ('+0.0119 ± 0.0004', '−0.081 ± 0.004', '1.000')
+    """
+    if error < 5e-5:
+        exact = f"{value:+.4f}" if signed else f"{value:.{digits}f}"
+        return typeset("0" if signed and abs(value) < 5e-5 else exact)
+    digits = min(4, max(digits, math.ceil(-math.log10(error))))
+    return typeset(f"{value:{'+' * signed}.{digits}f} ± {error:.{digits}f}")
+
+
+def _formatted(form: str, value: Any) -> str:
+    return typeset(form.format(value))
+
+
+def table(frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}") -> Any:
+    """`frame` as a table for a page: numbers formatted and typeset, missing values as a dash, words
+    to the left, no plain row numbers, one row of headings, and names of columns broken at
+    underscores where room is short.
+    """
+    plain = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
+    if frame.index.nlevels > 1:
+        frame, plain = frame.reset_index(), True
+    if frame.columns.nlevels == 1:
+        heading: Any = frame.index.name
+        frame = frame.rename_axis(index=None, columns=heading)
     if isinstance(formats, str):
         numbers = [name for name in frame if pd.api.types.is_float_dtype(frame[name])]
         chosen: dict[Any, Any] = dict.fromkeys(numbers, formats)
     else:
         chosen = dict(formats)
+    shown: dict[Any, Any] = {name: partial(_formatted, form) for name, form in chosen.items()}
     left = [{"selector": "", "props": "text-align: left"}]
     words: Any = {name: left for name in frame if not pd.api.types.is_numeric_dtype(frame[name])}
-    styled = frame.style.format(chosen, na_rep="–").set_table_attributes('class="dataframe"')
+    styled = frame.style.format(shown, na_rep="–").set_table_attributes('class="dataframe"')
     styled = styled.format_index(lambda name: str(name).replace("_", "_<wbr>"), axis=1)
-    if isinstance(frame.index, pd.RangeIndex) and frame.index.name is None:
+    if plain:
         styled = styled.hide(axis="index")
     return styled.set_table_styles(words) if words else styled
 
@@ -56,16 +101,22 @@ def guard(claims: dict[str, bool], *, own: bool) -> None:
         raise AssertionError(f"the run no longer bears out: {'; '.join(broken)}")
 
 
+def note(text: str) -> None:
+    """Show `text` as a note on the page, if there is any."""
+    if text:
+        from IPython.display import Markdown, display
+
+        display(Markdown(f"> {text}"))  # type: ignore[no-untyped-call]
+
+
 def tell_missing(info: dict[str, Any]) -> bool:
     """Whether what `info` describes stands in for published embeddings; if so, the page says it."""
     if "missing" not in info:
         return False
-    from IPython.display import Markdown, display
-
     text = (
-        f"> **The published embeddings could not be had**, so this build shows {info['title']} in "
+        f"**The published embeddings could not be had**, so this build shows {info['title']} in "
         f"their place. The numbers are this run's; sentences about which way a number goes were "
         f"written for the published ones and may not hold here. {info['missing']}"
     )
-    display(Markdown(text))  # type: ignore[no-untyped-call]
+    note(text)
     return True

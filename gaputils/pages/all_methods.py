@@ -79,18 +79,16 @@ def short_table(frame: pd.DataFrame, names: Sequence[str] = SHOWN) -> pd.DataFra
     rows = frame.loc[list(names)]
 
     def text(column: str, signed: bool = False) -> list[str]:
-        side = " first" if column.endswith(" first") else ""
-        error = f"{column.removesuffix(' first')}_error{side}"
-        return plus_minus(rows[column], rows[error], signed=signed)
+        return plus_minus(rows[column], rows[f"{column}_error"], signed=signed)
 
     return pd.DataFrame(
         {
             "right without noise": [f"{value:.3f}" for value in rows["accuracy"]],
             "unchanged by closing": [f"{value:.3f}" for value in rows["unchanged"]],
             "unchanged by noise": text("robustness"),
-            "right under noise": text("right"),
+            "right under noise": [f"{value:.3f}" for value in rows["right"]],
             "gain in right": text("right_gain", signed=True),
-            "unchanged, noise first": text("robustness first"),
+            "unchanged, noise first": [f"{value:.3f}" for value in rows["robustness first"]],
         },
         index=list(names),
     )

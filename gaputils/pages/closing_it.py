@@ -14,6 +14,7 @@ from gaputils.embeddings import Embeddings
 from gaputils.models import Model
 from gaputils.noise import GaussianNoise
 from gaputils.pages.intro import CLOSINGS, ORIGINAL, SCORINGS, SHIFT, cell
+from gaputils.pages.survival import plus_minus
 
 PROJECTION = "hull projection"
 
@@ -106,3 +107,13 @@ def along_training(
         row |= {"projection": ours["gain"], "projection_error": ours["gain_error"]}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def training_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """`along_training` for readers: gains with their errors."""
+    shown = frame[["gap", "accuracy", "robustness"]].assign(
+        shift=plus_minus(frame["shift"], frame["shift_error"], signed=True),
+        projection=plus_minus(frame["projection"], frame["projection_error"], signed=True),
+    )
+    names = {"shift": "gain of mean shift", "projection": "gain of hull projection"}
+    return shown.set_axis(pd.Index(frame["step"], name="step")).rename(columns=names)

@@ -20,7 +20,7 @@ from gaputils.models import load_model, training_steps
 from gaputils.noise import GaussianNoise
 from gaputils.scoring import SCORINGS
 
-UNTOUCHED, SHIFT, OURS = "untouched", "mean shift", "projected and centred"
+UNTOUCHED, SHIFT, OURS = "original", "mean shift", "hull projection, centred"
 CLOSINGS: dict[str, Closing | None] = {
     UNTOUCHED: None,
     SHIFT: MeanShift(),
@@ -46,6 +46,38 @@ def load_sets(names: Iterable[str]) -> tuple[dict[str, Embeddings], dict[str, st
         except DataUnavailable as error:
             missing[name] = str(error)
     return found, missing
+
+
+_SHORTER = {
+    "OpenAI ": "",
+    "RN50 of the CLOOB ablation": "ablation",
+    ", epoch ": " ",
+    "InfoLOOB and Hopfield": "InfoLOOB + H.",
+    "InfoNCE and Hopfield": "InfoNCE + H.",
+    ", random weights": " (random)",
+    " val2017": "",
+    " val": "",
+    " test": "",
+    " and their descriptions": "",
+    "cell images and molecules": "cells",
+    ", 100 pairs": "",
+    ", 100 triplets": "",
+}
+
+
+def short_title(model: str, data: str, name: str = "") -> str:
+    """Model and data of the published set `name` in few words, for a row or a panel.
+
+    >>> short_title("OpenAI CLIP RN50", "COCO val, 100 pairs")
+    'CLIP RN50, COCO'
+    >>> short_title("ImageBind huge", "AudioSet, 100 triplets", "triplet-text-audio")
+    'ImageBind huge, AudioSet, text–audio'
+    """
+    title = f"{model}, {data}"
+    for words, fewer in _SHORTER.items():
+        title = title.replace(words, fewer)
+    sides = name.partition("triplet-")[2].replace("-", "–")
+    return f"{title}, {sides}" if sides else title
 
 
 def own_checkpoints(pairs: int = 500) -> dict[str, Embeddings]:

@@ -74,12 +74,12 @@ def limit_of_scaling(
 ) -> pd.DataFrame:
     """Scaled queries by distance, and the projected query Py - c by inner product: `robustness`.
 
-    Index: the closing and its scoring. `robustness_error` is that over the queries.
+    Index: the closing and its scoring; `robustness_error` is that over the queries.
     """
-    centred = "projected and centred"
+    centred = "hull projection, centred"
     closings = {
-        "radius=2": HullProjection(radius=2),
-        f"radius={radius:g}": HullProjection(radius=radius),
+        "radius 2": HullProjection(radius=2),
+        f"radius {radius:,g}": HullProjection(radius=radius),
         centred: HullProjection(center=True),
     }
     frame = compare_blocks(blocks, closings, {"": noise}).set_index(["closing", "scoring"])
@@ -258,17 +258,19 @@ def curves(
     return {size: over_radius(tasks(embeddings, size), radii, noise) for size in sizes}
 
 
-def scoring_table(frame: pd.DataFrame, sizes: Iterable[int]) -> pd.DataFrame:
+def scoring_table(frame: pd.DataFrame, size: int) -> pd.DataFrame:
     """`survival.over_sizes` for readers: robustness untouched, and gains with their errors.
 
-    A row for each size and closing, a column for each scoring.
+    For galleries of `size`, a row for each closing, a column for each scoring.
     """
     parts = {}
-    for size in sizes:
-        for closing, part in frame[frame["items"] == size].groupby("closing", sort=False):
-            untouched = closing == "original"
-            value, sign = ("robustness", False) if untouched else ("gain", True)
-            texts = plus_minus(part[value], part[f"{value}_error"], signed=sign)
-            label = "untouched" if untouched else f"gain of {closing}"
-            parts[f"{size} items: {label}"] = dict(zip(part["scoring"], texts, strict=True))
+    for closing, part in frame[frame["items"] == size].groupby("closing", sort=False):
+        untouched = closing == "original"
+        value, sign = ("robustness", False) if untouched else ("gain", True)
+        texts = plus_minus(part[value], part[f"{value}_error"], signed=sign)
+        names = part["scoring"].replace(
+            {"euclidean": "Euclidean", "inner-product": "inner product"}
+        )
+        label = "original" if untouched else f"gain of {closing}"
+        parts[label] = dict(zip(names, texts, strict=True))
     return pd.DataFrame.from_dict(parts, orient="index")

@@ -11,9 +11,9 @@ import pandas as pd
 
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.protocol import correlation
-from gaputils.pages import glue
+from gaputils.pages import glue, with_error
 from gaputils.pages.born import one_row_a_run
-from gaputils.pages.gains import CLOSINGS, OURS, SHIFT
+from gaputils.pages.gains import CLOSINGS, OURS, SHIFT, short_title
 from gaputils.sweep.results import load_results
 
 SHOWN = [
@@ -97,16 +97,21 @@ def table(frame: pd.DataFrame, sets: Sequence[str] | None = None) -> pd.DataFram
             "gap": before["gap"].map("{:.2f}".format),
             "unchanged": before["robustness"].map("{:.2f}".format),
             "+ mean shift": _gains(shift, "gain"),
-            "+ projected and centred": _gains(ours, "gain"),
+            f"+ {OURS}": _gains(ours, "gain"),
             "right": before["right"].map("{:.2f}".format),
-            "+ projected and centred ": _gains(ours, "right_gain"),
+            f"+ {OURS} ": _gains(ours, "right_gain"),
         }
-    ).set_index((before["model"] + ", " + before["data"]).rename("model, data"))
+    ).set_index(
+        pd.Index(
+            map(short_title, before["model"], before["data"], before.index), name="model, data"
+        )
+    )
 
 
 def _gains(rows: pd.DataFrame, column: str) -> pd.Series[str]:
     pairs = zip(rows[column], rows[f"{column}_error"], strict=True)
-    return pd.Series([f"{gain:+.3f} ± {error:.3f}" for gain, error in pairs], index=rows.index)
+    told = [with_error(gain, error, signed=True) for gain, error in pairs]
+    return pd.Series(told, index=rows.index)
 
 
 def ablation(frame: pd.DataFrame) -> pd.DataFrame:
@@ -122,8 +127,8 @@ def ablation_table(frame: pd.DataFrame) -> pd.DataFrame:
     cells = [
         f"{gap:.2f} ({right:.2f})" for gap, right in zip(rows["gap"], rows["accuracy"], strict=True)
     ]
-    rows = rows.assign(way=rows["loss"] + hopfield, cell=cells)
-    return rows.pivot(index="way", columns="trained_on", values="cell").rename_axis(None, axis=1)
+    rows = rows.assign(way=rows["loss"] + hopfield, cell=cells).rename(columns={"way": "loss "})
+    return rows.pivot(index="loss ", columns="trained_on", values="cell").rename_axis(None, axis=1)
 
 
 def numbers(frame: pd.DataFrame) -> dict[str, float | int]:
@@ -191,6 +196,8 @@ def check(found: Mapping[str, float | int]) -> None:
         "InfoLOOB leaves the narrower gap": found["ablation_ratio_most"] < 1,
         "right answers gain less than unchanged ones": found["ours_right_mean_cosine"]
         < found["ours_mean_cosine"] / 2,
+        "a wide gap that cannot be moved gains nothing": found["stuck_gap"] > 0.3
+        and abs(found["stuck_gain"]) < 5e-4,
     }
     failed = [claim for claim, holds in claims.items() if not holds]
     if failed:
@@ -211,9 +218,9 @@ def glue_numbers(found: Mapping[str, float | int]) -> None:
 
 
 def describe(sets: Mapping[str, Embeddings], missing: Mapping[str, str]) -> str:
-    """A sentence that says which models the page is about, and how to get those it lacks."""
+    """Which published sets the page lacks and how to get them; nothing if it has all."""
     if not missing:
-        return f"All {len(sets)} published sets are at hand."
+        return ""
     first = next(iter(missing.values()))
     lost = f"{len(missing)} of {len(sets) + len(missing)} published sets are not at hand ({first})"
     if sets:

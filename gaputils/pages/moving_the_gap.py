@@ -19,6 +19,8 @@ from gaputils.evaluation.protocol import distinct_items, paired_gain
 from gaputils.geometry import gap_vector
 from gaputils.geometry.hull import principal_components, project
 from gaputils.noise import GaussianNoise
+from gaputils.pages import with_error
+from gaputils.pages.gains import short_title
 from gaputils.scoring import SCORINGS, nearest
 
 ORIGINAL, NAIVE, BOTH, MEAN = "original", "naive shift", "naive shift, renormalised", "mean shift"
@@ -108,7 +110,7 @@ def changes(sets: Mapping[str, Embeddings], alpha: float = 1.0, seed: int = 0) -
     """What the naive shift adds to the accuracy of each set, by Euclidean distance, a row for each.
 
     Columns: `accuracy` before, `change` with its paired bootstrap `error` over queries, `told`
-    (whether it is beyond two errors) and the set's `loss`. Equal items are one.
+    (whether it is beyond two errors), the set's `loss`, and `title`. Equal items are one.
     """
     rows: dict[str, dict[str, Any]] = {}
     for name, e in sets.items():
@@ -118,7 +120,8 @@ def changes(sets: Mapping[str, Embeddings], alpha: float = 1.0, seed: int = 0) -
         change, error = paired_gain(right[1], right[0], seed=seed)
         told = abs(change) > 2 * error > 0
         row = {"accuracy": _share(right[0]), "change": change, "error": error, "told": told}
-        rows[name] = row | {"loss": e.info.get("loss")}
+        about = e.info.get("model", name), e.info.get("data", "")
+        rows[name] = row | {"loss": e.info.get("loss"), "title": short_title(*about, name)}
     return pd.DataFrame(rows).T.infer_objects()
 
 
@@ -143,6 +146,16 @@ def renormalised(tasks: Mapping[str, Embeddings]) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
+def renormalised_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """`renormalised` for readers: answers unchanged by the shift, and after renormalising."""
+    words = [
+        f"{plain:.3f} → {sphere:.3f}"
+        for plain, sphere in zip(frame["unchanged"], frame["unchanged, renormalised"], strict=True)
+    ]
+    table = pd.Series(words, index=frame.index).unstack(sort=False)
+    return table.rename_axis(None, axis=0)
+
+
 def under_noise(embeddings: Embeddings, variance: float, seed: int = 0) -> pd.DataFrame:
     """`compare_closings` of the naive shifts and the paper's under Gaussian noise of `variance`."""
     made = {name: make(1.0) for name, make in VARIANTS.items()}
@@ -164,7 +177,7 @@ def noise_table(frame: pd.DataFrame) -> pd.DataFrame:
         for column, gain in (("robustness", "gain"), ("right", "right_gain")):
             words = f"{row[column]:.3f}"
             if row["closing"] != ORIGINAL:
-                words += f" ({row[gain]:+.3f} ± {row[f'{gain}_error']:.3f})"
+                words += f" ({with_error(row[gain], row[f'{gain}_error'], signed=True)})"
             place = f"{row['scoring']}, {'survive' if column == 'robustness' else 'right'}"
             cells.setdefault(place, {})[row["closing"]] = words
     return pd.DataFrame(cells).T

@@ -16,6 +16,7 @@ from gaputils.embeddings import Embeddings
 from gaputils.encoding.embed import embed
 from gaputils.geometry import Moments, gap_vector, measure_gap, principal_coordinates
 from gaputils.models import load_model, training_steps
+from gaputils.pages.gains import short_title
 from gaputils.tasks import retrieval
 
 SHOWN = {
@@ -53,17 +54,18 @@ def load_pairs(
     """
     pairs, missing = {}, {}
     for name in families:
-        label = name.removeprefix("liang2022-").replace("-random", " (random)")
         try:
-            pairs[label] = published(name)
+            e = published(name)
         except DataUnavailable as error:
             missing[name] = str(error)
+        else:
+            pairs[short_title(e.info["model"], e.info["data"])] = e
     drawn = load(dataset)
     history: Sequence[int | None] = steps or (
         training_steps() if model == "tiny-openmoji" else [None]
     )
     for step in history:
-        label = model if step is None else f"{model}, step {step}"
+        label = model if step is None else f"small model, step {step}"
         pairs[label] = embed(load_model(model, step=step), drawn, templates=template)
     return pairs, missing
 
@@ -149,8 +151,14 @@ def shares(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def table(measured: pd.DataFrame) -> pd.DataFrame:
-    """Six measures of every model, a row each, under names for people."""
+    """Six measures of each model, a row each, under names for people."""
     return measured.loc[list(SHOWN)].rename(index=SHOWN).T.rename_axis("model")
+
+
+def ends(measured: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `measured` but for the steps between a training's first and last."""
+    steps = [name for name in measured if ", step " in str(name)]
+    return measured.drop(columns=steps[1:-1])
 
 
 def relative_table(measures_of_one: pd.Series[float]) -> pd.DataFrame:
@@ -207,7 +215,7 @@ def numbers(
         "subject": subject,
         "models": len(pairs),
         "first_is_gap": len(along),
-        "others": f"The exception: {', '.join(others)}." if others else "There is no exception.",
+        "others": ", ".join(others),
         "pc1": 100 * spectrum[0],
         "pc2": 100 * spectrum[1],
         "farther_images": 100 * farther[0],
@@ -224,7 +232,7 @@ def numbers(
         "emptier_texts": 100 * first["emptier_than_gap_gallery"],
         "sets": len(trained),
         "fuller": int(fuller.sum()),
-        "emptied": ", ".join(emptier) if emptier else "none",
+        "emptied": ", ".join(emptier),
         "angle_least": float(angles.min().min()),
         "angle_most": float(angles.max().max()),
         "angle_below": int((angles.max(axis=1) < trained["angle_random"]).sum()),
@@ -237,3 +245,13 @@ def numbers(
         "r1_images": first["queries_recall@1"],
         "r1_texts": first["gallery_recall@1"],
     }
+
+
+def lost(missing: Mapping[str, str]) -> str:
+    """What to say of published embeddings that are `missing`; nothing if none are."""
+    if not missing:
+        return ""
+    return (
+        f"Of the published embeddings {len(missing)} are not at hand. What is shown stops at those "
+        f"that are; sentences are about all. {next(iter(missing.values()))}"
+    )

@@ -165,3 +165,20 @@ def _numbers_of_arrays(module: Any) -> Iterator[None]:
         yield
     finally:
         del module.float
+
+
+_WORDS = {
+    "top1": "top-1 accuracy",
+    "top5": "top-5 accuracy",
+    "mean_per_class": "mean over classes",
+    "queries_recall@1": "image → text, R@1",
+    "queries_recall@5": "image → text, R@5",
+    "gallery_recall@1": "text → image, R@1",
+    "gallery_recall@5": "text → image, R@5",
+}
+
+
+def readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """A comparison with its measures, the last level of its index, in words."""
+    names = ["data set", "measure"][-frame.index.nlevels :]
+    return frame.rename(index=_WORDS).rename_axis(names)

@@ -15,6 +15,7 @@ from gaputils.embeddings import Embeddings
 from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.protocol import answerable_blocks, distinct_items
 from gaputils.noise import GaussianNoise
+from gaputils.pages import with_error
 
 Closings = Mapping[str, Closing | None]
 Sides = tuple[Tensor, Tensor]
@@ -70,8 +71,7 @@ def outside_share(task: Embeddings) -> float:
 
 def plus_minus(values: Any, errors: Any, digits: int = 3, signed: bool = False) -> list[str]:
     """Each value with its error as text for a table: "0.123 ± 0.004"."""
-    sign = "+" if signed else ""
     return [
-        f"{value:{sign}.{digits}f} ± {error:.{digits}f}".replace("-", "−")
+        with_error(value, error, digits, signed=signed)
         for value, error in zip(values, errors, strict=True)
     ]

@@ -28,6 +28,7 @@ from gaputils.noise import (
     ScalarQuantization,
     variance_between,
 )
+from gaputils.pages import typeset
 from gaputils.pages.compressed_indexes.indexes import FAISS, decoded
 from gaputils.pages.mixed_galleries import OURS, WAYS, each_scene, paired
 from gaputils.pages.mixed_galleries import summary as mixed_summary
@@ -151,7 +152,7 @@ def noise_table(*frames: pd.DataFrame) -> pd.DataFrame:
     frame = pd.concat(frames)
     return pd.DataFrame(
         {
-            "equivalent variance": [f"{value:.1e}" for value in frame["variance"]],
+            "equivalent variance": [typeset(f"{value:.1e}") for value in frame["variance"]],
             "unchanged before": plus_minus(frame["before"], frame["before_error"]),
             "unchanged after": plus_minus(frame["after"], frame["after_error"]),
             "gain": plus_minus(frame["gain"], frame["gain_error"], signed=True),
@@ -240,23 +241,35 @@ def decide(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def decision_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """`decide` for readers."""
+    """`decide` for readers; the two scorings with the same advice share their rows."""
     words = {"few": "≪ d", "as many": "≈ d", "more": "≫ d"}
+    frame = frame.assign(told=plus_minus(frame["gain"], frame["gain_error"], signed=True))
+    wide = frame.pivot(index="items", columns="scoring", values="told")
+    rows = []
+    for row in frame[frame["scoring"] != "inner-product"].itertuples():
+        shared = row.scoring == "cosine"
+        gains = wide.loc[row.items, ["cosine", "inner-product"] if shared else ["euclidean"]]
+        rows.append(
+            {
+                "you rank by": "cosine; inner product" if shared else "Euclidean distance",
+                "items": words[str(row.items)],
+                "take": str(row.line).replace(".fit(queries, gallery)", ""),
+                "per query": row.query,
+                "stored": row.stored,
+                "gain here": "; ".join(dict.fromkeys(gains)),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def benefit_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """The report's benefits for readers: errors beside the numbers."""
     return pd.DataFrame(
         {
-            "you rank by": frame["scoring"],
-            "items": [words[name] for name in frame["items"]],
-            "take": frame["line"].str.replace(".fit(queries, gallery)", "", regex=False),
-            "per query": frame["query"],
-            "stored": frame["stored"],
-            "gain here": [
-                "0" if closing == ORIGINAL else text
-                for closing, text in zip(
-                    frame["closing"],
-                    plus_minus(frame["gain"], frame["gain_error"], signed=True),
-                    strict=True,
-                )
-            ],
+            "closing": frame["closing"],
+            "answers that survive": plus_minus(frame["robustness"], frame["robustness_error"]),
+            "gain": plus_minus(frame["gain"], frame["gain_error"], signed=True),
+            "unchanged without noise": [f"{value:.3f}" for value in frame["unchanged"]],
         }
     )
 

@@ -25,6 +25,8 @@ CLOSING_COLOR: dict[str, str] = {
     "hull projection, centred": "#E69F00",
     "hull projection, scaled and centred": "#8A6D00",
     "hull coordinates": "#8A6D00",
+    "GR-CLIP": "#999933",
+    "mixed gallery": "#882255",
 }
 COLOR: dict[str, str] = {
     "image": "#0072B2",

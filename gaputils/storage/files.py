@@ -29,15 +29,7 @@ from gaputils.storage._manifest import NAME as MANIFEST
 from gaputils.storage._written import Write, whole, write_npy_files, write_npz_file
 from gaputils.storage.folder import load_folder
 
-__all__ = [
-    "SUFFIXES",
-    "iter_rows",
-    "read_matrix",
-    "read_pair",
-    "read_sides",
-    "write_npy",
-    "write_npz",
-]
+__all__ = ["SUFFIXES", "iter_rows", "read_matrix", "read_pair", "write_npy", "write_npz"]
 
 Path_ = str | os.PathLike[str]
 Array = np.ndarray[Any, Any]
@@ -81,8 +73,9 @@ def read_pair(
     Raises `FileNotFoundError` for a missing file and `ValueError` for one that is of another kind,
     truncated, ambiguous or a pickle, that lacks values, or holds targets that cannot be used.
     """
-    given = {"queries": queries, "gallery": gallery, "targets": targets, "owners": owners}
-    found = read_sides(first, second, **given)
+    found = read_sides(
+        first, second, queries=queries, gallery=gallery, targets=targets, owners=owners
+    )
     sides = _tensor(found.queries), _tensor(found.gallery)
     return Embeddings(*sides, found.targets, found.info, normalize)
 

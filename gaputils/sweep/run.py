@@ -35,6 +35,9 @@ from gaputils.sweep.results import (
     tidy,
 )
 
+_START = 300
+"""Seconds that a kernel may take to start: many at once, on a busy machine, are slow."""
+
 
 def run_sweep(
     runs: Sequence[Run],
@@ -192,6 +195,7 @@ def _write_executed(run: Run, target: Path) -> None:
                 cwd=str(run.page.parent),
                 progress_bar=False,
                 log_output=False,
+                start_timeout=_START,
                 extra_arguments=["--IPKernelApp.log_level=50"],
             )
         except PapermillExecutionError:

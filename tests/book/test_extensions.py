@@ -125,6 +125,17 @@ def test_the_examples_of_the_commands_run(extension: Any) -> None:
     assert "1000 queries" in told["embed"]
 
 
+def test_glued_numbers_are_set_as_in_print_and_code_is_left(extension: Any) -> None:
+    from docutils import nodes
+    from docutils.utils import new_document
+
+    page = new_document("page")
+    page += nodes.inline("", "-1.5e-06", classes=["pasted-text"])
+    page += nodes.literal("", "1e-6")
+    extension("book_numbers").typeset_numbers(None, page, "page")
+    assert page.astext().split() == ["−1.5·10⁻⁶", "1e-6"]
+
+
 def cell(nodes: Any, name: str, *, figure: bool = False, **options: Any) -> Any:
     """An executed cell as myst-nb hands it on."""
     found = nodes.container(nb_element="cell_code", classes=[name], **options)

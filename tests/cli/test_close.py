@@ -10,8 +10,10 @@ from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 import gaputils as gu
+from gaputils import _progress
 from gaputils.cli import app, close
 from gaputils.geometry import streaming
+from gaputils.sweep import run as sweep_run
 
 X, Y = np.random.default_rng(0).normal(size=(2, 70, 6))
 Y = Y[:5].repeat(2, axis=0)
@@ -206,3 +208,42 @@ def test_a_fitted_closing_takes_no_settings(
     done = CliRunner().invoke(app, ["close", *files, "-o", str(tmp_path / "y.npz"), *given])
     assert done.exit_code == 1
     assert "--load: a fitted closing has its settings" in done.output
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_closing_that_moves_nothing_says_so_in_one_line(tmp_path: Path) -> None:
+    rows = np.random.default_rng(1).normal(size=(2, 9, 4))
+    np.save(tmp_path / "pair.npy", rows)
+    done = CliRunner().invoke(
+        app, ["close", str(tmp_path / "pair.npy"), "-o", str(tmp_path / "z.npy")]
+    )
+    assert done.exit_code == 0
+    assert done.stderr.startswith("gaputils: MeanShift moves nothing: the 9 rows")
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_takes_long_shows_bars(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAPUTILS_PROGRESS", "1")
+    monkeypatch.setattr(_progress, "_DELAY", 0)
+    monkeypatch.setattr(close, "LARGE", 0)
+    told = CliRunner().invoke(app, ["report", *files, "--rows", "20"]).stderr
+    assert "closings" in told
+    assert "statistics of the queries" in told
+    told = CliRunner().invoke(app, ["close", *files, "-o", str(tmp_path / "z.npy")]).stderr
+    assert "statistics of the gallery" in told
+    assert "moving the queries" in told
+
+
+def test_a_sweep_shows_its_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GAPUTILS_PROGRESS", "1")
+    monkeypatch.setattr(_progress, "_DELAY", 0)
+    monkeypatch.setattr(sweep_run, "execute", lambda *task: {"run": task[0]})
+    tasks = [("a", tmp_path, "") for tmp_path in (Path("x"), Path("y"))]
+    assert sweep_run._execute_all(tasks, 1, None) == [{"run": "a"}] * 2
+    told = capsys.readouterr().err
+    assert "runs" in told
+    assert "2/2" in told

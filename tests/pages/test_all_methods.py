@@ -14,7 +14,7 @@ from gaputils.embeddings import choose_items, unit_rows
 from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.table import Comparison, Outcome
 from gaputils.noise._monte_carlo import Estimate
-from gaputils.pages import all_methods, rephrasing, survival
+from gaputils.pages import all_methods, rephrasing, survival, with_error
 from gaputils.pages.all_methods import properties
 from gaputils.pages.moving_the_gap import accuracy_curve, summarize_curve
 from gaputils.scoring import nearest
@@ -80,8 +80,7 @@ def test_both_orders_stand_beside_each_other_with_their_errors():
     assert frame.loc["original", "band"] == ""
     table = all_methods.short_table(frame, ["CORAL"])
     value, error = frame.loc["CORAL", ["right_gain", "right_gain_error"]]
-    expected = f"{value:+.3f} ± {error:.3f}".replace("-", "−")
-    assert table.loc["CORAL", "gain in right"] == expected
+    assert table.loc["CORAL", "gain in right"] == with_error(value, error, signed=True)
     assert table.shape == (1, 6)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -73,6 +74,19 @@ def ax():
     return Figure().add_subplot()
 
 
+def test_temperature_panels_have_a_dot_for_each_seed() -> None:
+    frame = pd.DataFrame(
+        {"logit_scale": [14.0, 14.0, 100.0, 100.0], "seed": [0, 1, 0, 1], "gap": [0.1, 0.2, 0.8, 1]}
+    )
+    figure = draw.by_temperature(frame, {"gap": "gap norm"})
+    (ax,) = figure.axes
+    assert ax.get_title() == "gap norm"
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["14", "100"]
+    heights = [y for c in ax.collections for _, y in c.get_offsets()]
+    assert sorted(heights) == [0.1, 0.2, 0.8, 1]
+    figure.canvas.draw()
+
+
 def test_a_quantity_has_a_line_a_setting(ax):
     runs = recorded()
     draw.quantity(runs, "gap_norm", "gap norm", ax)
@@ -91,10 +105,11 @@ def test_the_line_is_the_mean_over_the_seeds(ax):
 
 def test_variances_can_be_shares(ax):
     hot = recorded().query("setting == 'fixed at 100' and seed == 0")
-    draw.variances(hot, "text", ax, divide_by="variance_total")
+    draw.variance_shares(hot, "text", 256, ax)
     along = hot["variance_gap_text"] / hot["variance_total_text"]
-    drawn = {line.get_label(): line for line in ax.lines}["along the gap"].get_ydata()
-    assert drawn == pytest.approx(along.to_numpy(), rel=1e-9)
+    drawn = [line.get_ydata() for line in ax.lines if len(line.get_ydata()) == len(along)]
+    assert drawn[-1] == pytest.approx(along.to_numpy(), rel=1e-9)
+    assert list(ax.lines[0].get_ydata()) == [1 / 256] * 2
 
 
 def test_loss_and_accuracy_have_an_axis_each(ax):

@@ -113,7 +113,7 @@ def test_the_probe_is_that_without_centring() -> None:
 def test_differences_are_paired_over_the_halves() -> None:
     frame = pd.DataFrame(
         {
-            "way": ["untouched", "other"] * 2,
+            "way": ["original", "other"] * 2,
             "draw": [0, 0, 1, 1],
             "right": [0.2, 0.3, 0.6, 0.7],
         }

@@ -109,6 +109,7 @@ def test_numbers_are_the_tables(frame) -> None:
 def test_a_sentence_that_the_run_does_not_bear_out_fails_the_build(frame) -> None:
     found = many_models.numbers(frame)
     found["ablation_ratio_most"] = 0.9
+    found |= {"stuck_gap": 0.4, "stuck_gain": 0.0}
     many_models.check(found)
     with pytest.raises(AssertionError, match="the shift lowers the robustness of no model"):
         many_models.check({**found, "shift_lowered_cosine": 1})
@@ -149,16 +150,37 @@ def test_without_the_ablation_a_dash_stands_for_its_numbers(frame, monkeypatch) 
 
 
 def test_what_is_missing_is_said_with_the_way_to_get_it() -> None:
-    assert many_models.describe({"a": None}, {}) == "All 1 published sets are at hand."
+    assert many_models.describe({"a": None}, {}) == ""
     partly = many_models.describe({"a": None}, {"b": "put it there."})
     assert partly.startswith("1 of 2 published sets are not at hand (put it there.)")
     assert "small model" in many_models.describe({}, {"b": "put it there."})
 
 
+def test_benefits_by_size_draws_a_line_for_each_closing() -> None:
+    values = ([0.9, 0.7], [0.92, 0.75], [0.99, 0.9])
+    names = ["original", "mean shift", "hull projection, centred"]
+    frame = pd.concat(
+        pd.DataFrame(
+            {
+                "closing": names,
+                "scoring": "cosine",
+                "robustness": [v[i] for v in values],
+                "gain_error": [0, 0.01, 0.02],
+                "items": items,
+            }
+        )
+        for i, items in enumerate((10, 100))
+    )
+    ax = figures.benefits_by_size(frame)
+    drawn = [line for line in ax.lines if line.get_linestyle() == "-"]
+    assert [list(line.get_ydata()) for line in drawn] == [list(v) for v in values]
+    ax.figure.canvas.draw()
+
+
 def test_points_stand_at_gap_and_gain_with_two_errors(frame) -> None:
     figure = figures.gain_by(frame)
     cosine = figure.axes[0]
-    assert [ax.get_title() for ax in figure.axes] == ["cosine", "euclidean"]
+    assert [ax.get_title() for ax in figure.axes] == ["cosine", "Euclidean distance"]
     shift = cosine.containers[0]
     assert shift.lines[0].get_ydata()[-1] == pytest.approx(0.1 * 0.9**2)
     low, high = shift.lines[2][0].get_segments()[0][:, 1]

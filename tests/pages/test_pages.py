@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import gaputils as gu
-from gaputils.pages import glue, guard, table
+from gaputils.pages import glue, guard, table, typeset
 from gaputils.pages.explorer import emoji_retrieval, training_dynamics
 from gaputils.pages.figures.intro import survival_points, two_clouds
 from gaputils.pages.intro import CLOSINGS
@@ -77,6 +77,34 @@ def test_a_table_has_no_plain_row_numbers_and_breaks_long_names() -> None:
     assert "row_heading" not in table(frame).to_html()
     assert "row_heading" in table(frame.rename_axis("run")).to_html()
     assert "row_heading" in table(frame.set_index(pd.Index(["shift"]))).to_html()
+
+
+def test_a_table_has_one_row_of_headings() -> None:
+    frame = pd.DataFrame({"gap": [0.5, 0.4]})
+    two = pd.MultiIndex.from_tuples([("CLIP", 10), ("CLIP", 20)], names=["model", "items"])
+    for named in (frame.rename_axis("step"), frame.set_index(two)):
+        head = table(named).to_html().partition("</thead>")[0]
+        assert head.count("<tr>") == 1
+        assert str(named.index.names[0]) in head
+
+
+@pytest.mark.parametrize(
+    ("plain", "printed"),
+    [
+        ("1.5e-06", "1.5·10⁻⁶"),
+        ("-2e+10", "−2·10¹⁰"),
+        ("-0.8 ± 0.1", "−0.8 ± 0.1"),
+        ("(-.5)", "(−.5)"),
+        ("ViT-B/16, 2022-08, 8-bit", "ViT-B/16, 2022-08, 8-bit"),
+    ],
+)
+def test_numbers_are_set_as_in_print(plain: str, printed: str) -> None:
+    assert typeset(plain) == printed
+
+
+def test_a_table_sets_its_numbers_as_in_print() -> None:
+    html = table(pd.DataFrame({"error": [-1.5e-6]}), "{:.1e}").to_html()
+    assert "−1.5·10⁻⁶" in html
 
 
 def test_the_opening_clouds_are_named_where_they_lie(ax) -> None:

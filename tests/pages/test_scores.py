@@ -160,7 +160,7 @@ def test_fused_items_end_in_images_and_in_texts_alone() -> None:
     found = scores.fused(noisy, owners, e.queries, e.gallery, [0, 1]).set_index(["share", "way"])
     for share, side in ((0, e.queries), (1, e.gallery)):
         right = (scores.cosines(noisy, side).argmax(dim=1) == owners).double().mean()
-        assert found.loc[(share, "untouched"), "right"] == pytest.approx(float(right))
+        assert found.loc[(share, "original"), "right"] == pytest.approx(float(right))
     assert scores.average_table(found.reset_index()).shape == (2, 2)
 
 
@@ -249,7 +249,7 @@ def test_the_last_table_has_a_row_a_question() -> None:
     table = scores.answers(**frames)
     assert len(table) == 8
     assert (table.iloc[4] == scores.MISSING).all()
-    assert table["untouched"].iloc[0] == scores.told(*frames["pairs"].iloc[0][["mean", "error"]])
+    assert table["original"].iloc[0] == scores.told(*frames["pairs"].iloc[0][["mean", "error"]])
 
 
 @pytest.fixture(autouse=True)

@@ -55,10 +55,20 @@ def test_pairs_are_joined(ax: Axes) -> None:
     assert segments == [[[0, 5], [3, 8]], [[1, 6], [2, 7]]]
 
 
-def test_map_has_a_number_in_every_cell(ax: Axes) -> None:
-    frame = pd.DataFrame({"gap": [0, 1, 0, 1], "noise": [0, 0, 2, 2], "loss": [1.0, 2, 3, 4]})
-    figures.heat(frame, "gap", "noise", "loss", ax)
-    assert [text.get_text() for text in ax.texts] == ["3.00", "4.00", "1.00", "2.00"]
+def test_the_loss_has_a_panel_a_direction_and_a_line_a_misalignment() -> None:
+    rows = [
+        {"gap": gap, "misalignment": off, "direction": name, "loss": 1.0, "run": 0}
+        for gap in (0, 1)
+        for off in (0.0, 0.5)
+        for name in ("across", "inside")
+    ]
+    axes = figures.loss_by_gap(pd.DataFrame(rows), plt.subplots(2)[1])
+    assert [ax.get_title() for ax in axes] == [
+        "gap across the modalities",
+        "gap inside the modalities",
+    ]
+    assert all(len(ax.lines) >= 2 for ax in axes)
+    plt.close("all")
 
 
 def test_mass_colours_the_points(ax: Axes) -> None:

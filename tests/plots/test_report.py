@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 
 from gaputils import plots
-from gaputils.pages.figures.born import by_temperature
-from gaputils.pages.figures.many_models import benefits_by_size
+from gaputils.plots.theme import ink
 
 
 @pytest.fixture(autouse=True)
@@ -42,26 +41,12 @@ def test_benefit_bars_have_the_length_of_the_robustness_and_its_error() -> None:
     ax.figure.canvas.draw()
 
 
-def test_benefits_by_size_draws_a_line_for_each_closing() -> None:
-    values = ([0.9, 0.7], [0.92, 0.75], [0.99, 0.9])
-    frame = pd.concat(
-        table(robustness=[v[i] for v in values], gain_error=[0, 0.01, 0.02], items=items)
-        for i, items in enumerate((10, 100))
-    )
-    ax = benefits_by_size(frame)
-    drawn = [line for line in ax.lines if line.get_linestyle() == "-"]
-    assert [list(line.get_ydata()) for line in drawn] == [list(v) for v in values]
-    ax.figure.canvas.draw()
-
-
-def test_temperature_panels_have_a_dot_for_each_seed() -> None:
-    frame = pd.DataFrame(
-        {"logit_scale": [14.0, 14.0, 100.0, 100.0], "seed": [0, 1, 0, 1], "gap": [0.1, 0.2, 0.8, 1]}
-    )
-    figure = by_temperature(frame, {"gap": "gap norm"})
-    (ax,) = figure.axes
-    assert ax.get_title() == "gap norm"
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["14", "100"]
-    heights = [y for c in ax.collections for _, y in c.get_offsets()]
-    assert sorted(heights) == [0.1, 0.2, 0.8, 1]
-    figure.canvas.draw()
+def test_ink_is_dark_enough_to_read_and_keeps_what_is() -> None:
+    for color in plots.CLOSING_COLOR.values():
+        linear = [
+            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+            for c in mpl.colors.to_rgb(ink(color))
+        ]
+        luminance = sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+        assert 1.05 / (luminance + 0.05) >= 4.5
+    assert ink("#000000") == "#000000"

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+# Not before the first cell: a kernel is to answer soon after it is started.
 _START = """import sys
 
-sys.path.insert(0, {here!r})
-import small
-from pathlib import Path
 
-small.register(Path({configs!r}))
+def register(*_):
+    get_ipython().events.unregister("pre_run_cell", register)
+    sys.path.insert(0, {here!r})
+    import small
+    from pathlib import Path
+
+    small.register(Path({configs!r}))
+
+
+get_ipython().events.register("pre_run_cell", register)
 """
 
 

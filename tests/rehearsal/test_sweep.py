@@ -40,6 +40,7 @@ GRID = ROOT / "grids" / "paper.yml"
 FULL = bool(os.environ.get("GAP_REHEARSAL_FULL"))
 RUNS = 54
 KILLED_AFTER = 3
+JOBS = str(os.cpu_count() or 1)
 FETCH = (
     "import sys; from huggingface_hub import snapshot_download; "
     "snapshot_download(sys.argv[1], repo_type='dataset', local_dir=sys.argv[2])"
@@ -140,7 +141,7 @@ def test_every_data_set_is_read_as_its_source_packs_it(cache: Path) -> None:
 
 def sweep(out: Path, named: dict[str, str]) -> subprocess.Popen[str]:
     """The command, started in a session of its own."""
-    command = [sys.executable, "-c", SWEEP, "sweep", str(GRID), "--out", str(out), "--jobs", "2"]
+    command = [sys.executable, "-c", SWEEP, "sweep", str(GRID), "--out", str(out), "--jobs", JOBS]
     return subprocess.Popen(
         command,
         env={**os.environ, **named},

@@ -13,6 +13,7 @@ from gaputils.evaluation.compare import compare_closings
 from gaputils.noise.bounds import sandwich
 from gaputils.noise.perturbations import GaussianNoise
 from gaputils.noise.robustness import certified_radius, robustness
+from gaputils.pages.survival import plus_minus
 
 
 def sandwiches(queries: Any, gallery: Any, variances: Sequence[float]) -> pd.DataFrame:
@@ -50,3 +51,21 @@ def radii(queries: Any, gallery: Any, closings: Mapping[str, Closing | None]) ->
         for name, closing in closings.items()
     }
     return pd.DataFrame({name: radius.numpy() for name, radius in found.items()})
+
+
+def over_original(frame: pd.DataFrame) -> pd.DataFrame:
+    """What each closing of `falling` adds to the original at each variance, as `gain`."""
+    original = frame[frame["closing"] == "original"].set_index("variance")["robustness"]
+    gained = frame.assign(gain=frame["robustness"] - frame["variance"].map(original))
+    return gained[gained["closing"] != "original"]
+
+
+def told(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of `compare_closings` for readers: robustness and gain with their errors."""
+    return pd.DataFrame(
+        {
+            "closing": frame["closing"],
+            "robustness": plus_minus(frame["robustness"], frame["robustness_error"]),
+            "gain": plus_minus(frame["gain"], frame["gain_error"], signed=True),
+        }
+    )

@@ -68,33 +68,35 @@ def sides(frame: pd.DataFrame, name: str, label: str, ax: Axes) -> Axes:
     return ax
 
 
-def variances(
-    frame: pd.DataFrame,
-    side: str,
-    ax: Axes,
-    divide_by: str | None = None,
-    label: str = "variance",
-    legend: bool = True,
-) -> Axes:
-    """One side's variance along the gap, the leading component and a random direction.
-
-    With `divide_by`, the name of another column (say "variance_total"), as a share of it.
-    """
+def variances(frame: pd.DataFrame, side: str, ax: Axes, legend: bool = True) -> Axes:
+    """One side's variance along the gap, the leading component and a random direction."""
     for name, (meaning, style) in _VARIANCE_STYLE.items():
-        values = frame[f"variance_{name}_{side}"]
-        if divide_by is not None:
-            values = values / frame[f"{divide_by}_{side}"]
-        data = pd.DataFrame({"step": frame["step"], "value": values})
-        sns.lineplot(
-            data,
-            x="step",
-            y="value",
-            color=COLOR[side],
-            linestyle=style,
-            label=meaning if legend else None,
-            ax=ax,
-            **_BAND,
-        )
+        _variance(frame, frame[f"variance_{name}_{side}"], ax, COLOR[side], style)
+        if legend:
+            ax.plot([], [], style, color=COLOR["gap"], label=meaning)
+    return _over_early_steps(ax, "variance", side)
+
+
+def variance_shares(
+    frame: pd.DataFrame, side: str, dim: int, ax: Axes, legend: bool = True
+) -> Axes:
+    """The first two of `variances` as shares of the side's total, and what 1 of `dim` has."""
+    ax.axhline(1 / dim, color=COLOR["baseline"], linewidth=1.2, label="1/d" if legend else None)
+    for name in ("leading", "gap"):
+        meaning, style = _VARIANCE_STYLE[name]
+        share = frame[f"variance_{name}_{side}"] / frame[f"variance_total_{side}"]
+        _variance(frame, share, ax, COLOR[side], style)
+        if legend:
+            ax.plot([], [], style, color=COLOR["gap"], label=meaning)
+    return _over_early_steps(ax, "share of the variance", side)
+
+
+def _variance(frame: pd.DataFrame, values: Any, ax: Axes, color: str, style: str) -> None:
+    data = pd.DataFrame({"step": frame["step"], "value": values})
+    sns.lineplot(data, x="step", y="value", color=color, linestyle=style, ax=ax, **_BAND)
+
+
+def _over_early_steps(ax: Axes, label: str, side: str) -> Axes:
     ax.set(xlabel="training step", ylabel=label, yscale="log", title=f"{side}s")
     ax.set_xscale("symlog", linthresh=10)
     ax.set_xlim(0, None)
@@ -125,19 +127,18 @@ def robustness_over_steps(
     """Share of neighbours that noise changes, 1 - robustness, at each kept step, a line a closing.
 
     `frame` has the columns "step", "closing" and "robustness".
-    Steps are equally spaced: what is shown is an order, not a duration.
     """
-    steps = [str(step) for step in sorted(frame["step"].unique())]
     for name, part in frame.groupby("closing", sort=False):
         closing, rows = str(name), part.sort_values("step")
         ax.plot(
-            steps,
+            rows["step"],
             1 - rows["robustness"],
             marker="o",
             color=closing_color(closing),
             label=(labels or {}).get(closing, closing),
         )
-    ax.set(xlabel="training step", ylabel="1 - robustness", yscale="log")
+    ax.set(xlabel="training step", ylabel="share of answers lost", yscale="log")
+    ax.set_xticks(sorted(frame["step"].unique()))
     ax.legend()
     return ax
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.patches import Circle, Polygon
 
-from gaputils.plots.theme import COLOR, closing_color
+from gaputils.plots.theme import COLOR, closing_color, ink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ def geometry(ax: Axes, height: float = 1.55, noise: float = 0.2) -> Axes:
     ray on which a projected query may be put, with the noise about the two nearest items. Heights
     are true, the plane is seen at a slant.
     """
-    corners = np.array([[-1.5, -1.35], [3.1, -1.35], [3.1, 1.35], [-1.5, 1.35]])
+    corners = np.array([[-1.35, -1.3], [2.75, -1.3], [2.75, 1.3], [-1.35, 1.3]])
     ax.add_patch(Polygon([_seen(*at) for at in corners], color="#EEF3F7", zorder=0))
     around = np.linspace(0, 2 * np.pi, 200)
     ax.plot(*_seen(np.cos(around), np.sin(around)), color=COLOR["baseline"], linewidth=1)
@@ -64,21 +64,26 @@ def geometry(ax: Axes, height: float = 1.55, noise: float = 0.2) -> Axes:
     labels = {
         "$y$, a query": (query, COLOR["image"], (7, 2)),
         "$Py$": (_seen(*foot), closing_color("hull projection"), (-24, 5)),
-        "$c$": (_seen(0, 0), COLOR["gap"], (-12, -4)),
-        "radius 2": (_seen(*far), closing_color("hull projection, scaled"), (6, -16)),
+        "$c$": (_seen(0, 0), COLOR["gap"], (-3, -16)),
+        "radius 2": (_seen(*far), closing_color("hull projection, scaled"), (4, -17)),
     }
     for text, (spot, color, offset) in labels.items():
         ax.plot(*spot, "o", color=color, markersize=6, zorder=3)
-        ax.annotate(text, spot, textcoords="offset points", xytext=offset, color=color)
+        ax.annotate(text, spot, textcoords="offset points", xytext=offset, color=ink(color))
     middle = (query[0], (query[1] + below[1]) / 2)
     ax.annotate(
-        "off the hull:\n$g'$ and its own",
+        "off the hull, ranks nothing:\nthe gap $g'$ and its own offset",
         middle,
         textcoords="offset points",
-        xytext=(-84, 4),
+        xytext=(-9, 14),
+        ha="right",
         fontsize="small",
     )
-    ax.annotate("the gallery's hull", _seen(1.55, -1.2), fontsize="small", color="#557")
+    ax.annotate("the gallery's hull", _seen(1.35, -1.18), fontsize="small", color="#555577")
+    ax.annotate(
+        "$R$", _seen(-0.5, 0), textcoords="offset points", xytext=(-2, 3), color=COLOR["gap"]
+    )
+    ax.plot(*zip(_seen(0, 0), _seen(-1, 0), strict=True), color=COLOR["gap"], linewidth=0.8)
     ax.set_aspect("equal")
     ax.set_axis_off()
     return ax
@@ -104,7 +109,7 @@ def radius_panels(
             value = float(own.loc[own["closing"] == name, "robustness"].iloc[0])
             ax.axhline(value, color=closing_color(name), linestyle=style, label=name)
         ax.axvline(2, color=COLOR["baseline"], linewidth=0.8)
-        ax.set(xscale="log", title=f"{size} items", ylabel="robustness")
+        ax.set(xscale="log", title=f"{size} items", ylabel="robustness", ylim=(0.4, 1.02))
         ax.set_xticks([0.3, 1, 2, 10], ["0.3", "1", "2", "10"])
         ax.minorticks_off()
     axes[-1].set_xlabel("radius (circumradii)")

@@ -107,7 +107,10 @@ def decision_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
         error_kw={"elinewidth": 1},
     )
     names = [
-        f"{row.scoring}, {row.size} items, {words[str(row.items)]}" for row in frame.itertuples()
+        f"{scoring.replace('-', ' ')}, {size} items {words[items][0]} {dim}"
+        for scoring, size, items, dim in zip(
+            *(frame[column] for column in ("scoring", "size", "items", "dim")), strict=True
+        )
     ]
     ax.set_yticks(range(len(frame)), names, fontsize="small")
     ax.set(xlim=(0, 1), ylim=(len(frame) - 0.5, -0.5), xlabel="share of answers that survive")

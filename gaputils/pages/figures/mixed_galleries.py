@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from gaputils.plots.theme import COLOR
+from gaputils.plots.theme import CLOSING_COLOR, COLOR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 WAY_COLOR: dict[str, str] = {
     "cosine": COLOR["original"],
     "naive shift": COLOR["gap"],
-    "GR-CLIP": COLOR["centered"],
-    "mixed gallery": COLOR["projection"],
+    "GR-CLIP": CLOSING_COLOR["GR-CLIP"],
+    "mixed gallery": CLOSING_COLOR["mixed gallery"],
     "pictures searched alone": COLOR["image"],
 }
 

@@ -69,10 +69,8 @@ def changes_by_set(frame: pd.DataFrame) -> Figure:
             label=str(loss),
         )
     ax.axvline(0, color=plots.COLOR["baseline"], linewidth=0.8, zorder=0)
-    ax.set_yticks(
-        range(len(rows)), [str(name).removeprefix("amumo-") for name in rows.index], fontsize=7
-    )
+    ax.set_yticks(range(len(rows)), list(rows["title"]), fontsize=7)
     ax.set_ylim(-0.7, len(rows) - 0.3)
     ax.set_xlabel("change of accuracy at α = 1")
-    ax.legend(loc="lower right", fontsize="small")
+    plots.legend_above(ax, 3)
     return figure

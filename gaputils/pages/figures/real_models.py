@@ -12,10 +12,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from gaputils.plots.clouds import SIDE_COLOR
-from gaputils.plots.theme import WIDTH
+from gaputils.plots.theme import WIDTH, legend_above
 
 
-def clouds_grid(frame: pd.DataFrame, columns: int = 2) -> Figure:
+def clouds_grid(frame: pd.DataFrame, columns: int = 3) -> Figure:
     """Small multiples of the first two principal components, one panel for each `model`.
 
     `frame` stacks what `principal_coordinates` returns, with a column `model`.
@@ -23,7 +23,7 @@ def clouds_grid(frame: pd.DataFrame, columns: int = 2) -> Figure:
     models = list(dict.fromkeys(frame["model"]))
     height = -(-len(models) // columns)
     figure, axes = plt.subplots(
-        height, columns, figsize=(WIDTH, 0.62 * WIDTH / columns * height), squeeze=False
+        height, columns, figsize=(WIDTH, 0.86 * WIDTH / columns * height), squeeze=False
     )
     for ax, model in zip(axes.flat, models, strict=False):
         part = frame[frame["model"] == model]
@@ -35,15 +35,20 @@ def clouds_grid(frame: pd.DataFrame, columns: int = 2) -> Figure:
                 alpha=0.6,
                 linewidths=0,
                 color=SIDE_COLOR[str(side)],
+                label="images" if side == "queries" else "texts",
             )
-        ax.set_title(model, size="small")
+        ax.set_title(str(model).replace(", ", "\n", 1), size="x-small")
         ax.margins(0.12)
         ax.set_aspect("equal", adjustable="datalim")
-        ax.tick_params(labelsize="small")
+        ax.tick_params(labelsize="x-small")
         for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_locator(MaxNLocator(3))
+            axis.set_major_locator(MaxNLocator(2))
     for ax in axes.flat[len(models) :]:
         ax.set_axis_off()
+    legend_above(axes.flat[0])
+    for legend in figure.legends:
+        for handle in filter(None, legend.legend_handles):
+            handle.set(sizes=[24], alpha=1)
     figure.supxlabel("PC 1", size="small")
     figure.supylabel("PC 2", size="small")
     return figure

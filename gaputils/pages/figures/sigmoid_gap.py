@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
-from gaputils.pages.figures.theory import bands
+from gaputils.pages.figures.theory import bands, points_over
 from gaputils.pages.sigmoid_gap import FIXED, SOFTMAX, TRAINED
 from gaputils.plots.theme import COLOR
 
@@ -42,9 +42,9 @@ def growth(table: pd.DataFrame, ax: Axes) -> Axes:
     """Growth of the sums along the gap over the squared gap, a line a loss; dashed, predicted."""
     for loss, part in table.groupby("loss", sort=False):
         color = LOSS_COLOR[str(loss)]
-        bands(part, "ratio", "growth", ax, color=color, label=loss)
         line = part.groupby("ratio")["predicted"].first()
-        ax.plot(line.index, line, "--", color="black", linewidth=1)
+        ax.plot(line.index, line, "--", color="black", linewidth=1, zorder=0)
+        points_over(part, "ratio", "growth", ax, fmt="o", color=color, label=str(loss))
     ax.axhline(0, color=COLOR["baseline"], linewidth=0.8)
     ax.set(xlabel="squared gap over temperature", ylabel="growth in a small step")
     ax.legend()

@@ -33,6 +33,15 @@ def bands(
     return ax
 
 
+def points_over(frame: pd.DataFrame, x: str, y: str, ax: Axes, **options: Any) -> Axes:
+    """Median over the runs as a point, the middle 90 % of them as a bar."""
+    low, middle, high = (frame.groupby(x)[y].quantile(q) for q in (0.05, 0.5, 0.95))
+    ax.errorbar(
+        middle.index, middle, [middle - low, high - middle], markersize=5, elinewidth=1, **options
+    )
+    return ax
+
+
 def over_steps(
     frame: pd.DataFrame, y: str, ylabel: str, ax: Axes, *, log: bool = False, **options: Any
 ) -> Axes:
@@ -46,6 +55,8 @@ def over_steps(
 def configuration(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Points of two modalities in the plane, a thin line from each to its pair.
 
+    Texts, "x", are hollow squares, so that images under them can be seen.
+
     `frame` has "modality" ("x" or "y"), "pair", "horizontal" and "vertical".
     """
     sides = {name: part.set_index("pair") for name, part in frame.groupby("modality")}
@@ -55,28 +66,44 @@ def configuration(frame: pd.DataFrame, ax: Axes) -> Axes:
         for pair in sides["x"].index
     ]
     ax.add_collection(LineCollection(lines, colors="#bbbbbb", linewidths=1, zorder=1))
-    for name, color, marker in (("x", COLOR["text"], "s"), ("y", COLOR["image"], "o")):
+    for name, side, marker in (("x", "text", "s"), ("y", "image", "o")):
+        hollow = marker == "s"
         ax.scatter(
             sides[name]["horizontal"],
             sides[name]["vertical"],
-            c=color,
+            facecolors="none" if hollow else COLOR[side],
+            edgecolors=COLOR[side],
             marker=marker,
-            s=22,
-            label=name,
-            zorder=2,
+            s=34 if hollow else 16,
+            linewidths=1.3 if hollow else 0,
+            label=f"{side}s",
+            zorder=3 if hollow else 2,
         )
     ax.set(xlabel="", ylabel="")
     return ax
 
 
-def heat(frame: pd.DataFrame, columns: str, index: str, values: str, ax: Axes) -> Axes:
-    """A map of `values`, annotated, rows rising upwards."""
-    grid = frame.pivot_table(columns=columns, index=index, values=values).sort_index(
-        ascending=False
+def loss_by_gap(frame: pd.DataFrame, axes: Sequence[Axes]) -> Sequence[Axes]:
+    """The loss against the gap, a line a misalignment, a panel a "direction" of the gap."""
+    amounts = frame["misalignment"].nunique()
+    palette = sns.color_palette(SEQUENTIAL, amounts + 1)[:amounts]
+    for ax, (direction, part) in zip(axes, frame.groupby("direction", sort=False), strict=True):
+        bands(part, "gap", "loss", ax, hue="misalignment", palette=palette)
+        ax.set(title=f"gap {direction} the modalities", ylabel="loss", xlabel="")
+        ax.set_yscale("symlog", linthresh=0.1)
+    axes[-1].set_xlabel("size of the gap")
+    handles, labels = axes[0].get_legend_handles_labels()
+    for own in filter(None, [ax.get_legend() for ax in axes]):
+        own.remove()
+    axes[0].figure.legend(
+        handles,
+        labels,
+        title="misalignment",
+        loc="outside upper center",
+        ncols=amounts,
+        fontsize="small",
     )
-    sns.heatmap(grid, annot=True, fmt=".2f", cmap=SEQUENTIAL, cbar=False, ax=ax)
-    ax.set(xlabel=columns, ylabel=index)
-    return ax
+    return axes
 
 
 def mass(frame: pd.DataFrame, ax: Axes) -> Axes:

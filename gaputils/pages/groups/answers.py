@@ -20,10 +20,13 @@ HULL = "hull projection, centred"
 
 def table(frames: Mapping[str, pd.DataFrame], measures: Mapping[str, str]) -> pd.DataFrame:
     """`measures` of each of `frames`, as from `summary`, under names for people, with errors."""
+
+    def heading(title: str, words: str) -> str:
+        parts = [title] * (len(frames) > 1) + [words] * (len(measures) > 1 or len(frames) == 1)
+        return ", ".join(parts)
+
     columns = {
-        (title, words) if len(frames) > 1 else words: plus_minus(
-            frame[measure], frame[f"{measure}_error"], 2
-        )
+        heading(title, words): plus_minus(frame[measure], frame[f"{measure}_error"], 2)
         for title, frame in frames.items()
         for measure, words in measures.items()
     }

@@ -31,14 +31,14 @@ from gaputils.pages.groups.tasks import Labelled
 Closings = Mapping[str, Closing | None]
 Sides = tuple[Tensor, Tensor]
 
-UNTOUCHED = "untouched"
-BASELINE = "each mean taken away"
+UNTOUCHED = "original"
+BASELINE = "centring (C3)"
 WAYS: dict[str, Closing | None] = {
     UNTOUCHED: None,
     "mean shift": MeanShift(),
     "hull projection, centred": HullProjection(center=True),
     BASELINE: Centering(),
-    "the same, at norm 1 (I0T)": Standardizing(),
+    "standardising (I0T)": Standardizing(),
     "CORAL": Coral(),
 }
 

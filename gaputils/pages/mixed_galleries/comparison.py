@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gaputils._checks import as_generator, integer
+from gaputils.pages import with_error
 from gaputils.pages.mixed_galleries.mixture import Mixture
 from gaputils.pages.mixed_galleries.ways import OURS, WAYS, Way, by_cosine
 
@@ -103,7 +104,7 @@ def readable(table: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             title: [
-                f"{mean:.3f} ± {error:.3f}"
+                with_error(mean, error)
                 for mean, error in zip(table[name], table[f"{name} error"], strict=True)
             ]
             for name, title in columns.items()

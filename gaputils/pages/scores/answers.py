@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from gaputils.pages import typeset
 from gaputils.pages.scores.cosines import CENTRED, UNTOUCHED
 from gaputils.pages.survival import plus_minus
 
@@ -20,7 +21,7 @@ def told(value: float, error: float, digits: int = 3, *, signed: bool = False) -
 def cosine_table(pairs: pd.DataFrame) -> pd.DataFrame:
     """`pair_cosines` with errors as text: means and spreads, before and after centring."""
     columns = {
-        "untouched": plus_minus(pairs["mean"], pairs["error"]),
+        "original": plus_minus(pairs["mean"], pairs["error"]),
         "spread": [f"{value:.3f}" for value in pairs["spread"]],
         CENTRED: plus_minus(pairs["centred mean"], pairs["centred error"]),
         "its spread": [f"{value:.3f}" for value in pairs["centred spread"]],
@@ -49,7 +50,7 @@ def label_table(fitting: pd.DataFrame) -> pd.DataFrame:
         "largest, none fits": plus_minus(fitting["none"], fitting["none_error"]),
         "AUROC by probability": [f"{value:.3f}" for value in fitting["told"]],
         "AUROC by score": [f"{value:.3f}" for value in fitting["told_cosine"]],
-        "greatest change": [f"{value:.2g}".replace("-", "−") for value in fitting["changed"]],
+        "greatest change": [typeset(f"{value:.2g}") for value in fitting["changed"]],
     }
     return pd.DataFrame(columns, index=fitting.index)
 
@@ -104,7 +105,7 @@ def answers(
         ("right answers, the other topic's means", means, "right", "error", _MEANS),
     ]
     rows = {question: _two(*where) for question, *where in asked}
-    columns = {"untouched": [row[0] for row in rows.values()]}
+    columns = {"original": [row[0] for row in rows.values()]}
     columns[CENTRED] = [row[1] for row in rows.values()]
     return pd.DataFrame(columns, index=pd.Index(rows, name="question"))
 
@@ -114,7 +115,7 @@ def _two(frame: pd.DataFrame, value: str, error: str, ways: tuple[str, str]) -> 
         return [MISSING] * 2
     part: Any = frame.loc[list(ways)]
     if not error:
-        return [f"{each:.0e}".replace("-", "−") for each in part[value]]
+        return [typeset(f"{each:.0e}") for each in part[value]]
     return plus_minus(part[value], part[error])
 
 
@@ -122,7 +123,7 @@ def _uncentred(name: str) -> str:
     return name.removeprefix("centred ")
 
 
-_KEYS = ("untouched", CENTRED)
+_KEYS = ("original", CENTRED)
 _SWAPS = ("text as it is", CENTRED)
 _MEANS = ("none", "the other topic's")
 _SIGLIP = ("as trained", "centred, bias left")

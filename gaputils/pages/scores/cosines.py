@@ -18,10 +18,10 @@ from gaputils.embeddings import Embeddings
 from gaputils.evaluation.protocol import bootstrap_means
 from gaputils.scoring import first_equals, settle
 
-UNTOUCHED = "cosine, untouched"
-CENTRED = "each mean taken away"
-CLOSED = "projected and centred"
-STANDARD = "untouched, z-scores of a query"
+UNTOUCHED = "original"
+CENTRED = "standardising (I0T)"
+CLOSED = "hull projection, centred"
+STANDARD = "z-scores of each query"
 SCORES: dict[str, Closing | None] = {
     UNTOUCHED: None,
     CENTRED: Centering(renormalize=True),

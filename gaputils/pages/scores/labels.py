@@ -54,7 +54,7 @@ def none_fits(e: Embeddings, k: int = 10, seed: int = 0) -> pd.DataFrame:
     change of a probability from the untouched.
     """
     ways: dict[str, Closing | None] = {
-        "untouched": None,
+        "original": None,
         CENTRED: Centering(renormalize=True),
         "hull projection": HullProjection(),
     }

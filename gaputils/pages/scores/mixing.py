@@ -92,7 +92,7 @@ def fused(
     about_images = Centering(renormalize=True).fit(asked, images)
     about_texts = Centering(renormalize=True).fit(asked, texts)
     ways = {
-        "untouched": (asked, images, texts),
+        "original": (asked, images, texts),
         CENTRED: (
             about_images.transform_queries(asked),
             about_images.transform_gallery(images),

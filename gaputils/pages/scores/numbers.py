@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gaputils.datasets import DataUnavailable, published_rows
 from gaputils.embeddings import Embeddings
+from gaputils.pages import typeset
 from gaputils.pages.example import at_hand
 from gaputils.pages.scores.answers import MISSING, told
 from gaputils.pages.scores.cosines import CENTRED, CLOSED, STANDARD, UNTOUCHED, over_models
@@ -98,7 +99,7 @@ def _thresholds(
 
 
 def _labels(fitting: pd.DataFrame, siglip: pd.DataFrame) -> dict[str, str | int]:
-    plain: Any = fitting.loc["untouched"]
+    plain: Any = fitting.loc["original"]
     more: Any = fitting.loc[CENTRED]
     kept: Any = fitting.loc["hull projection"]
     values: dict[str, str | int] = {
@@ -107,7 +108,7 @@ def _labels(fitting: pd.DataFrame, siglip: pd.DataFrame) -> dict[str, str | int]
         "none_centred": f"{more['none']:.2f}",
         "told": f"{plain['told']:.3f}",
         "told_cosine": f"{plain['told_cosine']:.3f}",
-        "changed": f"{kept['changed']:.0e}".replace("-", "−"),
+        "changed": typeset(f"{kept['changed']:.0e}"),
     }
     for key, column, form in (
         ("half", "cosine", ".3f"),
@@ -116,7 +117,7 @@ def _labels(fitting: pd.DataFrame, siglip: pd.DataFrame) -> dict[str, str | int]
     ):
         found: Any = siglip.loc["as trained", column] if len(siglip) else MISSING
         told_ = f"{found:{form}}" if len(siglip) else MISSING
-        values[f"siglip_{key}"] = told_.replace("-", "−")
+        values[f"siglip_{key}"] = typeset(told_)
     return values
 
 
@@ -124,13 +125,13 @@ def _mixing(
     e: Embeddings, averages: pd.DataFrame, swaps: pd.DataFrame, left: float
 ) -> dict[str, str | int]:
     half = averages[averages["share"] == 0.5].set_index("way")
-    ends = averages[averages["way"] == "untouched"].set_index("share")
+    ends = averages[averages["way"] == "original"].set_index("share")
     third = third_kind(e)["mean"]
     norm, _ = norms()
     forms = {"least": ".1f", "most": ".1f", "cosine": ".1%", "product": ".1%"}
     forms["average"] = ".5f"
     return {
-        "average_half": told(*half.loc["untouched", ["right", "error"]]),
+        "average_half": told(*half.loc["original", ["right", "error"]]),
         "average_gain": told(*half.loc[CENTRED, ["gain", "gain_error"]], signed=True),
         "average_image": told(*ends.loc[0, ["right", "error"]]),
         "average_text": told(*ends.loc[1, ["right", "error"]]),
@@ -172,8 +173,8 @@ def claims(frames: Frames) -> dict[str, bool]:
     averages, swaps, means, rows = (frames[name] for name in ("averages", "swaps", "means", "rows"))
     match = pairs.loc["an image and its text"]
     gain, present = areas["match_gain"], areas[["present_gain", "present_gain_error"]].iloc[1:]
-    plain, centred = fitting.loc["untouched"], fitting.loc[CENTRED]
-    right = averages[averages["way"] == "untouched"].set_index("share")["right"]
+    plain, centred = fitting.loc["original"], fitting.loc[CENTRED]
+    right = averages[averages["way"] == "original"].set_index("share")["right"]
     other, fewest = means.loc[OTHER], rows.iloc[0]
     return {
         "unrelated captions are more alike than a pair": pairs.loc["two texts", "mean"]
