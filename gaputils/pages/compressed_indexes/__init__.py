@@ -25,7 +25,7 @@ from gaputils.models import load_model
 from gaputils.noise import BinaryQuantization, UniformQuantization, covariance_between
 from gaputils.noise import variance_between as variance
 from gaputils.pages.compressed_indexes.indexes import FAISS, SCORINGS, decoded, search
-from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, Closings, plus_minus, tasks
+from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, SCALED, Closings, plus_minus, tasks
 from gaputils.scoring import nearest
 
 ABOUT_C = "original, about c"
@@ -131,18 +131,16 @@ def cost_table(
 
 
 def euclidean_table(frame: pd.DataFrame, indexes: Sequence[str] = CODES) -> pd.DataFrame:
-    """`compare_indexes` by Euclidean distance for readers: gains of each closing, alone."""
+    """`compare_indexes` by Euclidean distance for readers: untouched rows, and gains over them."""
     by = frame[(frame["scoring"] == "euclidean") & frame["index"].isin(indexes)]
-    alone = by[by["candidates"] == 1]
+    wanted = {"untouched": (ORIGINAL, 1), "mean shift": ("mean shift", 1), "centred": (CENTRED, 1)}
+    wanted |= {"scaled": (SCALED, 1), "untouched, 10 reranked": (ORIGINAL, 10)}
     columns: dict[str, Any] = {}
-    for name, part in alone.groupby("closing", sort=False):
-        if name == ORIGINAL:
-            columns["untouched"] = plus_minus(part["found"], part["found_error"])
-        else:
-            columns[str(name)] = plus_minus(part["gain"], part["gain_error"], signed=True)
-    reread = by[(by["candidates"] == 10) & (by["closing"] == ORIGINAL)]
-    columns["untouched, 10 reranked"] = plus_minus(reread["found"], reread["found_error"])
-    return pd.DataFrame(columns, index=list(alone["index"].unique()))
+    for title, (name, count) in wanted.items():
+        part = by[(by["closing"] == name) & (by["candidates"] == count)]
+        value = "found" if name == ORIGINAL else "gain"
+        columns[title] = plus_minus(part[value], part[f"{value}_error"], signed=value == "gain")
+    return pd.DataFrame(columns, index=list(by["index"].unique()))
 
 
 def numbers_stored(items: int, dim: int, rank: int) -> dict[str, int]:
@@ -246,7 +244,7 @@ def galleries_alone(names: Iterable[str]) -> dict[str, Tensor]:
     return found
 
 
-def emoji_names(model: str, every: int = 8) -> Embeddings:
+def emoji_names(model: str, every: int = 4) -> Embeddings:
     """The names of all emoji as a gallery; each `every`-th picture is a query."""
     whole = load("openmoji")
     some = range(0, len(whole), integer("every", every, low=1))
