@@ -167,7 +167,7 @@ def _labels_beside(metadata: Path, rows: set[int]) -> Mapping[str, Array | Unusa
             strange = [value for value in values if isinstance(value, Unusable)]
             whole = [value for value in values if not isinstance(value, Unusable)]
             found[name] = strange[0] if strange else np.concatenate(whole)
-            if {found[name].shape[0]} != rows and not strange:
+            if not strange and {found[name].shape[0]} != rows:
                 raise ValueError(
                     f"{metadata}: column {name!r} has {found[name].shape[0]} rows, the embeddings "
                     f"{' and '.join(map(str, sorted(rows)))}"

@@ -148,7 +148,9 @@ def test_changes_and_damage_are_run_again(grid, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     before = running._fingerprint(run, "package")
-    record = {"status": "done", "fingerprint": before}
+    record = {"run": run.name, "page": "page", "notebook": str(run.page), "parameters": {"a": 3},
+              "status": "done", "error": "", "seconds": 1.0, "fingerprint": before,
+              "values": {}}  # fmt: skip
     (out / f"{run.name}.json").write_text(json.dumps(record))
     assert running._finished(run, out, before) is None
     (out / f"{run.name}.ipynb").write_text("{}")
