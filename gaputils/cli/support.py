@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -81,11 +81,18 @@ def _warnings_in_one_line() -> Iterator[None]:
     with warnings.catch_warnings():
         before = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
             if category.__module__.partition(".")[0] == "gaputils":
                 typer.echo(f"gaputils: {message}", err=True)
             else:
-                before(message, category, *place)
+                before(message, category, filename, lineno, file, line)
 
         warnings.showwarning = show
         yield
