@@ -2,7 +2,8 @@
 
     python tools/record_benchmarks.py _build/benchmarks.json gaputils/data/benchmarks.csv
 
-Rows of the same quantity are replaced, others stay, so that runs on several machines add up.
+Rows of the same quantity and machine, which is the one that measured, are replaced and others stay:
+runs on several machines add up.
 """
 
 from __future__ import annotations
@@ -15,16 +16,15 @@ from typing import Any
 import pandas as pd
 
 from gaputils._files import replacing
-from gaputils.pages.speed import timing
 
 KEY = ["quantity", "machine"]
 COLUMNS = ["quantity", "value", "low", "high", "unit", "machine"]
 
 
 def measured(report: dict[str, Any]) -> pd.DataFrame:
-    """The recorded quantities of a pytest-benchmark report, a row each."""
+    """The recorded quantities of a pytest-benchmark report, a row each, with their machine."""
     rows = [
-        {**kept, "machine": timing.machine_name(kept["device"])}
+        kept
         for benchmark in report["benchmarks"]
         for kept in benchmark["extra_info"].get("recorded", [])
     ]

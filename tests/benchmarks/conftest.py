@@ -12,6 +12,7 @@ from gaputils.pages.speed import timing
 
 FULL = bool(os.environ.get("GAP_BENCH_FULL"))
 DEVICE = os.environ.get("GAP_BENCH_DEVICE", "cpu")
+MACHINE = timing.machine_name(DEVICE)  # before any test takes a single thread
 
 Record = Callable[[str, Iterable[float], str], float]
 
@@ -41,33 +42,31 @@ def peaks(device: str) -> dict[str, float]:
 
 
 @pytest.fixture
-def record(benchmark, device: str) -> Record:
+def record(benchmark) -> Record:
     """Keep the median of a quantity's rounds with their quartiles, print it, and return it."""
 
     def keep(quantity: str, rounds: Iterable[float], unit: str) -> float:
         values = timing.quartiles(rounds)
-        _keep(benchmark, quantity, values, unit, device)
+        _keep(benchmark, quantity, values, unit)
         return values[1]
 
     return keep
 
 
 @pytest.fixture
-def record_growth(benchmark, device: str) -> Callable[[str, pd.DataFrame], None]:
+def record_growth(benchmark) -> Callable[[str, pd.DataFrame], None]:
     """Keep the exponent of each call's growth, with the least and greatest of a single round."""
 
     def keep(axis: str, table: pd.DataFrame) -> None:
         for call, row in timing.slopes(table).iterrows():
             values = row["slope_low"], row["slope"], row["slope_high"]
-            _keep(benchmark, f"exponent of the growth in {axis}: {call}", values, "", device)
+            _keep(benchmark, f"exponent of the growth in {axis}: {call}", values, "")
 
     return keep
 
 
-def _keep(
-    benchmark, quantity: str, values: tuple[float, float, float], unit: str, device: str
-) -> None:
+def _keep(benchmark, quantity: str, values: tuple[float, float, float], unit: str) -> None:
     low, value, high = values
     kept = {"quantity": quantity, "value": value, "low": low, "high": high, "unit": unit}
-    benchmark.extra_info.setdefault("recorded", []).append(kept | {"device": device})
+    benchmark.extra_info.setdefault("recorded", []).append(kept | {"machine": MACHINE})
     print(f"\n{quantity}: {value:.4g} {unit} [{low:.4g}, {high:.4g}]")
