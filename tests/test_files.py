@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
+import resource
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +21,7 @@ import gaputils as gu
 from gaputils import _files
 from gaputils._files import only_writer, write_text
 from gaputils.embeddings import read_safetensors, write_safetensors
+from gaputils.storage.files import write_npy, write_npz
 
 
 @pytest.fixture
@@ -53,6 +58,7 @@ WRITERS: dict[str, Callable[[Path], Any]] = {
     "text": lambda path: write_text(path, "whole"),
     "embeddings": gu.Embeddings(X, X.flip(0)).save,
     "a closing": gu.MeanShift().fit(X, X + 1).save,
+    "an archive": lambda path: write_npz(gu.Embeddings(X, X[:3]), path),
     "a shard": lambda path: write_safetensors(path, {"x": X}, {}),
 }
 
@@ -67,6 +73,37 @@ def test_everything_is_saved_under_the_rules_of_windows(
             write(path)
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
     assert len(windows) == 2, "what was written is on the disk"
+
+
+class Killed(BaseException):
+    """A process ends here."""
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_a_kill_leaves_no_pair_of_two_writings(
+    step: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    out = tmp_path / "c.npy"
+    write_npy(gu.Embeddings(X, X[:3]), out)
+    steps = iter(range(9))
+
+    def until(change: Callable[..., Any]) -> Callable[..., Any]:
+        def killed(self: Path, *arguments: Any, **options: Any) -> Any:
+            if (self.suffix == ".npy" or arguments) and next(steps) == step:
+                raise Killed
+            return change(self, *arguments, **options)
+
+        return killed
+
+    for name in ("replace", "unlink"):
+        monkeypatch.setattr(Path, name, until(getattr(Path, name)))
+    with pytest.raises(Killed) if step < 3 else nullcontext():
+        write_npy(gu.Embeddings(X + 9, X[:3] + 9), out)
+    added = {float((np.load(tmp_path / name) - X[: 3 if name == "c.npy" else 4].numpy()).max())
+             for name in ("c.npy", "c.queries.npy") if out.exists()}  # fmt: skip
+    assert added in ({0.0}, {9.0}, set())
+    assert not out.exists() or added == ({0.0} if step == 0 else {9.0})
+    assert not list(tmp_path.glob(".*.part"))
 
 
 def test_the_rules_are_imitated(windows: list[int], tmp_path: Path) -> None:
@@ -133,3 +170,25 @@ def test_embeddings_and_closings_of_one_tensor_are_saved(tmp_path: Path) -> None
     closing.mean_ = closing.gap_[:]
     saved = closing.save(tmp_path / "c.safetensors")
     assert torch.equal(gu.closing.load(saved).mean_, closing.gap_)
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "npz", "npy", "txt"])
+def test_a_full_disk_names_the_file_and_leaves_none(kind: str, tmp_path: Path) -> None:
+    large, path = gu.Embeddings(X.repeat(500, 1), X.repeat(500, 1)), tmp_path / f"e.{kind}"
+    writers: dict[str, Callable[[], Any]] = {
+        "safetensors": lambda: large.save(path),
+        "npz": lambda: write_npz(large, path),
+        "npy": lambda: write_npy(large, path),
+        "txt": lambda: write_text(path, "a" * 9000),
+    }
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(OSError, match=rf"e\.{kind}") as told:
+            writers[kind]()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert re.search("File too large|is the disk full", str(told.value))
+    assert not list(tmp_path.iterdir())

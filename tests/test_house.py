@@ -14,7 +14,8 @@ import pytest
 
 import gaputils
 
-PACKAGE = Path(__file__).resolve().parents[1] / "gaputils"
+TESTS = Path(__file__).resolve().parent
+PACKAGE = TESTS.parent / "gaputils"
 
 # From the top of the house to its cellar: a room imports from those after it alone.
 ORDER = (
@@ -108,3 +109,22 @@ def test_the_files_that_contributors_are_sent_to_exist() -> None:
     targets = re.findall(r"`make (\w+)`", text)
     makefile = (root / "Makefile").read_text(encoding="utf-8")
     assert [name for name in targets if f"\n{name}:" not in makefile] == []
+
+
+def place_of_test(module: Path) -> Path:
+    """Where `module`, relative to the package, is tested; a page and its figures in one file."""
+    folder, name = module.parent, module.stem.removeprefix("_")
+    if folder.parts[:1] == ("pages",):
+        below = module.relative_to("pages/figures" if "figures" in folder.parts else "pages")
+        folder, name = Path("pages"), below.parts[0].removesuffix(".py")
+    return folder / f"test_{name}.py"
+
+
+def test_every_module_has_the_test_file_of_its_name() -> None:
+    modules = [path.relative_to(PACKAGE) for path in sorted(PACKAGE.rglob("*.py"))]
+    lacking = {
+        path.as_posix(): place_of_test(path).as_posix()
+        for path in modules
+        if path.name != "__init__.py" and not (TESTS / place_of_test(path)).is_file()
+    }
+    assert lacking == {}

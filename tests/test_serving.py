@@ -35,6 +35,12 @@ CLOSINGS = [
     gu.NearestNeighborNormalization(3),
     gu.HullProjection(radius="auto"),
 ]
+CLOSINGS += [
+    kind()
+    for name, kind in sorted(gu.closing.registered().items())
+    if name in set(gu.closing.__all__) - {"MixedGallery"}
+    and kind not in {type(listed) for listed in CLOSINGS}
+]
 
 
 def sides(dtype=np.float64):
@@ -159,5 +165,5 @@ def test_files_that_are_no_closing(tmp_path: Path) -> None:
     whole = gu.MeanShift().fit(*sides()).save(tmp_path / "good").read_bytes()
     for keep in (0, 7, 60, len(whole) - 1):
         (tmp_path / "cut").write_bytes(whole[:keep])
-        with pytest.raises(ValueError, match=r"path: .*cut is no whole saved closing"):
+        with pytest.raises(ValueError, match=r"path: .*cut is not a whole saved closing"):
             serving.load(tmp_path / "cut")

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "_build" / ".jupyter_cache"
 # Nothing may run beside what these measure.
 TIMED = ("book/production", "notebooks/exact_robustness", "notebooks/speed")
-LONGEST_FIRST = ("closing_it", "two_clusters", "born", "all_methods", "explorer", "quantisation")
+LONGEST_FIRST = ("closing_it", "two_clusters", "born", "all_methods", "explorer")
 
 
 def pages() -> list[Path]:

@@ -44,6 +44,26 @@
     sidebar.scrollTop += place.top - room.top - (room.height - place.height) / 2;
   }
 
+  // Paper does not scroll: a formula that is wider than a page of A4 is set smaller.
+  const PAPER = 640;
+  function fit() {
+    for (const formula of document.querySelectorAll(".bd-article mjx-container")) {
+      const width = formula.querySelector("mjx-math")?.getBoundingClientRect().width ?? 0;
+      const size = parseFloat(formula.style.fontSize) || 100;
+      if (width <= PAPER) continue;
+      formula.dataset.size = formula.style.fontSize;
+      formula.style.fontSize = `${(size * PAPER) / width}%`;
+    }
+  }
+  function unfit() {
+    for (const formula of document.querySelectorAll("mjx-container[data-size]")) {
+      formula.style.fontSize = formula.dataset.size;
+      delete formula.dataset.size;
+    }
+  }
+  addEventListener("beforeprint", fit);
+  addEventListener("afterprint", unfit);
+
   addEventListener("load", async () => {
     if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
     mark();

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
+import typer
 from threadpoolctl import threadpool_limits
 
 from gaputils import _checks
-from gaputils._files import replacing
+from gaputils._files import replacing, safetensors_head
 from gaputils._progress import bar
-from gaputils.cli.support import read, read_in_place
 from gaputils.closing import (
     Closing,
     HullProjection,
@@ -24,40 +24,102 @@ from gaputils.closing import (
     fit_hull_projection,
     fit_mean_shift,
 )
-from gaputils.embeddings import Embeddings
-from gaputils.geometry.streaming import GapStatistics, hand_back
-from gaputils.storage.files import write_npy, write_npz
+from gaputils.embeddings import OWNERS, Embeddings
+from gaputils.geometry.streaming import GapStatistics, hand_back, take_in
+from gaputils.storage._written import Write, whole, write_npy_files, write_npz_file
+from gaputils.storage.files import read_sides, write_npy, write_npz
 
 Rows = np.ndarray[Any, Any]
-Pair = tuple[Rows, Rows]
 
 LARGE = 2**27
 """Bytes of both sides from which on a fit reads no more than their statistics."""
 _ROWS = 16_384
-_AT_ONCE = 2**17
 _FROM_STATISTICS = (MeanShift, HullProjection)
 _ROW_BY_ROW = {"shift", "scale", "divide"}  # equal rows stay equal, whatever block they are in
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """The rows of a side at norm 1, of which only those that are asked for are computed."""
+
+    name: str
+    rows: Rows
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        shape: tuple[int, ...] = self.rows.shape
+        return shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        dtype: np.dtype[Any] = self.rows.dtype
+        return dtype
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, asked: slice) -> Rows:
+        part = self.rows[asked]
+        unit: Rows = _checks.unit_rows(self.name, _checks.as_matrix(self.name, part)).numpy()
+        hand_back(part)
+        return unit
 
 
 def close_files(
     files: tuple[Any, ...], out: Path, closing: Closing, fit: bool, save: Path | None = None
 ) -> list[Path]:
-    """Move both sides of `files`, what `read` takes, write them to `out`, and fit before if asked.
+    """Move both sides of `files`, write them to `out`, and fit before if asked.
 
-    Two ``.npy`` files are moved in blocks, in the dtype they have, and fitted by `GapStatistics`
-    if they are large: the same numbers to rounding, in little memory. Returns the files written.
+    `files` are the arguments of `read_sides` in their order, and whether to normalize. What
+    `_by_blocks` allows is moved in blocks, in the dtype it has, and fitted by `GapStatistics` if
+    it is large: the same numbers to rounding, and what ``.npy`` files hold stays on the disk. All
+    else is read whole, which is told where it is much. Returns the files written.
     """
-    if out.suffix in (".npy", ".npz") and _by_blocks(closing, fit):
-        source = read_in_place(*files)
-        if isinstance(source, tuple):
-            return _in_blocks(files, source, out, closing, fit, save)
-    return _whole(read(*files), out, closing, fit, save)
+    first, second, queries, gallery, targets, owners, normalize = files
+    names = {"queries": queries, "gallery": gallery, "targets": targets, "owners": owners}
+    found = read_sides(first, second, **names)
+    sides: dict[str, Any] = {"queries": found.queries, "gallery": found.gallery}
+    for name, side in sides.items():
+        _checks.as_matrix(name, side[:1])
+    _checks.as_pair(found.queries[:1], found.gallery[:1])
+    size = found.queries.nbytes + found.gallery.nbytes
+    if not _by_blocks(closing, fit):
+        if size >= LARGE:
+            typer.echo(
+                f"gaputils: {closing!r} needs all rows at once: {size / 1e9:.1f} GB are read, and "
+                "several times that is taken; MeanShift and HullProjection without auto read on "
+                "the way",
+                err=True,
+            )
+        e = Embeddings(found.queries, found.gallery, found.targets, found.info, normalize)
+        return _whole(e, [_dtype(side) for side in sides.values()], out, closing, fit, save)
+    if normalize:
+        sides = {name: _Unit(name, side) for name, side in sides.items()}
+    # What belongs to what is checked, and written, as beside rows of one coordinate.
+    few = {name: np.zeros((len(side), 1), np.float32) for name, side in sides.items()}
+    labels = Embeddings(few["queries"], few["gallery"], found.targets, dict(found.info))
+    fitted = _fitted(closing, sides, size, found.queries.shape[1]) if fit else closing
+    if save is not None:
+        fitted.save(save)
+    labels.info["closing"] = repr(closing)
+    return _in_blocks(fitted, sides, labels, out)
 
 
-def _whole(e: Embeddings, out: Path, closing: Closing, fit: bool, save: Path | None) -> list[Path]:
+def _whole(
+    e: Embeddings,
+    dtypes: list[np.dtype[Any]],
+    out: Path,
+    closing: Closing,
+    fit: bool,
+    save: Path | None,
+) -> list[Path]:
     if fit:
         closing.fit(e.queries, e.gallery)
-    e.queries, e.gallery = closing.transform(e.queries, e.gallery)
+    moved = closing.transform(e.queries, e.gallery)
+    e.queries, e.gallery = (
+        side.to(torch.from_numpy(np.empty(0, dtype)).dtype)
+        for side, dtype in zip(moved, dtypes, strict=True)
+    )
     e.info = {**e.info, "closing": repr(closing)}
     if save is not None:
         closing.save(save)
@@ -76,48 +138,35 @@ def _by_blocks(closing: Closing, fit: bool) -> bool:
 
 
 def _in_blocks(
-    files: tuple[Any, ...],
-    source: Pair,
-    out: Path,
-    closing: Closing,
-    fit: bool,
-    save: Path | None,
+    closing: Closing, sides: dict[str, Any], labels: Embeddings, out: Path
 ) -> list[Path]:
-    _checks.as_pair(source[0][:1], source[1][:1], min_rows=1)
-    fitted = _fitted(closing, *source) if fit else closing
-    if save is not None:
-        fitted.save(save)
-    moves = {"queries": fitted.transform_queries, "gallery": fitted.transform_gallery}
-    sides = dict(zip(moves, source, strict=True))
+    moves: dict[str, Callable[[Rows], Rows]] = {
+        "queries": closing.transform_queries,
+        "gallery": closing.transform_gallery,
+    }
+    if out.suffix == ".safetensors":
+        with replacing(out) as part, part.open("wb") as stream:
+            _write_safetensors(stream, sides, moves, labels)
+        return [out]
+    arrays: dict[str, Write] = {
+        name: partial(_write, name, side, moves[name]) for name, side in sides.items()
+    }
+    told_by_order = out.suffix == ".npy" and labels.paired
+    beside = {"targets": None if told_by_order else labels.targets, "owners": labels.owners}
+    arrays |= {name: whole(value.numpy()) for name, value in beside.items() if value is not None}
     if out.suffix == ".npy":
-        places = {"gallery": out, "queries": out.with_suffix(".queries.npy")}
-        for name, place in places.items():
-            with replacing(place) as part, part.open("wb") as stream:
-                _write(stream, name, sides[name], moves[name])
-        return list(places.values())
-    info = {"source": [str(path) for path in files[:2]], "closing": repr(closing)}
-    beside = {"info": np.array(json.dumps(info))}
-    if len(source[0]) == len(source[1]):
-        beside["targets"] = np.arange(len(source[0]))
-    with replacing(out) as part, zipfile.ZipFile(part, "w") as archive:
-        for name, side in sides.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
-                _write(stream, name, side, moves[name])
-        for name, value in beside.items():
-            with archive.open(f"{name}.npy", "w") as stream:
-                np.lib.format.write_array(stream, value)
-    return [out]
+        return write_npy_files(out, arrays)
+    info = {key: value for key, value in labels.info.items() if key != OWNERS}
+    return [write_npz_file(out, arrays, info)]
 
 
-def _fitted(closing: Closing, queries: Rows, gallery: Rows) -> Closing:
+def _fitted(closing: Closing, sides: dict[str, Any], size: int, dim: int) -> Closing:
     """`closing` with what fitting on all rows teaches it; of large sides, from statistics."""
-    if queries.nbytes + gallery.nbytes < LARGE:
-        return closing.fit(np.array(queries), np.array(gallery))
-    statistics = GapStatistics(gallery.shape[1])
-    sides = {"gallery": gallery} | ({"queries": queries} if isinstance(closing, MeanShift) else {})
-    for name, side in sides.items():
-        for start in bar(range(0, len(side), _AT_ONCE), desc=f"statistics of the {name}"):
-            statistics.update(**{name: side[start : start + _AT_ONCE]})
+    if size < LARGE:
+        return closing.fit(*(np.array(side[:]) for side in sides.values()))
+    statistics = GapStatistics(dim)
+    wanted = ("gallery", "queries") if isinstance(closing, MeanShift) else ("gallery",)
+    take_in(statistics, **{name: sides[name] for name in wanted})
     from_statistics = fit_mean_shift if isinstance(closing, MeanShift) else fit_hull_projection
     given = closing.get_params()
     given.pop("agreement", None)  # what n_components="auto" asks for
@@ -125,11 +174,36 @@ def _fitted(closing: Closing, queries: Rows, gallery: Rows) -> Closing:
     return learned
 
 
-def _write(stream: Any, name: str, side: Rows, move: Callable[[Rows], Rows]) -> None:
+def _dtype(side: Any) -> np.dtype[Any]:
+    """What the moved rows of `side` are written as."""
+    return side.dtype.newbyteorder("=") if side.dtype.kind == "f" else np.dtype(np.float32)
+
+
+def _write(name: str, side: Any, move: Callable[[Rows], Rows], stream: IO[bytes]) -> None:
     """Write a ``.npy`` array of the moved rows of `side` as it goes."""
-    dtype = side.dtype.newbyteorder("=") if side.dtype.kind == "f" else np.dtype(np.float32)
-    header = {"descr": dtype.str, "fortran_order": False, "shape": side.shape}
+    header = {"descr": _dtype(side).str, "fortran_order": False, "shape": side.shape}
     np.lib.format.write_array_header_1_0(stream, header)
+    _write_rows(stream, name, side, move)
+
+
+def _write_safetensors(
+    stream: Any,
+    sides: dict[str, Any],
+    moves: dict[str, Callable[[Rows], Rows]],
+    labels: Embeddings,
+) -> None:
+    """Write what `Embeddings.save` writes, with the moved rows of the `sides` as it goes."""
+    targets = None if labels.targets is None else labels.targets.numpy()
+    kinds = {} if targets is None else {"targets": (targets.dtype, targets.shape)}
+    kinds |= {name: (_dtype(side), side.shape) for name, side in sides.items()}
+    stream.write(safetensors_head(kinds, labels.metadata))
+    if targets is not None:
+        stream.write(targets.tobytes())
+    for name, side in sides.items():
+        _write_rows(stream, name, side, moves[name])
+
+
+def _write_rows(stream: Any, name: str, side: Any, move: Callable[[Rows], Rows]) -> None:
     workers = torch.get_num_threads()
     step = workers * _ROWS
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:

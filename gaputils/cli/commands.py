@@ -22,7 +22,7 @@ from gaputils.cli.support import (
     read,
     read_in_place,
     reports_errors,
-    require_folder,
+    require_outputs,
     write,
     write_frame,
 )
@@ -174,8 +174,7 @@ def report(
     from gaputils.evaluation.sample import Sample
 
     form = check_format(format)
-    for path in (figure, out):
-        require_folder(path)
+    require_outputs({"--figure": figure, "--out": out}, (first, second, targets, owners))
     source = read_in_place(first, second, queries, gallery, targets, owners, normalize)
     found = make(source, variance, scoring=scoring, rows=rows, items=items, seed=seed)
     if figure is not None:
@@ -227,16 +226,20 @@ def close(
 ) -> None:
     """Fit a closing, apply it, and save both sides.
 
-    Two .npy files stay on disk where the closing is MeanShift or HullProjection and the result
-    .npz or .npy: moved in blocks, they take little memory and keep their dtype.
+    MeanShift, HullProjection and what is given by `--load` move both sides in blocks, in the dtype
+    they have: what .npy files hold stays on the disk, the shards of a folder are put together in
+    memory. Other closings, and `auto`, need all rows at once, and say so where that is much.
     """
     from gaputils.cli.close import close_files
     from gaputils.closing import load as load_closing
+    from gaputils.storage._written import npy_files_beside
 
     if out.suffix not in (".safetensors", ".npz", ".npy"):
         raise ValueError(f"--out: expected a .safetensors, .npz or .npy file, got {out}")
-    for path in (out, save):
-        require_folder(path)
+    outputs = {"--out": out, "--save": save}
+    if out.suffix == ".npy":
+        outputs |= {f"--out with {place.name} beside it": place for place in npy_files_beside(out)}
+    require_outputs(outputs, (first, second, targets, owners, load))
     name = closing_of(closing, method)
     settings = any(value is not None for value in (name, n_components, alpha, radius))
     if load is not None and (settings or center):
@@ -326,7 +329,7 @@ def robustness(
     from gaputils.noise.perturbations import GaussianNoise
 
     form = check_format(format)
-    require_folder(out)
+    require_outputs({"--out": out}, (first, second, targets, owners))
     e = read(first, second, queries, gallery, targets, owners, normalize)
     closings: dict[str, Any] = {"original": None}
     name = closing_of(closing, method)

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from gaputils._files import replacing
-from gaputils.cli.support import require_folder
+from gaputils.cli.support import require_outputs
 from gaputils.closing import MixedGallery, load
+from gaputils.storage._written import npy_files_beside, whole, write_npy_files, write_npz_file
 from gaputils.storage.files import read_matrix
 
 Rows = np.ndarray[Any, Any]
 QUERIES = "queries"
-_TAKEN = (QUERIES, "file", "allow_pickle")  # the last two are arguments of np.savez
 
 
 def mix_files(
@@ -36,9 +35,9 @@ def mix_files(
     """
     if out.suffix not in (".npy", ".npz"):
         raise ValueError(f"--out: expected a .npy or .npz file, got {out}")
-    for path in (out, save):
-        require_folder(path)
     files = _kinds(items)
+    outputs = {"--out": out, "--save": save, "--out with the queries": npy_files_beside(out)[0]}
+    require_outputs(outputs, (*files.values(), query, saved))
     if saved is None:
         if query is None:
             raise ValueError("--query: expected queries to fit on; or --load a fitted closing")
@@ -66,7 +65,7 @@ def _kinds(items: Sequence[str]) -> dict[str, Path]:
             raise ValueError(f"ITEMS: expected KIND=FILE, as image=images.npy, got {item!r}")
         if kind in found:
             raise ValueError(f"ITEMS: got {kind!r} twice")
-        if kind in _TAKEN:
+        if kind == QUERIES:
             raise ValueError(f"ITEMS: got {kind!r} as a kind; that name is taken, give another")
         found[kind] = Path(path)
     return found
@@ -80,27 +79,17 @@ def _loaded(path: Path) -> MixedGallery:
 
 
 def _write(out: Path, rows: Mapping[str, Rows], queries: Rows | None) -> str:
+    moved = {} if queries is None else {QUERIES: queries}
     if out.suffix == ".npz":
-        arrays: dict[str, Any] = dict(rows)
-        if queries is not None:
-            arrays = {QUERIES: queries, **rows}
-        with replacing(out) as part, part.open("wb") as file:
-            np.savez(file, **arrays)
+        arrays = {**moved, **rows}
+        write_npz_file(out, {name: whole(values) for name, values in arrays.items()})
         told = ", ".join(f"{name} {values.shape}" for name, values in arrays.items())
         return f"{out}: {told}"
     lines, start = [], 0
     for kind, values in rows.items():
         lines.append(f"rows {start} to {start + len(values) - 1} {kind}")
         start += len(values)
-    _save(out, np.concatenate(list(rows.values())))
+    arrays = {"gallery": np.concatenate(list(rows.values())), **moved}
+    _, *beside = write_npy_files(out, {name: whole(values) for name, values in arrays.items()})
     told = f"{out}: {', '.join(lines)}"
-    if queries is None:
-        return told
-    beside = out.with_suffix(f".{QUERIES}.npy")
-    _save(beside, queries)
-    return f"{told}\n{beside}: {len(queries)} queries"
-
-
-def _save(path: Path, values: Rows) -> None:
-    with replacing(path) as part, part.open("wb") as file:
-        np.save(file, values)
+    return "\n".join([told, *(f"{place}: {len(moved[QUERIES])} queries" for place in beside)])

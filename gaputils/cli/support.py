@@ -8,13 +8,16 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
 import typer
 from typer.core import TyperGroup
+
+from gaputils._extras import require_extra
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +58,7 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            with _quiet_when_nobody_reads():
+            with _quiet_when_nobody_reads(), _warnings_in_one_line():
                 command(*args, **kwargs)
         except KeyboardInterrupt as error:
             typer.echo(f"gaputils: stopped{_resumes(command.__name__, kwargs)}", err=True)
@@ -70,6 +73,22 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(1) from error
 
     return wrapped
+
+
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """What the package warns of as it tells an error, without the place in its code."""
+    with warnings.catch_warnings():
+        before = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+            if category.__module__.partition(".")[0] == "gaputils":
+                typer.echo(f"gaputils: {message}", err=True)
+            else:
+                before(message, category, *place)
+
+        warnings.showwarning = show
+        yield
 
 
 def in_one_line(error: Exception) -> str | None:
@@ -210,11 +229,31 @@ def require_folder(path: Path | None) -> None:
         raise FileNotFoundError(f"the folder of {path} does not exist")
 
 
+def require_outputs(
+    outputs: Mapping[str, Path | None], inputs: Iterable[str | os.PathLike[str] | None]
+) -> None:
+    """Raise unless the `outputs`, by their options, can be written without loss of an input."""
+    read_from = [Path(one) for one in inputs if one is not None and Path(one).exists()]
+    for option, path in outputs.items():
+        require_folder(path)
+        if path is None or not path.exists():
+            continue
+        lost = next((one for one in read_from if path.samefile(one)), None)
+        if lost is not None:
+            raise ValueError(f"{option}: {path} is read here and would be lost; name another file")
+        if path.is_dir():
+            raise IsADirectoryError(f"{option}: expected a file, but {path} is a folder")
+
+
 def write(text: str, out: Path | None) -> None:
     if out is None:
         typer.echo(text)
+    elif out.exists() and not out.is_file():  # a pipe, or the terminal
+        out.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
     else:
-        out.write_text(text.rstrip("\n") + "\n")
+        from gaputils._files import write_text
+
+        write_text(out, text.rstrip("\n") + "\n")
 
 
 def write_frame(frame: pd.DataFrame, form: str, out: Path | None) -> None:
@@ -227,8 +266,6 @@ def write_frame(frame: pd.DataFrame, form: str, out: Path | None) -> None:
 
 
 def draw_clouds(e: Embeddings, path: Path, seed: int) -> None:
-    from gaputils._extras import require_extra
-
     require_extra("plots", "--figure", "matplotlib", "seaborn")
     import matplotlib as mpl
 

@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gaputils._extras import require_extra
+from gaputils.datasets import _fetching as fetching
 from gaputils.datasets._published_sources import File
 from gaputils.datasets._sources import cache_folder
-from gaputils.datasets.base import DataUnavailable
 
 Array = NDArray[np.floating[Any]]
 
@@ -30,30 +29,8 @@ def fetch(file: File, name: str) -> Path:
 
     Raises `DataUnavailable` if it is in neither, or is not the published file.
     """
-    wanted = place(file)
-    require_extra("data", f"fetching {name}", "pooch")
-    import pooch
-
-    logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")
-    try:
-        path = pooch.retrieve(
-            file.url,
-            known_hash=f"sha256:{file.sha256}",
-            fname=wanted.name,
-            path=wanted.parent,
-            downloader=pooch.HTTPDownloader(timeout=30),
-        )
-    except (OSError, ValueError) as error:
-        raise DataUnavailable(
-            f"{name}: {wanted} is missing or not the published file (SHA-256 {file.sha256}), "
-            f"and fetching {file.url} failed: {error}. "
-            f"Put the file there yourself, or set GAPUTILS_CACHE to a folder that has {file.place}."
-        ) from error
-    finally:
-        logger.setLevel(level)
-    return Path(path)
+    remedy = f", or set GAPUTILS_CACHE to a folder that has {file.place}"
+    return fetching.fetch(name, file.url, f"sha256:{file.sha256}", place(file), remedy)
 
 
 def read_rows(path: Path) -> Array:

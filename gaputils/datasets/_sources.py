@@ -21,11 +21,20 @@ from gaputils.datasets.base import CaptionDataset, DataUnavailable, Images
 if TYPE_CHECKING:
     from PIL import Image
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+IMAGE_SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff",
+    ".ppm", ".pgm", ".pbm", ".jp2", ".avif", ".heic", ".heif",
+)  # fmt: skip
+"""What is taken for an image. One that Pillow cannot read here is an error, not passed over."""
 _REMEDY = "Copy it again, or leave it out: skip_broken=True, on the command line --skip-broken"
 
 _CAMERA_BITS = (8, 10, 12, 14, 16)
-_SYSTEMS_OWN = ("__MACOSX", "@eaDir", "Thumbs.db", "desktop.ini")
+_TIFF = (258, 262, 339)  # bits a sample, what is white, and which numbers samples are
+_WHITE_IS_ZERO, _UNSIGNED, _SIGNED = 0, 1, 2
+_SYSTEMS_OWN = (
+    "__MACOSX", "__pycache__", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "lost+found",
+    "System Volume Information",
+)  # fmt: skip
 
 Root = str | os.PathLike[str] | None
 
@@ -79,19 +88,32 @@ def as_rgb(image: Image.Image, name: str) -> Image.Image:
 
     What has more bits is scaled: whole numbers from the 8, 10, 12, 14, 16 or more bits that hold
     its greatest; floats in [0, 1] from there; what is negative or greater from its own least and
-    greatest. Raises `ValueError` that says `name` if that is no range.
+    greatest. A TIFF's signs, and that its least is white, are as its tags say. Raises `ValueError`
+    that says `name` if that is no range.
     """
     from PIL import Image, ImageOps
 
+    tags = getattr(image, "tag_v2", {})  # of a TIFF, which Pillow reads in part
+    bits, white, kind = (_first(tags.get(tag)) for tag in _TIFF)
     upright = ImageOps.exif_transpose(image)
-    if not upright.mode.startswith(("I", "F")):
+    signed = upright.mode == "L" and kind == _SIGNED
+    if not upright.mode.startswith(("I", "F")) and not signed:
         return upright.convert("RGB")
-    values = np.asarray(upright, dtype=np.float64)
+    stored = np.asarray(upright)
+    if signed:
+        stored = stored.view(np.int8)
+    if upright.mode == "I" and bits == 32 and kind in (None, _UNSIGNED):
+        stored = stored.view(np.uint32)
+    values = stored.astype(np.float64)
     low, high = _range(values, upright.mode == "F")
     if not 0 < high - low < math.inf:
         raise ValueError(f"{name}: its numbers go from {low:g} to {high:g}; save it with 8 bits")
     grey = np.rint((values - low) * (255 / (high - low))).astype(np.uint8)
-    return Image.fromarray(grey).convert("RGB")
+    return Image.fromarray(255 - grey if white == _WHITE_IS_ZERO else grey).convert("RGB")
+
+
+def _first(tag: Any) -> Any:
+    return tag[0] if isinstance(tag, tuple) else tag
 
 
 def _range(values: Any, floats: bool) -> tuple[float, float]:
@@ -107,7 +129,29 @@ def _range(values: Any, floats: bool) -> tuple[float, float]:
 
 def shown(path: PurePath) -> bool:
     """Whether `path`, relative to a data set's folder, is none that a system keeps for itself."""
-    return not any(part.startswith(".") or part in _SYSTEMS_OWN for part in path.parts)
+    hidden = (part.startswith(".") and part != ".." for part in path.parts)
+    return not any(hidden) and not any(part in _SYSTEMS_OWN for part in path.parts)
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file in `folder` and below it that is `shown`, in order, through links too.
+
+    Raises `ValueError` for a link that leads back to a folder that it is in.
+    """
+    found, above = list[Path](), dict[Path, set[Path]]()
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
+        here = Path(place)
+        above[here] = {here.resolve()} | above.get(here.parent, set())
+        folders[:] = [one for one in folders if shown(PurePath(one))]
+        for one in folders:
+            if (here / one).resolve() in above[here]:
+                raise ValueError(f"{here / one}: it links to a folder that holds it; remove it")
+        found += [here / name for name in names if shown(PurePath(name))]
+    return sorted(found)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def data_folder(root: Root, name: str) -> Path:

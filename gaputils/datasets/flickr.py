@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
-from gaputils._reading import lines_of, read_csv, read_text, reading
+from gaputils._reading import lines_of, parse_json, read_csv, read_text, reading
 from gaputils._reading import texts as as_texts
 from gaputils.datasets._karpathy import read_karpathy
 from gaputils.datasets._sources import (
@@ -64,7 +63,7 @@ def _hub(path: Path, split: str) -> Rows:
     with reading(path, "in the hub's format"):
         splits = sorted({row["split"] for row in content})
         rows = [
-            (row["filename"], as_texts(json.loads(row["raw"])))
+            (row["filename"], as_texts(parse_json(row["raw"])))
             for row in content
             if split in ("all", row["split"])
         ]

@@ -15,9 +15,9 @@ from gaputils.datasets._sources import (
     ImageFiles,
     Root,
     data_folder,
+    files_below,
     inside,
     missing,
-    shown,
     with_captions,
 )
 from gaputils.datasets.base import CaptionDataset, ClassificationDataset
@@ -50,7 +50,7 @@ def imagefolder(
     folder = data_folder(root, "imagefolder") / split
     if not folder.is_dir():
         raise missing(name, f"a folder {folder} with images")
-    below = sorted(path for path in folder.rglob("*") if shown(path.relative_to(folder)))
+    below = files_below(folder)
     files = [path for path in below if path.name in _METADATA]
     if files:
         texts: dict[Path, list[str]] = {}
@@ -116,10 +116,14 @@ def _classes(name: str, folder: Path, paths: list[Path], split: str) -> Classifi
             f"{loose[0].stem}.txt) nor a class (a folder below {folder})"
         )
     classes = sorted(set(labels))
+    names = [one.replace("_", " ") for one in classes]
+    if len(set(names)) < len(names):
+        twice = [one for one, name in zip(classes, names, strict=True) if names.count(name) > 1]
+        raise ValueError(f"{folder}: {' and '.join(twice[:2])} are one class name; rename a folder")
     return ClassificationDataset(
         name,
         ImageFiles(paths),
-        [one.replace("_", " ") for one in classes],
+        names,
         torch.tensor([classes.index(label) for label in labels]),
         split=split,
     )

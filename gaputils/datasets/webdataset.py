@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import tarfile
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 
 from gaputils._checks import choice
-from gaputils._reading import lines_of, read_text, reading
+from gaputils._reading import lines_of, parse_json, read_text, reading
 from gaputils.datasets._broken import LEFT_OUT
 from gaputils.datasets._sources import (
     IMAGE_SUFFIXES,
@@ -44,6 +43,7 @@ class _Sample:
     shard: Path
     image: tuple[int, int] | None = None
     texts: dict[str, bytes] = field(default_factory=dict)
+    twice: str = ""
 
 
 class TarImages:
@@ -149,6 +149,11 @@ def _images(samples: Sequence[_Sample]) -> TarImages:
 
 
 def _image(sample: _Sample) -> tuple[int, int]:
+    if sample.twice:
+        raise ValueError(
+            f"{sample.shard}: the sample {sample.key!r} has a second image or text of one kind, "
+            f"{sample.twice!r}; which one is meant?"
+        )
     if sample.image is None:
         raise ValueError(f"{sample.shard}: the sample {sample.key!r} has no image")
     return sample.image
@@ -191,6 +196,8 @@ def _samples(shard: Path) -> Iterator[_Sample]:
                 if current is not None:
                     yield current
                 current = _Sample(key, shard)
+            if ending in current.texts or (f".{ending}" in IMAGE_SUFFIXES and current.image):
+                current.twice = base
             if f".{ending}" in IMAGE_SUFFIXES:
                 current.image = (member.offset_data, member.size)
             elif ending in ("txt", "cls", "json"):
@@ -208,7 +215,7 @@ def _captions(sample: _Sample) -> list[str]:
             lines = lines_of(sample.texts["txt"].decode("utf-8-sig"))
             return [line for line in lines if line.strip()]
         at.place = ".json"
-        found = json.loads(sample.texts.get("json", b"{}"))
+        found = parse_json(sample.texts.get("json", b"{}"))
     value = found.get("caption") if isinstance(found, dict) else None
     some: list[Any] = value if isinstance(value, list) else [value]
     if not all(isinstance(text, str) for text in some):

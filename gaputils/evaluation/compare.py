@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from gaputils._checks import Seed, as_answers, as_generator, as_pair, choice, integer
+from gaputils._progress import bar
 from gaputils.closing.base import Closing
 from gaputils.closing.catalogue import fit_all, fitted, moved
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.table import Comparison, Key, Outcome, among
 from gaputils.noise._monte_carlo import Estimate
 from gaputils.noise.perturbations import Noise
-from gaputils.noise.robustness import answers_under
+from gaputils.noise.robustness import Answers, answers_under
 from gaputils.scoring import SCORINGS, _nearest, check_scoring
 
 ORDERS = ("closing first", "noise first")
@@ -194,11 +195,20 @@ def _closing_first(
     draws: int,
     seed: int,
 ) -> Iterator[tuple[Key, Outcome]]:
-    """Each outcome of noise on what fitted closings return, the original among them."""
-    for label, closing in _with_original(closings):
+    """Each outcome of noise on what fitted closings return, the original among them.
+
+    A closing that moves nothing has the original's outcomes, which are not computed again.
+    """
+    each, untouched = list(_with_original(closings)), dict[str, Answers]()
+    for label, closing in bar(each, desc="closings", leave=False):
         closed = _usable(moved(closing, *sides), scorings)
+        idle = closing is not None and all(map(torch.equal, closed, sides))
         for scoring in scorings:
-            found = answers_under(*closed, list(noises.values()), targets, scoring, draws, seed)
+            if idle:
+                found = untouched[scoring]
+            else:
+                found = answers_under(*closed, list(noises.values()), targets, scoring, draws, seed)
+            untouched.setdefault(scoring, found)
             right: Sequence[Estimate | None] = found.right or [None] * len(noises)
             for noise, kept, hit in zip(noises, found.kept, right, strict=True):
                 yield (label, scoring, noise), Outcome(found.nearest, kept, hit)

@@ -18,8 +18,7 @@ from gaputils.evaluation.compare import as_number, compared
 from gaputils.evaluation.sample import ITEMS, Sample
 from gaputils.evaluation.table import Comparison
 from gaputils.geometry import measure_gap
-from gaputils.geometry.hull import principal_components
-from gaputils.geometry.streaming import GapStatistics
+from gaputils.geometry.streaming import GapStatistics, take_in
 from gaputils.noise.perturbations import GaussianNoise
 from gaputils.scoring import check_scoring
 
@@ -54,6 +53,7 @@ class _Findings:
     table: pd.DataFrame
     comparison: Comparison
     refused: dict[str, str]
+    fills_space: bool
     key: tuple[str, str]
     bootstrap: int
     seed: int
@@ -117,7 +117,7 @@ def report(
     measures = measure_gap(sample.embeddings, max_rows=max(3, rows), seed=seed)
     if sample.is_part:
         statistics = GapStatistics(sample.embeddings.dim)
-        statistics.update(queries=sample.queries, gallery=sample.gallery)
+        take_in(statistics, queries=sample.queries, gallery=sample.gallery)
         streamed = {name: float(value) for name, value in statistics.compute().items()}
         measures.update(pd.Series(streamed))
     best, alike = _recommend(found)
@@ -181,7 +181,8 @@ def _find(
         seed=number,
     )
     table = found.table(bootstrap, number)
-    return _Findings(sample, table, found, refused, (scoring, name), bootstrap, number)
+    fills = getattr(ready["mean shift"], "rank_", 0) == e.dim
+    return _Findings(sample, table, found, refused, fills, (scoring, name), bootstrap, number)
 
 
 def _recommend(found: _Findings) -> tuple[str, list[str]]:
@@ -249,7 +250,7 @@ def _told(found: _Findings) -> list[str]:
     """What one has to know of these rows before one believes the numbers."""
     e, sample = found.sample.embeddings, found.sample
     told = []
-    if len(principal_components(e.gallery)[0]) == e.dim:
+    if found.fills_space:
         told.append(
             f"The gallery's hull fills all {e.dim} dimensions: the mean shift and the projection "
             "move nothing, and what closing can still do is center or scale."

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,14 +20,13 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from gaputils import _checks
+from gaputils._progress import bar
 from gaputils.geometry.moments import Moments, moment_measures
 from gaputils.storage.folder import _finished, iter_shards
 
-if TYPE_CHECKING:
-    pass
-
 _ROWS = 2048
 _DOUBLE_ROWS = 65_536
+_AT_ONCE = 2**17
 
 
 class GapStatistics(Metric):
@@ -127,6 +126,14 @@ class GapStatistics(Metric):
         before: Tensor = getattr(self, f"{name}_norms")
         setattr(self, f"{name}_norms", _widest(torch.stack([before, norms.to(before.device)])))
         self.epsilon = self.epsilon.clamp(min=epsilon)
+
+
+def take_in(statistics: GapStatistics, **sides: Any) -> None:
+    """Update `statistics` with all rows of the `sides`, with a bar for each that takes long."""
+    for name, side in sides.items():
+        starts = range(0, len(side), _AT_ONCE)
+        for start in bar(starts, desc=f"statistics of the {name}", leave=False):
+            statistics.update(**{name: side[start : start + _AT_ONCE]})
 
 
 class _Workers(ExitStack):

@@ -10,8 +10,9 @@ from typing import Any
 
 from torch import nn
 
-from gaputils._reading import Reading, UnreadableFile
+from gaputils._reading import Reading, UnreadableFile, in_words, read_json
 from gaputils.datasets.base import DataUnavailable
+from gaputils.models import _hub
 from gaputils.models._weights import REMEDY, WHOLE, misfit, plain_weights
 
 _COMPARED = ("mean", "std", "interpolation", "resize_mode")
@@ -35,6 +36,7 @@ def load(
         warnings.filterwarnings("error", message="QuickGELU mismatch")
         warnings.filterwarnings("ignore", message="Detected pickle protocol")
         plain = weights
+        fetched = None if local else _fetched(name, weights)
         if weights is not None and local:
             plain = str(held.enter_context(plain_weights(Path(weights))))
         try:
@@ -51,17 +53,52 @@ def load(
                 ) from error
             raise DataUnavailable(_unavailable(name, weights, error)) from error
         except Exception as error:
+            if fetched is not None:
+                raise Reading(str(fetched), WHOLE, "Delete it, to fetch it again").fault(
+                    error
+                ) from error
             if local:
                 raise _unreadable(weights or name, error) from error
             raise
+    tokenizer = _tokenizer(name, fetched)
+    return module, transform, tokenizer, {} if weights is None else {"pretrained": weights}
+
+
+def _fetched(name: str, weights: str | None) -> Path | None:
+    """The hub's weights of a name or a tag, in the hub's cache; nothing where it has none."""
+    from open_clip.pretrained import get_pretrained_cfg
+
     try:
-        tokenizer = open_clip.get_tokenizer(name)
+        if name.startswith("hf-hub:"):
+            repository = name.removeprefix("hf-hub:")
+            _hub.fetch(repository, [_hub.CONFIG])
+            return _hub.fetch(repository, _hub.WEIGHTS)
+        hub = str((get_pretrained_cfg(name, str(weights)) or {}).get("hf_hub", ""))
+        return _hub.fetch(*_hub.weights_of(hub)) if hub else None
+    except DataUnavailable as error:
+        raise DataUnavailable(_unavailable(name, weights, error)) from error
+
+
+def _tokenizer(name: str, weights: Path | None) -> Any:
+    """The tokenizer of `name`, whose `weights` the hub has given; its own files are checked too."""
+    import open_clip
+
+    if weights is not None and name.startswith("hf-hub:"):
+        config = read_json(weights.with_name(_hub.CONFIG))["model_cfg"]
+    else:
+        config = open_clip.get_model_config(name) or {}
+    repository = config.get("text_cfg", {}).get("hf_tokenizer_name")
+    try:
+        try:
+            return open_clip.get_tokenizer(name)
+        finally:
+            if repository:
+                _hub.check_stored(repository)
     except OSError as error:
         raise DataUnavailable(
             f"the tokenizer of {name!r} is not on this machine and could not be fetched; put its "
-            f"files in the Hugging Face cache (HF_HOME). ({error})"
+            f"files in the Hugging Face cache (HF_HOME). ({in_words(error)})"
         ) from error
-    return module, transform, tokenizer, {} if weights is None else {"pretrained": weights}
 
 
 def _unreadable(name: str, error: Exception) -> UnreadableFile:

@@ -12,7 +12,7 @@ from gaputils.noise._cosine import squared_across
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise
 from gaputils.noise.robustness import check_exact
-from gaputils.scoring import centered, check_scoring, cost
+from gaputils.scoring import centered, check_scoring, cost, first_equals, settle
 
 _PAIRS = 2**18
 
@@ -59,12 +59,12 @@ def sandwich(
         chosen = as_targets("targets", targets, len(queries), len(gallery), queries.device)
     middle, wide = centered(gallery, scoring)
     lengths = torch.linalg.vector_norm(wide, dim=1)
-    step = max(1, _PAIRS // len(gallery))
+    twins, step = first_equals(gallery), max(1, _PAIRS // len(gallery))
     bounds = []
     for start in range(0, len(queries), step):
         rows = work(queries[start : start + step])
         rows = rows - middle if scoring == "euclidean" else rows
-        costs = cost(rows, wide, scoring)
+        costs = settle(cost(rows, wide, scoring), twins)
         own = costs.argmin(dim=1) if chosen is None else chosen[start : start + step]
         across = None
         if scoring == "cosine" and variance > 0:

@@ -106,7 +106,8 @@ def recorded() -> pd.DataFrame:
 def one_row_a_run(results: pd.DataFrame) -> pd.DataFrame:
     """Runs of the page *One model in numbers*, one row each: parameters, values, `name`, `kind`.
 
-    `kind` is "published", "published, random", "training history" or "trained for this page".
+    `kind` is "published", "published, random", "training history", "trained for this page" or, for
+    a model that was loaded with weights of its own, "pretrained".
     """
     rows = results[results["page"] == "one_model"]
     values = rows.pivot(index="run", columns="name", values="value").drop(columns="one_name")
@@ -123,5 +124,7 @@ def _kind(parameters: dict[Any, Any]) -> str:
     published = parameters.get("published")
     if isinstance(published, str) and published:
         return "published, random" if published.endswith("-random") else "published"
-    trained = parameters.get("train_steps")
+    weights, trained = parameters.get("pretrained"), parameters.get("train_steps")
+    if isinstance(weights, str) and weights:
+        return "pretrained"
     return "trained for this page" if trained and not pd.isna(trained) else "training history"

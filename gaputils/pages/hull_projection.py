@@ -107,7 +107,7 @@ def whole_rankings(
     x, rows = work(queries), []
     for size in sizes:
         y = work(gallery)[: integer("sizes", size, low=2)]
-        order = cost(x, y, "euclidean").argsort(dim=1)
+        order = cost(x, y, "euclidean").argsort(dim=1, stable=True)
         with comparing():
             closing = HullProjection(radius=2).fit(x, y)
         hull = Hull.of(y)
@@ -119,9 +119,11 @@ def whole_rankings(
         for name, center in centers.items():
             ray = normalize(project(x - center, closing.components_), dim=1)
             kept = [
-                cost(closing.circumradius_ * radius * ray, y - center, "euclidean").argsort(dim=1)
-                == order
-                for radius in radii
+                (costs.argsort(dim=1, stable=True) == order)
+                for costs in (
+                    cost(closing.circumradius_ * radius * ray, y - center, "euclidean")
+                    for radius in radii
+                )
             ]
             row[name] = min(int(each.all(dim=1).sum()) for each in kept)
         rows.append(row)

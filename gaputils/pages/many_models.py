@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,9 @@ import pandas as pd
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.protocol import correlation
 from gaputils.pages import glue, with_error
+from gaputils.pages.born import one_row_a_run
 from gaputils.pages.gains import CLOSINGS, OURS, SHIFT, short_title
+from gaputils.sweep.results import load_results
 
 SHOWN = [
     "liang2022-clip-coco",
@@ -22,6 +26,12 @@ SHOWN = [
     "amumo-cloob-laion-coco",
     "amumo-cloome-cloob-cells",
 ]
+_DRAWN = [
+    *("set", "model", "data", "trained", "gap"),
+    *("closing", "scoring", "gain", "gain_error"),
+]
+_DEFAULTS: dict[Any, Any] = {"variance": 0.04, "dataset": "openmoji"}
+_SWEPT = {SHIFT: "mean_shift", OURS: "hull_projection_centred"}
 ABLE = 0.6
 """R@1 from which models of the ablation count as nearly equally able."""
 
@@ -38,6 +48,40 @@ def one_row_a_set(
     """The rows of trained models under one closing and scoring."""
     chosen = frame["trained"] & (frame["closing"] == closing) & (frame["scoring"] == scoring)
     return frame[chosen].set_index("set")
+
+
+def with_sweep(frame: pd.DataFrame, results: str | Path | None, variance: float) -> pd.DataFrame:
+    """`frame` and below it the pretrained models of a sweep, at this `variance`, for `gain_by`.
+
+    `results` is the sweep's ``results.parquet``; without one `frame` stays as it is. Raises
+    `ValueError` if it has no pretrained model at that variance.
+    """
+    if not results:
+        return frame
+    runs = one_row_a_run(load_results(results))
+    runs = runs.reindex(columns=[*dict.fromkeys([*runs.columns, *_DEFAULTS])]).fillna(_DEFAULTS)
+    found = runs[(runs["kind"] == "pretrained") & (runs["variance"] == variance)]
+    if found.empty:
+        raise ValueError(f"results: {results} has no pretrained model at variance {variance:g}")
+    rows = [
+        {
+            "set": run["name"],
+            "model": f"{run['model']}, {run['pretrained']}",
+            "data": run["dataset"],
+            "trained": True,
+            "gap": run["one_gap_norm"],
+            "closing": closing,
+            "scoring": scoring,
+            "gain": run[f"one_gain_{key}_{scoring}"],
+            "gain_error": run[f"one_gain_error_{key}_{scoring}"],
+        }
+        for run in found.to_dict("records")
+        for closing, key in _SWEPT.items()
+        for scoring in ("cosine", "euclidean")
+        if f"one_gain_{key}_{scoring}" in found
+    ]
+    swept = pd.DataFrame(rows, columns=_DRAWN).dropna(subset="gain")
+    return pd.concat([frame, swept], ignore_index=True)
 
 
 def table(frame: pd.DataFrame, sets: Sequence[str] | None = None) -> pd.DataFrame:

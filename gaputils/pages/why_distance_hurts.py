@@ -187,12 +187,10 @@ def compared(
     queries: Tensor, galleries: Mapping[str, Tensor], noise: GaussianNoise
 ) -> pd.DataFrame:
     """Share of neighbours that differ from those in the first gallery, and the mean robustness."""
-    first = torch.cdist(queries.double(), next(iter(galleries.values())).double()).argmin(1)
+    first = nearest(queries, next(iter(galleries.values())))
     rows = {
         name: {
-            "neighbours changed": float(
-                (torch.cdist(queries.double(), gallery.double()).argmin(1) != first).double().mean()
-            ),
+            "neighbours changed": float((nearest(queries, gallery) != first).double().mean()),
             "robustness": float(robustness(queries, gallery, noise).mean()),
         }
         for name, gallery in galleries.items()

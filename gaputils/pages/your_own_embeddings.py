@@ -29,6 +29,7 @@ from gaputils.noise import (
     variance_between,
 )
 from gaputils.pages import typeset
+from gaputils.pages.compressed_indexes.indexes import FAISS, decoded
 from gaputils.pages.mixed_galleries import OURS, WAYS, each_scene, paired
 from gaputils.pages.mixed_galleries import summary as mixed_summary
 from gaputils.pages.survival import (
@@ -40,7 +41,6 @@ from gaputils.pages.survival import (
     plus_minus,
     tasks,
 )
-from gaputils.pages.vector_index import KINDS, build
 from gaputils.scoring import nearest
 
 
@@ -59,21 +59,19 @@ class HalfPrecision:
 
 @dataclass(frozen=True)
 class IndexCodes:
-    """The gallery as a faiss index of that `kind` (see `vector_index.build`) gives it back."""
+    """The gallery as a faiss index of that `kind`, one of `FAISS`, gives it back."""
 
     kind: str
     random = False
 
     def __post_init__(self) -> None:
-        choice("kind", self.kind, KINDS)
+        choice("kind", self.kind, tuple(FAISS))
 
     def apply(
         self, queries: Tensor, gallery: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         del generator
-        index = build(gallery, self.kind, "l2")
-        decoded = torch.from_numpy(index.reconstruct_n(0, len(gallery)))
-        return queries, decoded[:, : gallery.shape[1]].to(gallery.dtype)
+        return queries, decoded(gallery, self.kind, "euclidean")
 
 
 CODES: dict[str, Noise] = {

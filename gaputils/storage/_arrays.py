@@ -16,7 +16,7 @@ from torch import Tensor
 from gaputils._files import read_safetensors
 from gaputils._reading import reading
 from gaputils.storage._folders import folder_arrays
-from gaputils.storage._labels import ONLY, Arrays, Unusable
+from gaputils.storage._labels import ONLY, Arrays, Unusable, is_named
 from gaputils.storage._numpy import mapped_npy, npz_arrays
 from gaputils.storage._tables import arrow_columns, parquet_columns
 
@@ -88,7 +88,7 @@ def _tensors(path: Path) -> Arrays:
             at.place = f"{name!r}"
             if isinstance(value, Tensor):
                 found[str(name)] = _in_numpy(value)
-            elif isinstance(value, (list, tuple)):
+            elif isinstance(value, (list, tuple)) or (value is not None and is_named(str(name))):
                 found[str(name)] = Unusable(f"{name!r} is a {type(value).__name__}, no tensor")
         return found
 

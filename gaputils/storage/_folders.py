@@ -161,7 +161,8 @@ def _labels_beside(metadata: Path, rows: set[int]) -> Mapping[str, Array | Unusa
     found: dict[str, Array | Unusable] = {}
     for files in groups.values():
         tables = [parquet_columns(path) for path in files]
-        for name in filter(is_label, tables[0]):
+        names = dict.fromkeys(name for table in tables for name in table)
+        for name in filter(is_label, names):
             values = [table.get(name, Unusable(f"{metadata} lacks it")) for table in tables]
             strange = [value for value in values if isinstance(value, Unusable)]
             whole = [value for value in values if not isinstance(value, Unusable)]

@@ -45,6 +45,11 @@ def is_label(name: str) -> bool:
     return any(word in name.lower() for word in ("target", "label", "owner"))
 
 
+def is_named(name: str) -> bool:
+    """Whether an array called so is labels, whatever it holds."""
+    return any(name.lower() in names for names in _NAMES.values())
+
+
 def named(role: str, where: str, arrays: Arrays, rows: int, sides: set[str]) -> str | None:
     """The name of what plays `role` in `arrays`, beside the `sides`; None if nothing is called so.
 
@@ -55,6 +60,8 @@ def named(role: str, where: str, arrays: Arrays, rows: int, sides: set[str]) -> 
     others = [name for name in arrays if name not in sides]
     for name in _NAMES[role]:
         same = [other for other in others if other.lower() == name]
+        if len(same) > 1:
+            raise ValueError(f"{role}: {where} holds {_listed(same)}; name one of them")
         if same:
             return same[0]
     words = ("target", "label") if role == "targets" else ("owner",)
@@ -64,8 +71,12 @@ def named(role: str, where: str, arrays: Arrays, rows: int, sides: set[str]) -> 
         if any(word in name.lower() for word in words) and arrays[name].shape[:1] == (rows,)
     ]
     if len(alike) > 1:
-        raise ValueError(f"{role}: {where} holds {', '.join(map(repr, alike))}; name one of them")
+        raise ValueError(f"{role}: {where} holds {_listed(alike)}; name one of them")
     return alike[0] if alike else None
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(map(repr, names))
 
 
 def whole_numbers(role: str, what: str, value: Array | Unusable) -> Array:
@@ -121,6 +132,8 @@ def _numbers(cells: list[str]) -> Array | Unusable:
 
 
 def _number(text: str) -> int | float | None:
+    if "_" in text:  # which Python alone reads as a number
+        return None
     for kind in (int, float):
         try:
             return kind(text)

@@ -31,6 +31,8 @@ def npz_arrays(path: Path) -> dict[str, Array]:
         for member in archive.infolist():
             name = member.filename.removesuffix(".npy")
             at.place = f"array {name!r}"
+            if name in arrays:
+                raise at.fault("there are two of this name")
             with archive.open(member) as stream:
                 shape, in_columns, dtype = _header(stream)
                 content = stream.read()

@@ -11,7 +11,7 @@ import numpy as np
 
 from gaputils._extras import require_extra
 from gaputils._reading import reading
-from gaputils.storage._labels import Arrays, Unusable, is_label
+from gaputils.storage._labels import Arrays, Unusable, is_label, is_named
 
 Array = np.ndarray[Any, Any]
 
@@ -51,10 +51,14 @@ def arrow_columns(paths: Sequence[Path]) -> Arrays:
 def _columns(table: Any) -> Arrays:
     index = (table.schema.pandas_metadata or {}).get("index_columns", [])
     columns: dict[str, Array | Unusable] = {}
+    if len(set(table.column_names)) < table.num_columns:
+        raise ValueError(f"two of its columns have one name, of {table.column_names}")
     for name, column in zip(table.column_names, table.columns, strict=True):
         # An index is no coordinate, but it may be the labels.
         if is_label(name) or (name not in index and not _INDEX.fullmatch(name)):
             values = _column(name, column.combine_chunks())
+            if values is None and is_named(name):
+                values = Unusable(f"column {name!r} holds {column.type}", (len(column),))
             if values is not None:
                 columns[name] = values
     return columns
@@ -64,6 +68,8 @@ def _column(name: str, column: Any) -> Array | Unusable | None:
     """The numbers or vectors of an Arrow `column`; None if it holds something else."""
     import pyarrow as pa
 
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
     kind = column.type
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
     vectors = is_list or pa.types.is_fixed_size_list(kind)

@@ -6,12 +6,12 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gaputils import _checks
-from gaputils._files import read_safetensors, replacing
+from gaputils._files import read_safetensors
 from gaputils.embeddings import OWNERS, Embeddings
 from gaputils.storage._arrays import SUFFIXES, arrays_of, known
 from gaputils.storage._folders import CLIP_RETRIEVAL, OWN, shards_of
@@ -26,6 +26,7 @@ from gaputils.storage._labels import (
     whole_numbers,
 )
 from gaputils.storage._manifest import NAME as MANIFEST
+from gaputils.storage._written import Write, whole, write_npy_files, write_npz_file
 from gaputils.storage.folder import load_folder
 
 __all__ = ["SUFFIXES", "iter_rows", "read_matrix", "read_pair", "write_npy", "write_npz"]
@@ -72,15 +73,42 @@ def read_pair(
     Raises `FileNotFoundError` for a missing file and `ValueError` for one that is of another kind,
     truncated, ambiguous or a pickle, that lacks values, or holds targets that cannot be used.
     """
+    found = read_sides(
+        first, second, queries=queries, gallery=gallery, targets=targets, owners=owners
+    )
+    sides = _tensor(found.queries), _tensor(found.gallery)
+    return Embeddings(*sides, found.targets, found.info, normalize)
+
+
+class Sides(NamedTuple):
+    """What a file, a folder or two hold, before it is checked: arrays (n, d) and (m, d)."""
+
+    queries: Array
+    gallery: Array
+    targets: Array | None
+    info: dict[str, Any]
+
+
+def read_sides(
+    first: Path_,
+    second: Path_ | None = None,
+    *,
+    queries: str | None = None,
+    gallery: str | None = None,
+    targets: Path_ | None = None,
+    owners: Path_ | None = None,
+) -> Sides:
+    """What `read_pair` reads, in the dtypes it has there; ``.npy`` files are mapped, not read."""
     if second is not None:
         info: dict[str, Any] = {"source": [str(first), str(second)]}
         places = [(known(path), arrays_of(known(path))) for path in (first, second)]
         names = (_one(*places[0], queries, "queries"), _one(*places[1], gallery, "gallery"))
+        _require_one_order(*places[1], *names)
         sides = [_side(*place, name) for place, name in zip(places, names, strict=True)]
     else:
         path = known(first)
         if (path / MANIFEST).is_file():
-            return _own_folder(path, (queries, gallery, targets, owners), normalize)
+            return _own_folder(path, (queries, gallery, targets, owners))
         arrays = arrays_of(path)
         info, places = {"source": str(path)}, [(path, arrays)]
         if (queries or "queries", gallery or "gallery") == ("queries", "gallery"):
@@ -101,8 +129,7 @@ def read_pair(
     owned = _labels("owners", owners, places, taken, rows[1])
     if owned is not None:
         info[OWNERS] = owned.tolist()
-    chosen = None if labels is None else _tensor(labels)
-    return Embeddings(_tensor(sides[0]), _tensor(sides[1]), chosen, info, normalize)
+    return Sides(sides[0], sides[1], None if labels is None else np.array(labels), info)
 
 
 def read_matrix(path: Path_, name: str | None = None) -> Array:
@@ -149,37 +176,31 @@ def write_npy(embeddings: Embeddings, path: Path_) -> list[Path]:
 
     Targets and owners follow where the rows' order does not tell them. Returns the files.
     """
-    e, file = embeddings, Path(path)
-    beside = {"queries": e.queries, "targets": None if e.paired else e.targets, "owners": e.owners}
-    written = {file: e.gallery}
-    for name, value in beside.items():
-        if value is not None:
-            written[file.with_suffix(f".{name}.npy")] = value
-    for place, tensor in written.items():
-        with replacing(place) as part, part.open("wb") as stream:
-            np.save(stream, tensor.cpu().numpy())
-    return list(written)
+    e = embeddings
+    beside = {"targets": None if e.paired else e.targets, "owners": e.owners}
+    return write_npy_files(Path(path), _writers(e, beside))
 
 
 def write_npz(embeddings: Embeddings, path: Path_) -> Path:
     """Write one ``.npz`` file that `read_pair` reads with targets, owners and info."""
-    e, file = embeddings, Path(path)
+    e = embeddings
     info = {key: value for key, value in e.info.items() if key != OWNERS}
-    extra = {"targets": e.targets, "owners": e.owners}
-    sides = {"queries": e.queries, "gallery": e.gallery}
-    known = {name: value for name, value in extra.items() if value is not None}
-    arrays: dict[str, Any] = {k: v.cpu().numpy() for k, v in {**sides, **known}.items()}
-    with replacing(file) as part, part.open("wb") as stream:
-        np.savez(stream, info=np.array(json.dumps(info)), **arrays)
-    return file
+    beside = {"targets": e.targets, "owners": e.owners}
+    return write_npz_file(Path(path), _writers(e, beside), info)
 
 
-def _own_folder(folder: Path, named: tuple[Any, ...], normalize: bool) -> Embeddings:
+def _writers(e: Embeddings, beside: dict[str, Any]) -> dict[str, Write]:
+    tensors = {"queries": e.queries, "gallery": e.gallery, **beside}
+    return {k: whole(v.cpu().numpy()) for k, v in tensors.items() if v is not None}
+
+
+def _own_folder(folder: Path, named: tuple[Any, ...]) -> Sides:
     """What `embed_to_folder` wrote into `folder`."""
     if any(given is not None for given in named):
         raise ValueError(f"{folder}: {OWN}")
     e = load_folder(folder)
-    return Embeddings(e.queries, e.gallery, e.targets, e.info, normalize)
+    targets = None if e.targets is None else e.targets.numpy()
+    return Sides(e.queries.numpy(), e.gallery.numpy(), targets, e.info)
 
 
 def _own_info(path: Path, arrays: Arrays) -> dict[str, Any] | None:
@@ -207,7 +228,7 @@ def _both(path: Path, arrays: Arrays) -> list[Array]:
             f"{path}: expected an array (2, rows, dimension), got {pair.shape}; "
             f"give a second file for the other side"
         )
-    return [pair[0], pair[1]]
+    return list(_real(path, ONLY, pair))
 
 
 def _one(path: Path, arrays: Arrays, name: str | None, role: str) -> tuple[str, ...]:
@@ -233,6 +254,19 @@ def _one(path: Path, arrays: Arrays, name: str | None, role: str) -> tuple[str, 
     return (_pick(path, matrices, name, role),)
 
 
+def _require_one_order(
+    path: Path, _: Arrays, first: tuple[str, ...], second: tuple[str, ...]
+) -> None:
+    """Raise if a coordinate of both sides is not in the same place of both."""
+    places = {name: place for place, name in enumerate(first)}
+    for place, name in enumerate(second):
+        if len(first) > 1 and places.get(name, place) != place:
+            raise ValueError(
+                f"{path}: its coordinate {name!r} is number {place}, in the other file number "
+                f"{places[name]}; bring the columns of both into one order"
+            )
+
+
 def _side(path: Path, arrays: Arrays, names: tuple[str, ...]) -> Array:
     """The matrix called so, or the columns of coordinates side by side."""
     values = []
@@ -241,7 +275,16 @@ def _side(path: Path, arrays: Arrays, names: tuple[str, ...]) -> Array:
         if isinstance(value, Unusable):
             raise ValueError(f"{path}: {value.reason}")
         values.append(value)
-    return values[0] if len(values) == 1 and values[0].ndim == 2 else np.stack(values, axis=1)
+    side = values[0] if len(values) == 1 and values[0].ndim == 2 else np.stack(values, axis=1)
+    return _real(path, names[0], side)
+
+
+def _real(path: Path, name: str, value: Array) -> Array:
+    """`value`, if it holds real numbers of a width that is computed with."""
+    if value.dtype.kind not in "fiu" or value.dtype.itemsize > 8:
+        where = path if name == ONLY else f"{path}: {name!r}"
+        raise ValueError(f"{where}: expected real numbers of at most 64 bits, got {value.dtype}")
+    return value
 
 
 def _labels(

@@ -61,7 +61,8 @@ def require_plain(name: Any, value: Any) -> None:
     elif isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                raise ValueError(f"parameter {name}: expected text as keys, got {key!r}")
+                shown = key.text if isinstance(key, Unclear) else repr(key)
+                raise ValueError(f"parameter {name}: expected text as keys, got {shown}")
             require_plain(name, item)
     elif not (value is None or isinstance(value, (bool, int, float, str))):
         raise ValueError(

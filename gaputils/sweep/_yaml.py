@@ -10,16 +10,17 @@ from typing import Any
 
 from gaputils._reading import read_text, reading
 
-_DIGITS = r"[0-9]+(?:_[0-9]+)*"
 # Tried in this order: `Unclear` comes before the numbers that it looks like.
 _PATTERNS = {
     "unclear": r"(?:yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF"
     r"|[-+]?0[0-9_]+|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
+    r"|[-+]?0b[01_]+|[-+]0x[0-9a-fA-F_]+|0x[0-9a-fA-F]*_[0-9a-fA-F_]*"
+    r"|[-+]?(?=[0-9.eE+-]*[0-9]_)[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9_]+)?"
     r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt \t].*)?)",
     "null": r"(?:~|null|Null|NULL|)",
     "bool": r"(?:true|True|TRUE|false|False|FALSE)",
-    "int": rf"[-+]?(?:0b[01]+|0o[0-7]+|0x[0-9a-fA-F]+|{_DIGITS})",
-    "float": rf"[-+]?(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:[eE][-+]?{_DIGITS})?"
+    "int": r"0o[0-7]+|0x[0-9a-fA-F]+|[-+]?[0-9]+",
+    "float": r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
     "merge": r"<<",
 }
@@ -35,8 +36,9 @@ class Unclear:
 def read_yaml(path: Path) -> Any:
     """The content of a YAML file.
 
-    ``1e-3``, ``-.5`` and ``1_000`` are numbers. ``yes``, ``off``, ``010``, ``12:30``, dates and
-    ``1e999`` are `Unclear`. Raises `ValueError` for another file and for a key that is given twice.
+    ``1e-3``, ``-.5`` and ``0o17`` are numbers. ``yes``, ``off``, ``010``, ``0b11``, ``1_000``,
+    ``12:30``, dates, ``1e999`` and ``1e-999`` are `Unclear`. Raises `ValueError` for another file
+    and for a key that is given twice.
     """
     import yaml
 
@@ -66,4 +68,5 @@ def read_yaml(path: Path) -> Any:
 def _float(text: str) -> float | Unclear:
     special = text.lower().lstrip("+-") in (".inf", ".nan")
     value = float(text.replace(".", "") if special else text)
-    return value if special or math.isfinite(value) else Unclear(text)
+    lost = value == 0 and re.search("[1-9]", text.lower().partition("e")[0])
+    return value if special or (math.isfinite(value) and not lost) else Unclear(text)

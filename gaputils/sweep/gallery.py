@@ -12,6 +12,7 @@ from typing import Any
 import lazy_loader
 
 from gaputils._files import only_writer, replacing, write_text
+from gaputils._reading import reading
 from gaputils.sweep.results import done_records
 
 nbformat: Any = lazy_loader.load("nbformat")
@@ -86,7 +87,9 @@ def _pages(source: Path) -> dict[str, bytes]:
     lines = ["# Gallery of runs", "", "```{toctree}", ":maxdepth: 1", ""]
     pages = {}
     for record in records:
-        notebook = nbformat.read(source / f"{record['run']}.ipynb", as_version=4)
+        file = source / f"{record['run']}.ipynb"
+        with reading(file, "a whole notebook", remedy="Delete it and its record, and sweep again"):
+            notebook = nbformat.read(file, as_version=4)
         notebook.metadata["mystnb"] = {"execution_mode": "off"}
         title = ", ".join(f"{k} = {v}" for k, v in record["parameters"].items())
         for cell in notebook.cells:
@@ -103,13 +106,12 @@ def _written(target: Path) -> dict[str, list[str]]:
     file = target / INDEX
     if not file.exists():
         return {}
-    try:
+    remedy = "Name a new folder"
+    with reading(file, "the index of a gallery", argument="gallery", remedy=remedy):
         content = json.loads(file.read_bytes())
         if content["format"] != _FORMAT:
             raise ValueError(f"its format is {content['format']!r}")
         written = {str(name): [str(d) for d in digests] for name, digests in content["pages"]}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"gallery: {file} is not the index of a gallery ({error!r})") from error
     for name in written:
         if name in ("", ".", "..", INDEX) or set(name) & set("/\\:"):
             raise ValueError(f"gallery: {file} lists {name!r}, which is no page of a gallery")

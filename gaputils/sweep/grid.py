@@ -71,18 +71,19 @@ def _expand(entry: Any, folder: Path, where: str) -> list[Run]:
     page = (folder / str(entry["page"])).resolve()
     if not page.is_file():
         raise FileNotFoundError(f"grid: {where}: there is no page {page}")
-    grid, each, fixed = entry.get("grid") or {}, entry.get("each") or [{}], entry.get("fixed") or {}
+    given = {key: value for key, value in entry.items() if value is not None}
+    grid, each, fixed = given.get("grid", {}), given.get("each", [{}]), given.get("fixed", {})
     if not isinstance(grid, dict) or not all(isinstance(v, list) and v for v in grid.values()):
         raise ValueError(f"grid: {where}: 'grid' needs a list of values for each parameter")
-    if not isinstance(each, list) or not all(isinstance(item, dict) for item in each):
+    if not isinstance(each, list) or not each or not all(isinstance(item, dict) for item in each):
         raise ValueError(f"grid: {where}: 'each' needs a list of mappings")
     if not isinstance(fixed, dict):
         raise ValueError(f"grid: {where}: 'fixed' needs a mapping")
     runs = []
     for item in each:
-        given = Counter([*fixed, *item, *grid])
-        if given.total() > len(given):
-            twice = next(name for name, count in given.items() if count > 1)
+        names = Counter([*fixed, *item, *grid])
+        if names.total() > len(names):
+            twice = next(name for name, count in names.items() if count > 1)
             raise ValueError(f"grid: {where}: parameter {twice} is given twice")
         for values in itertools.product(*grid.values()):
             parameters = {**fixed, **item, **dict(zip(grid, values, strict=True))}

@@ -20,6 +20,10 @@ PACKAGE = Path(str(files("gaputils")))
 STORED = PACKAGE / "data" / "many-models.parquet"
 
 COLUMNS = ("run", "page", "name", "value", "text")
+_RECORD: dict[str, type | tuple[type, ...]] = {
+    "run": str, "page": str, "notebook": str, "parameters": dict, "error": str,
+    "seconds": (int, float), "fingerprint": str, "values": dict,
+}  # fmt: skip
 
 
 def glued(notebook: Path) -> dict[str, float | str]:
@@ -82,20 +86,33 @@ def done_records(folder: Path) -> list[dict[str, Any]]:
     """The records of the done runs in `folder`, whose notebooks are there; other files aside."""
     found = []
     for file in sorted(folder.glob("*.json")):
-        try:
-            record = json.loads(file.read_bytes())
-        except ValueError:
-            continue
-        if (
-            isinstance(record, dict)
-            and record.get("run") == file.stem
-            and record.get("status") == "done"
-            and isinstance(record.get("parameters"), dict)
-            and "page" in record
-            and file.with_suffix(".ipynb").is_file()
-        ):
+        record = done_record(file)
+        if record is not None:
             found.append(record)
     return found
+
+
+def done_record(file: Path) -> dict[str, Any] | None:
+    """The record of a done run in `file`, with its notebook beside it; None for anything else."""
+    try:
+        record = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    own = (
+        isinstance(record, dict)
+        and record.get("run") == file.stem
+        and record.get("status") == "done"
+        and isinstance(record.get("parameters"), dict)
+        and "page" in record
+        and file.with_suffix(".ipynb").is_file()
+    )
+    return record if own else None
+
+
+def is_whole(record: dict[str, Any]) -> bool:
+    """Whether the table of results can be made of `record`."""
+    known = all(isinstance(record.get(key), kind) for key, kind in _RECORD.items())
+    return known and all(isinstance(v, (int, float, str)) for v in record["values"].values())
 
 
 def _plain(value: Any) -> Any:

@@ -22,9 +22,21 @@ import pandas as pd
 
 from gaputils._extras import require_extra
 from gaputils._files import only_writer, replacing, write_text
+from gaputils._progress import bar
 from gaputils.sweep._kernel import choose_kernel
 from gaputils.sweep.grid import Run, _notebook, place_of
-from gaputils.sweep.results import PACKAGE, done_records, glued, load_results, tidy
+from gaputils.sweep.results import (
+    PACKAGE,
+    done_record,
+    done_records,
+    glued,
+    is_whole,
+    load_results,
+    tidy,
+)
+
+_START = 300
+"""Seconds that a kernel may take to start: many at once, on a busy machine, are slow."""
 
 
 def run_sweep(
@@ -106,21 +118,17 @@ def _fingerprint(run: Run, package: str) -> str:
 
 def _unchanged(record: dict[str, Any], package: str) -> bool:
     """Whether the page of a done `record` and the package are still as they were."""
-    page = Path(record.get("notebook", ""))
-    if not page.is_file():
+    page = Path(record["notebook"]) if is_whole(record) else None
+    if page is None or not page.is_file():
         return False
     return bool(record["fingerprint"] == _fingerprint(Run(page, record["parameters"]), package))
 
 
 def _finished(run: Run, folder: Path, fingerprint: str) -> dict[str, Any] | None:
     """The record of this very run, if it is whole and says that it was done."""
-    file = folder / f"{run.name}.json"
-    try:
-        record = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return None
-    same = record.get("fingerprint") == fingerprint and record.get("status") == "done"
-    return record if same and (folder / f"{run.name}.ipynb").is_file() else None
+    record = done_record(folder / f"{run.name}.json")
+    known = record is not None and is_whole(record) and record["fingerprint"] == fingerprint
+    return record if known else None
 
 
 def _execute_all(
@@ -131,7 +139,9 @@ def _execute_all(
     from joblib import Parallel, delayed, parallel_config
 
     if dask is None:
-        return list(Parallel(n_jobs=jobs)(delayed(execute)(*task) for task in tasks))
+        run = Parallel(n_jobs=jobs, return_as="generator")
+        done = run(delayed(execute)(*task) for task in tasks)
+        return list(bar(done, desc="runs", total=len(tasks)))
     try:
         import distributed
     except ModuleNotFoundError as error:
@@ -185,6 +195,7 @@ def _write_executed(run: Run, target: Path) -> None:
                 cwd=str(run.page.parent),
                 progress_bar=False,
                 log_output=False,
+                start_timeout=_START,
                 extra_arguments=["--IPKernelApp.log_level=50"],
             )
         except PapermillExecutionError:

@@ -16,7 +16,7 @@ from bad_input.kinds import Attempt
 from gaputils import theory
 from gaputils.datasets.templates import fill
 from gaputils.pages import two_clusters as clusters_page
-from gaputils.pages import vector_index
+from gaputils.pages.compressed_indexes import indexes
 from gaputils.pages.relative_alignment import loss_over_gap, shifted_pairs
 from gaputils.pages.variance_along_gap import growth_along_gap
 from gaputils.pages.why_distance_hurts import changed_by_shift, flat_gallery
@@ -155,14 +155,12 @@ NAMES: dict[str, tuple[Callable[[], Any], str]] = {
     "datasets.published_rows": (lambda: gu.datasets.published_rows("no-such-file"), "name"),
     "theory.sweep": (lambda: clusters_page.sweep("colour", [1], runs=1), "name"),
     "templates.fill": (lambda: fill("a photo", "dog"), "template"),
-    "vector_index.build, kind": (
-        lambda: vector_index.build(_pair().gallery, "HNSW", "l2"),
-        "kind",
+    "compressed_indexes.search, index": (lambda: indexes.search(*_SIDES, "IVF"), "index"),
+    "compressed_indexes.search, scoring": (
+        lambda: indexes.search(*_SIDES, "flat", "cosine"),
+        "scoring",
     ),
-    "vector_index.build, metric": (
-        lambda: vector_index.build(_pair().gallery, "flat", "cosine"),
-        "metric",
-    ),
+    "compressed_indexes.search, k": (lambda: indexes.search(*_SIDES, "flat", k=0), "k"),
 }
 
 STRANGERS: dict[str, Call] = {

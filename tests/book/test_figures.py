@@ -43,8 +43,9 @@ def figures(page: Path) -> list[tuple[dict[str, Any], str]]:
 def test_every_name_is_the_only_one_of_its_kind() -> None:
     names = [told["figure"]["name"] for page in PAGES for told, _ in figures(page)]
     assert len(names) > 50
-    assert len(names) == len(set(names))
-    assert all(re.fullmatch(r"fig-[a-z]+(-[a-z]+)+", name) for name in names)
+    assert len(names) == len(set(names)), sorted(names)
+    odd = [name for name in names if not re.fullmatch(r"fig-[a-z]+(-[a-z]+)+", name)]
+    assert not odd, f"{odd}: a figure is called fig-page-what, in lower-case letters and hyphens"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

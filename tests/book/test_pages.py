@@ -29,6 +29,16 @@ OTHER: dict[str, dict[str, Any]] = {
         "draws": 5,
         "seed": 1,
     },
+    "compressed_indexes": {
+        "model": LOCAL,
+        "items": 20,
+        "sizes": [25, 40],
+        "dim": 32,
+        "bins": [16, 64],
+        "compared": 16,
+        "seed": 1,
+        "guard": False,
+    },
     "double_stochasticity": {"n": 16, "d": 8, "tau": 0.3, "steps": 150, "seeds": 20, "pairs": 64},
     "exact_robustness": {
         "model": LOCAL,
@@ -65,7 +75,6 @@ OTHER: dict[str, dict[str, Any]] = {
     },
     "moving_the_gap": {"model": LOCAL, "items": 20, "variance": 0.1, "seed": 1},
     "multiple_choice": {"model": LOCAL, "questions": 60, "options": 3, "draws": 5},
-    "quantisation": {"model": LOCAL, "items": 20, "bins": [16, 64], "draws": 3},
     "real_models": {"dataset": "emoji10", "steps": [50, 400], "rows": 60, "seed": 1},
     "relative_alignment": {"tau": 0.3, "gap": 1.0, "n": 12, "d": 6, "steps": 100, "seeds": 20},
     "rephrasing": {"model": LOCAL, "items": 20, "copies": 5, "templates_each": 4},
@@ -101,7 +110,6 @@ OTHER: dict[str, dict[str, Any]] = {
         "sweep_steps": 100,
     },
     "variance_along_gap": {"n": 16, "d": 8, "tau": 0.2, "steps": 80, "seeds": 20},
-    "vector_index": {"model": LOCAL, "items": 60, "neighbors": 5},
     "why_distance_hurts": {"n": 30, "m": 5, "d": 16, "seeds": 20, "draws": 200},
     "your_own_embeddings": {
         "model": LOCAL,

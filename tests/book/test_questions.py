@@ -42,7 +42,9 @@ QUESTIONS = (
     Question("classifier trained on texts used on images", "groups", "Can a classifier"),
     Question("clusters images and texts", "groups", "Do clusters mix"),
     Question("rephrasing captions changes answers", "rephrasing", "Rephrasing"),
-    Question("int8 codes of vector stores", "quantisation", "Quantisation"),
+    Question("int8 codes of vector stores", "compressed_indexes", "Compressed indexes"),
+    Question("binary quantization rerank floats", "compressed_indexes", "Compressed indexes"),
+    Question("faiss index product quantization", "compressed_indexes", "Compressed indexes"),
 )
 
 

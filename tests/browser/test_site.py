@@ -125,9 +125,11 @@ def test_paper_cuts_nothing_off(seen: Any) -> None:
     try:
         seen.page.set_viewport_size({"width": A4, "height": high})
         seen.page.emulate_media(media="print")
+        seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
         assert seen.page.evaluate(OFF_PAPER) == []
         assert seen.page.locator("article details:visible:not([open])").count() == 0
     finally:
+        seen.page.evaluate("dispatchEvent(new Event('afterprint'))")
         seen.page.emulate_media(media="screen")
         seen.page.set_viewport_size({"width": wide, "height": high})
 
@@ -135,7 +137,7 @@ def test_paper_cuts_nothing_off(seen: Any) -> None:
 @pytest.mark.parametrize(
     ("word", "wanted"),
     [
-        ("quantization", "notebooks/quantisation.html"),
+        ("quantization", "notebooks/compressed_indexes.html"),
         ("cosine", "notebooks/scores.html"),
         ("threshold", "notebooks/scores.html"),
         ("SigLIP", "notebooks/sigmoid_gap.html"),

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 from typer.testing import CliRunner
 
 import gaputils as gu
+from gaputils import _progress
 from gaputils.cli import app, close
+from gaputils.geometry import streaming
+from gaputils.sweep import run as sweep_run
 
 X, Y = np.random.default_rng(0).normal(size=(2, 70, 6))
 Y = Y[:5].repeat(2, axis=0)
@@ -36,8 +40,8 @@ def in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(close, "LARGE", 0)
     monkeypatch.setattr(close, "_ROWS", 16)
-    monkeypatch.setattr(close, "_AT_ONCE", 32)
-    monkeypatch.setattr(close, "read", never)
+    monkeypatch.setattr(streaming, "_AT_ONCE", 32)
+    monkeypatch.setattr(close, "_whole", never)
 
 
 OPTIONS = [
@@ -51,27 +55,101 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
-@pytest.mark.parametrize("suffix", [".npz", ".npy"])
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".safetensors"])
 def test_blocks_give_the_numbers_of_the_whole(
     files: list[str],
     tmp_path: Path,
     options: list[str],
     suffix: str,
+    monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> None:
     whole, parts = tmp_path / f"whole{suffix}", tmp_path / f"parts{suffix}"
-    run(*files, "-o", whole, *options)
+    with monkeypatch.context() as patched:
+        patched.setattr(close, "_by_blocks", lambda *_: False)
+        run(*files, "-o", whole, *options)
     request.getfixturevalue("in_blocks")
     run(*files, "-o", parts, *options)
     for name, part in _sides(parts).items():
-        assert part.dtype == np.float16
-        np.testing.assert_allclose(part, _sides(whole)[name], atol=2e-3)
-    if suffix == ".npz":
+        wanted = _sides(whole)[name]
+        assert part.dtype == wanted.dtype == np.float16
+        np.testing.assert_allclose(part, wanted, rtol=4e-3, atol=2e-3)
+    if suffix != ".npy":
         one, other = (gu.read_pair(path) for path in (whole, parts))
         assert one.info == other.info
 
 
+LABELS = {"targets": np.arange(70) % 10, "owners": np.arange(10) * 7}
+
+
+@pytest.mark.usefixtures("in_blocks")
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".safetensors"])
+@pytest.mark.parametrize("role", LABELS)
+def test_labels_go_with_the_rows(files: list[str], tmp_path: Path, role: str, suffix: str) -> None:
+    np.save(tmp_path / "labels.npy", LABELS[role])
+    out = tmp_path / f"z{suffix}"
+    told = run(*files, "-o", out, f"--{role}", tmp_path / "labels.npy")
+    if suffix == ".npy":
+        beside = out.with_suffix(f".{role}.npy")
+        assert str(beside) in told
+        np.testing.assert_array_equal(np.load(beside), LABELS[role])
+    else:
+        np.testing.assert_array_equal(getattr(gu.read_pair(out), role), LABELS[role])
+
+
+@pytest.mark.usefixtures("in_blocks")
+@pytest.mark.parametrize("name", ["labels.npy", "lacking.npy"])
+def test_labels_that_do_not_fit_leave_no_file(files: list[str], tmp_path: Path, name: str) -> None:
+    np.save(tmp_path / "labels.npy", np.arange(70))
+    given = ["--targets", str(tmp_path / name)]
+    done = CliRunner().invoke(app, ["close", *files, "-o", str(tmp_path / "z.npz"), *given])
+    assert done.exit_code == 1
+    assert "targets" in done.output
+    assert not list(tmp_path.glob("*z*"))
+
+
+@pytest.mark.usefixtures("in_blocks")
+@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
+def test_rows_are_normalized_on_the_way(tmp_path: Path, options: list[str]) -> None:
+    for name, side in (("x", X), ("y", Y)):
+        lengths = np.linspace(1, 3, len(side), dtype=np.float32)[:, None]
+        np.save(tmp_path / f"{name}.npy", side.astype(np.float32) * lengths)
+        np.save(tmp_path / f"unit_{name}.npy", side.astype(np.float32))
+    for start, more in (("unit_", []), ("", ["--normalize"])):
+        pair = [tmp_path / f"{start}{name}.npy" for name in "xy"]
+        run(*pair, "-o", tmp_path / f"{start}z.npy", *options, *more)
+    for name, side in _sides(tmp_path / "z.npy").items():
+        np.testing.assert_allclose(side, _sides(tmp_path / "unit_z.npy")[name], atol=1e-5)
+
+
+@pytest.mark.usefixtures("in_blocks")
+def test_other_files_are_moved_in_blocks_too(files: list[str], tmp_path: Path) -> None:
+    wanted, pair = tmp_path / "wanted.npy", tmp_path / "pair.safetensors"
+    run(*files, "-o", wanted)
+    save_file({"queries": np.load(files[0]), "gallery": np.load(files[1])}, pair)
+    for name, side in (("images", np.load(files[0])), ("texts", np.load(files[1]))):
+        (tmp_path / name).mkdir()
+        for number, part in enumerate(np.array_split(side, 2)):
+            np.save(tmp_path / name / f"rows_{number}.npy", part)
+    for source in ([pair], [tmp_path / "images", tmp_path / "texts"]):
+        out = tmp_path / f"{source[0].stem}.npy"
+        run(*source, "-o", out)
+        for name, side in _sides(out).items():
+            np.testing.assert_array_equal(side, _sides(wanted)[name])
+
+
+def test_what_is_much_and_needs_all_rows_says_so(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ["--closing", "HullProjection", "--radius", "auto"]
+    assert "all rows at once" not in run(*files, "-o", tmp_path / "z.npz", *options)
+    monkeypatch.setattr(close, "LARGE", 0)
+    assert "all rows at once" in run(*files, "-o", tmp_path / "z.npz", *options)
+
+
 def _sides(path: Path) -> dict[str, np.ndarray]:
+    if path.suffix == ".safetensors":
+        return {name: load_file(path)[name] for name in ("queries", "gallery")}
     if path.suffix == ".npz":
         with np.load(path) as archive:
             return {name: archive[name] for name in ("queries", "gallery")}
@@ -130,3 +208,42 @@ def test_a_fitted_closing_takes_no_settings(
     done = CliRunner().invoke(app, ["close", *files, "-o", str(tmp_path / "y.npz"), *given])
     assert done.exit_code == 1
     assert "--load: a fitted closing has its settings" in done.output
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_closing_that_moves_nothing_says_so_in_one_line(tmp_path: Path) -> None:
+    rows = np.random.default_rng(1).normal(size=(2, 9, 4))
+    np.save(tmp_path / "pair.npy", rows)
+    done = CliRunner().invoke(
+        app, ["close", str(tmp_path / "pair.npy"), "-o", str(tmp_path / "z.npy")]
+    )
+    assert done.exit_code == 0
+    assert done.stderr.startswith("gaputils: MeanShift moves nothing: the 9 rows")
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_takes_long_shows_bars(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GAPUTILS_PROGRESS", "1")
+    monkeypatch.setattr(_progress, "_DELAY", 0)
+    monkeypatch.setattr(close, "LARGE", 0)
+    told = CliRunner().invoke(app, ["report", *files, "--rows", "20"]).stderr
+    assert "closings" in told
+    assert "statistics of the queries" in told
+    told = CliRunner().invoke(app, ["close", *files, "-o", str(tmp_path / "z.npy")]).stderr
+    assert "statistics of the gallery" in told
+    assert "moving the queries" in told
+
+
+def test_a_sweep_shows_its_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GAPUTILS_PROGRESS", "1")
+    monkeypatch.setattr(_progress, "_DELAY", 0)
+    monkeypatch.setattr(sweep_run, "execute", lambda *task: {"run": task[0]})
+    tasks = [("a", tmp_path, "") for tmp_path in (Path("x"), Path("y"))]
+    assert sweep_run._execute_all(tasks, 1, None) == [{"run": "a"}] * 2
+    told = capsys.readouterr().err
+    assert "runs" in told
+    assert "2/2" in told

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from typer.testing import CliRunner
 
 import gaputils as gu
-from gaputils.cli.commands import app
-
-EMBED = ["embed", "tiny-openmoji", "emoji10", "--shard-size", "300", "--template", "{}"]
+from cli.helpers import run
 
 
 @pytest.fixture
@@ -30,12 +21,6 @@ def pair(tmp_path: Path) -> Path:
     path = tmp_path / "pair.npz"
     np.savez(path, queries=queries, gallery=gallery, targets=targets)
     return path
-
-
-def run(*arguments: object, code: int = 0):
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
-    assert result.exit_code == code, result.output + result.stderr
-    return result
 
 
 @pytest.mark.parametrize(
@@ -108,75 +93,6 @@ def test_report_reads_two_arrays_in_place_and_takes_the_scoring(pair: Path, tmp_
     assert 'gu.scoring.nearest(queries, gallery, "inner-product")' in text
 
 
-def test_embed_writes_embeddings(tmp_path: Path) -> None:
-    out = tmp_path / "e.safetensors"
-    text = run("embed", "tiny-openmoji", "emoji10", "-o", out, "--step", 400).output
-    assert "1000 queries, 10 gallery items" in text
-    assert gu.Embeddings.load(out).info["step"] == 400
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory: pytest.TempPathFactory, with_threads: Callable[[int], Any]) -> Path:
-    """A folder that one process wrote without a stop, on one thread."""
-    folder = tmp_path_factory.mktemp("cli") / "e"
-    with with_threads(1):
-        text = run(*EMBED, "-o", folder).output
-    assert "1000 queries, 10 gallery items, dim 256, 5 shards" in text
-    return folder
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def test_embed_writes_a_folder_of_what_embed_returns(shards: Path) -> None:
-    e = gu.load_folder(shards)
-    expected = gu.embed(gu.load_model("tiny-openmoji"), gu.datasets.load("emoji10"), templates="{}")
-    np.testing.assert_allclose(e.queries, expected.queries, atol=1e-5)
-    np.testing.assert_allclose(e.gallery, expected.gallery, atol=1e-5)
-    assert e.info == expected.info
-
-
-def test_embed_resumes_and_ends_with_the_same_bytes(
-    shards: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    with_threads: Callable[[int], Any],
-) -> None:
-    from gaputils.encoding import to_folder as module
-
-    write, written = module.write_shard, []
-
-    def stop_at_the_third(folder: Path, manifest: Any, entry: Any, tensors: Any) -> None:
-        if len(written) == 2:
-            raise KeyboardInterrupt
-        written.append(entry.file)
-        write(folder, manifest, entry, tensors)
-
-    with with_threads(1):
-        monkeypatch.setattr(module, "write_shard", stop_at_the_third)
-        run(*EMBED, "-o", tmp_path / "e", code=130)
-        stamps = {name: (tmp_path / "e" / name).stat().st_mtime_ns for name in written}
-        assert len(stamps) == 2
-        assert "is not finished, 2 of 5 shards" in run("report", tmp_path / "e", code=1).stderr
-        monkeypatch.setattr(module, "write_shard", write)
-        run(*EMBED, "-o", tmp_path / "e")
-    assert content(tmp_path / "e") == content(shards)
-    assert {name: (tmp_path / "e" / name).stat().st_mtime_ns for name in written} == stamps
-
-
-@pytest.mark.slow
-def test_embed_under_torchrun_writes_the_same_folder(shards: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--nproc-per-node", "2", "--no-python"]
-    command += [str(Path(sys.executable).with_name("gaputils")), *EMBED, "-o", str(tmp_path / "e")]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("1000 queries") == 1, "only one process tells"
-    assert content(tmp_path / "e") == content(shards)
-
-
 def test_close_writes_rows_for_an_index(pair: Path, tmp_path: Path) -> None:
     out = tmp_path / "closed.npy"
     told = run("close", pair, "-o", out).stdout
@@ -202,33 +118,6 @@ def test_commands_that_read_pairs_read_folders(shards: Path, tmp_path: Path) -> 
     message = "holds both sides and names them itself"
     assert message in run("report", shards, shards, code=1).stderr
     assert message in run("close", shards, "-o", "x.npz", "--queries", "a", code=1).stderr
-
-
-@pytest.mark.parametrize(
-    ("device", "rank", "gpus", "expected"),
-    [
-        ("auto", "1", True, "cuda:1"),
-        ("auto", "1", False, "auto"),
-        ("auto", None, True, "auto"),
-        ("cpu", "1", True, "cpu"),
-    ],
-)
-def test_each_process_takes_its_own_gpu(
-    monkeypatch: pytest.MonkeyPatch, device: str, rank: str | None, gpus: bool, expected: str
-) -> None:
-    from gaputils.cli.embed import local_device
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus)
-    monkeypatch.delenv("LOCAL_RANK", raising=False)
-    if rank is not None:
-        monkeypatch.setenv("LOCAL_RANK", rank)
-    assert local_device(device) == expected
-
-
-def test_several_processes_need_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    result = run("embed", "tiny-openmoji", "emoji10", "-o", tmp_path / "e.safetensors", code=1)
-    assert "--out: several processes write a folder of shards" in result.stderr
 
 
 def test_train_writes_a_model_that_loads(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import gaputils as gu
 from gaputils.cli.commands import app
-from gaputils.cli.support import PIPE_CLOSED, in_one_line, reports_errors
+from gaputils.cli.support import PIPE_CLOSED, in_one_line, reports_errors, write
 
 RUN = [sys.executable, "-c", "from gaputils.cli.commands import app; app()"]
 
@@ -145,3 +145,58 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     os.close(write)
     assert one.communicate(timeout=120)[1] == b""
     assert one.returncode == PIPE_CLOSED
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("close q.npy g.npy -o q.npy", "--out"),
+        ("close p.npz -o p.npz", "--out"),
+        ("close p.npz -o ./link.npz", "--out"),
+        ("close q.npy g.npy -o c.npz --save g.npy", "--save"),
+        ("close a.queries.npy g.npy -o a.npy", "--out with a.queries.npy beside it"),
+        ("close q.npy g.npy --targets t.npy -o t.npy", "--out"),
+        ("report p.npz --out p.npz", "--out"),
+        ("report p.npz --figure p.npz", "--figure"),
+        ("robustness q.npy g.npy --out g.npy", "--out"),
+        ("mix a=q.npy b=g.npy --query q.npy -o q.npy", "--out"),
+        ("mix a=q.npy b=g.npy --query a.queries.npy -o a.npy", "--out with the queries"),
+    ],
+)
+def test_what_is_read_is_never_written_over(
+    command: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = np.random.default_rng(0).normal(size=(2, 12, 4)).astype(np.float32)
+    for name in ("q", "g", "a.queries"):
+        np.save(f"{name}.npy", rows[0])
+    np.save("t.npy", np.arange(12))
+    np.savez("p.npz", queries=rows[0], gallery=rows[1])
+    Path("link.npz").symlink_to("p.npz")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    result = CliRunner().invoke(app, command.split())
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"gaputils: {option}: ")
+    assert "would be lost; name another file" in result.stderr
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_in_the_place_of_a_result_is_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "p.npz", queries=np.eye(4), gallery=np.eye(4))
+    (tmp_path / "c.npz").mkdir()
+    result = CliRunner().invoke(
+        app, ["close", f"{tmp_path / 'p.npz'}", "-o", f"{tmp_path / 'c.npz'}"]
+    )
+    assert result.exit_code == 1
+    assert "gaputils: --out: expected a file, but" in result.stderr
+
+
+def test_a_result_is_whole_or_not_there(tmp_path: Path) -> None:
+    write("whole", tmp_path / "r.txt")
+    with pytest.raises(UnicodeEncodeError):
+        write("half \ud800", tmp_path / "r.txt")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["whole\n"]
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE)
+    write("through a pipe", tmp_path / "pipe")
+    assert reader.communicate()[0] == b"through a pipe\n"

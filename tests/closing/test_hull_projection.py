@@ -348,7 +348,10 @@ def test_a_covariance_survives_clone_and_file(tmp_path: Path) -> None:
     fitted = clone(gu.HullProjection(covariance=random_covariance(0, 5))).fit(queries, gallery)
     again = load(fitted.save(tmp_path / "oblique.safetensors"))
     assert np.array_equal(again.get_params()["covariance"], fitted.covariance)
-    assert np.array_equal(again.transform_queries(queries), fitted.transform_queries(queries))
+    # The stored matrix has another layout, so that a product may differ in its last bit.
+    np.testing.assert_allclose(
+        again.transform_queries(queries), fitted.transform_queries(queries), rtol=1e-12, atol=1e-14
+    )
 
 
 @pytest.mark.parametrize("level", [0.5, 0.9, 1.0])

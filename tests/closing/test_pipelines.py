@@ -13,8 +13,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import estimator_checks
 
 import gaputils as gu
+from gaputils.closing import QueriesTransformer
 
 
 def sides(n: int = 60, m: int = 6, d: int = 9):
@@ -49,6 +51,54 @@ def test_a_search_splits_the_queries_and_leaves_the_gallery_whole() -> None:
     assert chosen.count_ == 6
     assert len(chosen.components_) == search.best_params_[next(iter(search.best_params_))] == 5
     assert not hasattr(step, "closing_")
+
+
+CHECKS = (
+    "check_parameters_default_constructible",
+    "check_get_params_invariance",
+    "check_set_params",
+    "check_no_attributes_set_in_init",
+    "check_estimator_repr",
+    "check_estimator_cloneable",
+    "check_mixin_order",
+)
+
+
+@pytest.mark.parametrize("name", sorted(set(gu.closing.registered()) & set(gu.closing.__all__)))
+@pytest.mark.parametrize("check", CHECKS)
+def test_closings_pass_scikit_learns_own_checks(name: str, check: str) -> None:
+    """Those of one table alone do not apply: a closing is fitted on two sides."""
+    getattr(estimator_checks, check)(name, getattr(gu.closing, name)())
+
+
+class OfAnyWidth(QueriesTransformer):
+    """With a gallery as wide as the tables that the checks make up."""
+
+    def __init__(self) -> None:
+        super().__init__(gu.HullProjection(), np.empty(0))
+
+    def __sklearn_clone__(self) -> OfAnyWidth:
+        return OfAnyWidth()
+
+    def fit(self, X, y=None):
+        rows = np.random.default_rng(0).normal(size=(3, np.shape(X)[1]))
+        self.__dict__ |= QueriesTransformer(self.closing, rows).fit(X, y).__dict__
+        self.gallery = np.empty(0)
+        return self
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        *("check_estimators_pickle", "check_fit_idempotent", "check_transformer_preserve_dtypes"),
+        *("check_fit2d_1sample", "check_estimators_unfitted", "check_fit_score_takes_y"),
+        *("check_readonly_memmap_input", "check_n_features_in", "check_set_output_transform"),
+        "check_transformer_get_feature_names_out",
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_the_transformer_of_queries_passes_scikit_learns_own_checks(check: str) -> None:
+    getattr(estimator_checks, check)("OfAnyWidth", OfAnyWidth())
 
 
 def test_features_have_names_and_a_number() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import tarfile
 from pathlib import Path
 
@@ -24,6 +25,17 @@ def _bytes(values: np.ndarray, form: str) -> bytes:
     file = io.BytesIO()
     Image.fromarray(values).save(file, form)
     return file.getvalue()
+
+
+def _tiff(values: np.ndarray, kind: int, photometric: int = 1) -> bytes:
+    """A TIFF of one strip whose tags say what its samples are and what is white."""
+    height, width = values.shape
+    bits, size = 8 * values.itemsize, values.nbytes
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 134, 277: 1,
+            278: height, 279: size, 339: kind}  # fmt: skip
+    packed = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + packed + struct.pack("<I", 0)
+    return head + values.tobytes()
 
 
 def _opened(content: bytes, source: str, folder: Path) -> Image.Image:
@@ -57,6 +69,10 @@ DEEP = {
     "signed integers": _bytes(_scaled(2000, "i4") - 1000, "TIFF"),
     "floats": _bytes(_scaled(1, "f4"), "TIFF"),
     "floats to 255": _bytes(_scaled(255, "f4"), "TIFF"),
+    "32 bits without a sign": _tiff(_scaled(2**32 - 1, "u4"), 1),
+    "8 bits with a sign": _tiff((_scaled(254, "i2") - 127).astype("i1"), 2),
+    "16 bits, the least is white": _tiff(_scaled(65535, "u2")[:, ::-1].copy(), 1, 0),
+    "floats, the least is white": _tiff(_scaled(1, "f4")[:, ::-1].copy(), 3, 0),
     "signed floats": _bytes(_scaled(2, "f4") - 1, "TIFF"),
 }
 

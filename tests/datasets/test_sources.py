@@ -447,6 +447,45 @@ def test_imagefolder_with_a_folder_for_each_class(tmp_path):
     assert data.targets.tolist() == [0, 1]
 
 
+def test_two_folders_of_one_class_name_are_refused(tmp_path):
+    picture(tmp_path / "wild_cat" / "1.png")
+    picture(tmp_path / "wild cat" / "2.png")
+    with pytest.raises(ValueError, match="wild cat and wild_cat are one class name"):
+        load("imagefolder", tmp_path)
+
+
+def test_folders_behind_links_are_classes_and_those_of_the_system_are_none(tmp_path):
+    root = tmp_path / "data"
+    picture(root / "ant" / "1.png")
+    for own in ("$RECYCLE.BIN", "lost+found", "__pycache__", "__MACOSX", ".Trash", "ant/@eaDir"):
+        picture(root / own / "2.png")
+    picture(tmp_path / "far" / "deep" / "3.png")
+    (root / "cat").symlink_to(tmp_path / "far")
+    data = load("imagefolder", root)
+    assert data.class_names == ["ant", "cat"]
+    assert data.targets.tolist() == [0, 1]
+    (root / "cat" / "back").symlink_to(root)
+    with pytest.raises(ValueError, match="back: it links to a folder that holds it"):
+        load("imagefolder", root)
+
+
+@pytest.mark.parametrize("suffix", ["heic", "HEIF", "jp2"])
+def test_an_image_that_cannot_be_read_is_never_passed_over(tmp_path, suffix):
+    picture(tmp_path / "ant" / "1.png")
+    (tmp_path / "ant" / f"2.{suffix}").write_bytes(b"a phone's photograph")
+    images = load("imagefolder", tmp_path).images
+    assert len(images) == 2
+    with pytest.raises(ValueError, match=rf"2\.{suffix} is not a whole image"):
+        images[1]
+
+
+@pytest.mark.parametrize("suffix", ["jfif", "ppm", "jpe"])
+def test_other_suffixes_of_images_are_read(tmp_path, suffix):
+    picture(tmp_path / "ant" / "1.png", 40)
+    (tmp_path / "ant" / "1.png").rename(tmp_path / "ant" / f"1.{suffix}")
+    assert load("imagefolder", tmp_path).images[0].getpixel((0, 0)) == (40, 40, 40)
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

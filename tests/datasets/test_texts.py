@@ -111,3 +111,55 @@ def test_questions_that_are_no_objects_name_the_file(tmp_path: Path, content: ob
     (tmp_path / "aokvqa_v1p0_val.json").write_text(json.dumps(content))
     with pytest.raises(ValueError, match=r"aokvqa_v1p0_val\.json is not in A-OKVQA's format"):
         gu.datasets.load("aokvqa", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("metadata.csv", "file_name,text\n0.png,a cat, sitting\n", "line 2: it has 3 cells"),
+        ("metadata.csv", "file_name,text\n0.png,a\n1.png\n", "line 3: it has 1 cells"),
+        ("metadata.csv", "file_name,text,text\n0.png,a,b\n", "two columns have the same name"),
+        (
+            "metadata.jsonl",
+            '{"file_name": "0.png", "text": "a", "text": "b"}',
+            "'text' is .* twice",
+        ),
+        ("metadata.jsonl", '{"file_name": "0.png", "text": "a \\ud83d"}', "surrogates not allowed"),
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(folder: Path, name, text, message) -> None:
+    (folder / name).write_text(text)
+    with pytest.raises(UnreadableFile, match=rf"{name} is not .*{message}"):
+        gu.datasets.load("imagefolder", folder)
+
+
+def test_whole_characters_and_empty_names_are_read(folder: Path) -> None:
+    (folder / "metadata.jsonl").write_text('{"file_name": "0.png", "text": "a \\ud83d\\ude00"}')
+    assert gu.datasets.load("imagefolder", folder).captions == ["a \U0001f600"]
+    (folder / "metadata.jsonl").unlink()
+    (folder / "metadata.csv").write_text("file_name,text,,\n0.png,a,,\n\n1.png,b,,\n")
+    assert gu.datasets.load("imagefolder", folder).captions == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"a.png": None, "a.webp": None, "a.txt": b"x"}, "a second image or text .*'a.webp'"),
+        (
+            {"a.png": None, "a.json": b'{"caption": "x", "caption": "y"}'},
+            "'caption' is .* twice",
+        ),
+        ({"a.png": None, "a.txt": b"x", "a.TXT": b"y"}, "a second image or text .*'a.TXT'"),
+    ],
+)
+def test_a_sample_of_two_meanings_is_refused(tmp_path: Path, members, message: str) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (8, 6)).save(picture, "PNG")
+    with tarfile.open(tmp_path / "part.tar", "w") as archive:
+        for name, content in members.items():
+            content = picture.getvalue() if content is None else content
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    with pytest.raises(ValueError, match=rf"part\.tar.*{message}"):
+        gu.datasets.load("webdataset", tmp_path)

@@ -13,24 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gaputils as gu
-from gaputils.closing import catalogue
-from gaputils.evaluation.compare import compare_blocks, over_blocks
-from gaputils.evaluation.protocol import paired_gain
+from evaluation.helpers import sides
+from gaputils.evaluation.compare import compare_blocks
 from gaputils.scoring import SCORINGS
 
 PACKAGE = Path(gu.__file__).parent
 ORIGINAL = {"original": None}
-
-
-def sides(seed: int = 0, n: int = 30, m: int = 6, d: int = 12):
-    """Unit rows with a gap, and each query's right item."""
-    rng = np.random.default_rng(seed)
-    gallery = rng.normal(size=(m, d))
-    targets = rng.integers(m, size=n)
-    queries = gallery[targets] + rng.normal(size=(n, d))
-    queries[:, 0] += 3
-    unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (queries, gallery)]
-    return unit[0], unit[1], targets
 
 
 def answers(queries: np.ndarray, gallery: np.ndarray, scoring: str) -> np.ndarray:
@@ -103,55 +91,6 @@ def test_what_has_an_exact_answer_is_not_sampled() -> None:
     kept = answers(queries, rounded, "euclidean") == answers(queries, gallery, "euclidean")
     row = frame[(frame["noise"] == "int4") & (frame["scoring"] == "euclidean")].iloc[0]
     assert row["robustness"] == pytest.approx(kept.mean())
-
-
-def test_errors_are_a_bootstrap_over_queries_paired_for_gains() -> None:
-    """Against a bootstrap of our own, and the closed form that both estimate."""
-    queries, gallery, targets = sides(n=60)
-    noise = gu.GaussianNoise(0.4)
-    row = gu.compare_closings(
-        queries,
-        gallery,
-        {"hull projection": gu.HullProjection()},
-        {"": noise},
-        targets=targets,
-        scorings=["euclidean"],
-        bootstrap=4000,
-    ).iloc[0]
-    moved = gu.HullProjection().fit_transform(queries, gallery)
-    values = {
-        "robustness": (gu.robustness, ()),
-        "right": (gu.accuracy_under_noise, (targets,)),
-    }
-    rng = np.random.default_rng(7)
-    drawn = rng.integers(60, size=(4000, 60))
-    for name, (function, more) in values.items():
-        after = np.asarray(function(*moved, *more, noise))
-        before = np.asarray(function(queries, gallery, *more, noise))
-        gain = {"robustness": "gain"}.get(name, f"{name}_gain")
-        assert row[gain] == pytest.approx((after - before).mean(), abs=1e-12)
-        for column, value in ((name, after), (gain, after - before)):
-            ours = value[drawn].mean(1).std()
-            assert row[f"{column}_error"] == pytest.approx(ours, rel=0.08)
-            assert row[f"{column}_error"] == pytest.approx(value.std() / 60**0.5, rel=0.05)
-    assert row["gain_error"] < 0.5 * row["robustness_error"], "pairing must pay here"
-
-
-@pytest.mark.parametrize("order", ["closing first", "noise first"])
-def test_a_closing_that_does_nothing_gains_nothing_with_no_error(order: str) -> None:
-    queries, gallery, targets = sides()
-    frame = gu.compare_closings(
-        queries,
-        gallery,
-        {"none": None, "nothing": gu.NaiveShift(0.0)},
-        {"": gu.GaussianNoise(0.4)},
-        targets=targets,
-        order=order,
-        draws=30,
-    )
-    gains = frame[[c for c in frame if "gain" in c]]
-    assert (gains == 0).all(axis=None)
-    assert (frame["unchanged"] == 1).all()
 
 
 def test_the_gain_is_over_the_original_whether_or_not_it_is_listed() -> None:
@@ -261,15 +200,6 @@ def test_seeds_and_generators_draw_alike_for_all_closings() -> None:
     assert not once.equals(again)
 
 
-def test_without_bootstrap_no_errors_are_invented() -> None:
-    queries, gallery, targets = sides()
-    frame = gu.compare_closings(
-        queries, gallery, ORIGINAL, {"": gu.GaussianNoise(0.4)}, targets=targets, bootstrap=0
-    )
-    assert not [name for name in frame if name.endswith("_error") and name != "standard_error"]
-    assert not frame.isna().any(axis=None)
-
-
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
@@ -319,11 +249,17 @@ def test_robustness_of_a_closing_is_computed_in_one_place() -> None:
 def test_tables_of_closings_share_one_vocabulary() -> None:
     """No column is called after a closing's or a share's other names."""
     forbidden = {"method", "methods", "way", "ways", "agreement", "kept", "noisy_accuracy"}
-    rooms = [PACKAGE / "evaluation", PACKAGE / "plots"]
+    rooms = [PACKAGE / name for name in ("evaluation", "plots", "pages/compressed_indexes")]
     files = [path for room in rooms for path in room.rglob("*.py")]
     files += [
         PACKAGE / "pages" / f"{name}.py"
-        for name in ("all_methods", "born", "multiple_choice", "quantisation", "rephrasing")
+        for name in (
+            "all_methods",
+            "born",
+            "compressed_indexes/__init__",
+            "multiple_choice",
+            "rephrasing",
+        )
     ]
     for path in files:
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -396,25 +332,6 @@ def test_calibrated_closings_are_fitted_on_the_block_before() -> None:
         moved = closing.transform(block.queries, block.gallery)
         kept.append(gu.robustness(*moved, noises["n"], scoring="cosine"))
     assert together["robustness"][0] == pytest.approx(float(torch.cat(kept).double().mean()))
-
-
-def test_gains_over_any_of_the_closings_are_paired() -> None:
-    queries, gallery, targets = sides()
-    e = gu.Embeddings(queries, gallery, targets)
-    closings = {**ORIGINAL, "s": gu.MeanShift(), "h": gu.HullProjection()}
-    found = over_blocks([e], closings, {"n": gu.GaussianNoise(0.4)}, scorings=["euclidean"])
-    kept = {
-        name: gu.robustness(*catalogue.moved(closing, queries, gallery), gu.GaussianNoise(0.4))
-        for name, closing in catalogue.fit_all(closings, e).items()
-    }
-    table = found.table(against="s").set_index("closing")
-    gain, error = paired_gain(kept["h"], kept["s"])
-    assert table.loc["h", "gain"] == pytest.approx(gain, abs=1e-6)
-    assert table.loc["h", "gain_error"] == pytest.approx(error, abs=1e-6)
-    assert table.loc["s", "gain_error"] == 0
-    pd.testing.assert_series_equal(
-        table["unchanged"], found.table().set_index("closing")["unchanged"]
-    )
 
 
 def test_blocks_without_answers_are_refused() -> None:

@@ -2,184 +2,65 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import pickle
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import damages
+import grammars
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import torch
-from hypothesis import strategies as st
-from PIL import Image
+import whole
 from safetensors.torch import save_file
 
 import gaputils as gu
+from gaputils import serving
 from gaputils.closing import load as load_closing
 from gaputils.datasets._parquet import ParquetImages
 from gaputils.models._weights import plain_weights
-from gaputils.storage._manifest import plan, read_manifest, write_manifest
-
-X = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32).round(2)
-Make = Callable[[Path], Path]
-Damage = Callable[[bytes], st.SearchStrategy[bytes]]
+from gaputils.storage._manifest import read_manifest
+from gaputils.sweep import gallery, results
 
 
 @dataclass(frozen=True)
 class Format:
     """`make` writes a whole file into a folder, `read` reads it with all that lies beside it."""
 
-    make: Make
+    make: whole.Make
     read: Callable[[Path], Any]
-    within: Damage = damages.damaged
+    within: damages.Damage = damages.damaged
 
-    def damages(self, content: bytes) -> st.SearchStrategy[bytes]:
-        """Accidents to the whole file, and to what its checksums cover."""
-        return st.one_of(damages.damaged(content), self.within(content))
-
-
-def _saved(name: str, save: Callable[[Path], Any]) -> Make:
-    def make(folder: Path) -> Path:
-        save(folder / name)
-        return folder / name
-
-    return make
+    def damaged(self, random: Random, content: bytes) -> bytes:
+        """Accidents to the whole file, or to what its checksums cover and its grammar says."""
+        return random.choice((damages.damaged, self.within))(random, content)
 
 
-def _picture(path: Path, **options: Any) -> None:
-    Image.effect_noise((24, 20), 60).convert("RGB").save(path, **options)
+def _read_labels(path: Path) -> None:
+    for name in ("q", "g"):
+        np.save(path.with_name(f"{name}.npy"), whole.X)
+    _sound(gu.read_pair(path.with_name("q.npy"), path.with_name("g.npy"), targets=path))
 
 
-def _pictured(name: str, save: Callable[[Path], Any]) -> Make:
-    def make(folder: Path) -> Path:
-        for number in range(3):
-            _picture(folder / f"{number}.png")
-        save(folder / name)
-        return folder / name
-
-    return make
+def _read_pair(path: Path) -> None:
+    _sound(gu.read_pair(path))
 
 
-def _metadata_csv(path: Path) -> None:
-    with path.open("w", newline="") as file:
-        rows = [(f"{i}.png", f'a "{i}", café') for i in range(3)]
-        csv.writer(file).writerows([("file_name", "text"), *rows])
+def _sound(found: gu.Embeddings) -> None:
+    """What any pair that was read must be, whatever the file said."""
+    sides, targets = (found.queries, found.gallery), found.targets
+    assert all(side.ndim == 2 and len(side) and side.isfinite().all() for side in sides)
+    assert found.queries.shape[1] == found.gallery.shape[1]
+    if targets is not None:
+        assert targets.shape == (len(found.queries),)
+        assert int(targets.min()) >= 0
+        assert int(targets.max()) < len(found.gallery)
 
 
-def _metadata_lines(path: Path) -> None:
-    rows = [{"file_name": f"{i}.png", "text": [f"a {i}", "b"]} for i in range(3)]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def _tar(folder: Path) -> Path:
-    with tarfile.open(folder / "part.tar", "w") as archive:
-        for number in range(3):
-            for ending, write in {
-                "png": _picture,
-                "txt": lambda path: path.write_text("a grey square\nanother"),
-                "json": lambda path: path.write_text('{"caption": "a"}'),
-            }.items():
-                file = folder / f"{number}.{ending}"
-                write(file)
-                archive.add(file, file.name)
-                file.unlink()
-    return folder / "part.tar"
-
-
-def _cifar(folder: Path) -> Path:
-    place = folder / "cifar-10-batches-py"
-    place.mkdir()
-    pixels = np.zeros((2, 3072), np.uint8)
-    names = {"label_names": [f"thing {i}" for i in range(10)]}
-    (place / "batches.meta").write_bytes(pickle.dumps(names))
-    batch = {"data": pixels, "labels": [0, 1], "filenames": ["a", "b"]}
-    (place / "test_batch").write_bytes(pickle.dumps(batch, protocol=2))
-    return place / "test_batch"
-
-
-def _manifest(folder: Path) -> Path:
-    described: dict[str, Any] = {
-        "format": "gaputils-shards/1", "model": "m", "tag": None, "model_info": {"a": 1},
-        "weights_sha256": "0", "precision": "float32", "device": "cpu", "dim": 4, "dataset": "d",
-        "split": "", "dataset_info": {}, "kind": "captions", "content_sha256": "0",
-        "templates": None, "rows": {"queries": 6, "gallery": 4}, "shard_size": 3, "batch_size": 2,
-        "versions": {},
-    }  # fmt: skip
-    write_manifest(folder, plan(described))
-    return folder / "manifest.json"
-
-
-def _grid(folder: Path) -> Path:
-    (folder / "page.md").write_text(
-        "```{code-cell} ipython3\n:tags: [parameters]\na: int = 1\n```\n"
-    )
-    (folder / "grid.yml").write_text("sweeps:\n  - page: page.md\n    grid: {a: [1, 2.5, x]}\n")
-    return folder / "grid.yml"
-
-
-def _results(path: Path) -> None:
-    row = {"run": ["a"], "page": ["b"], "a": [3], "name": ["c"], "value": [1.0], "text": [None]}
-    pd.DataFrame(row).to_parquet(path)
-
-
-def _karpathy(path: Path) -> None:
-    images = [
-        {"filename": f"{i}.png", "split": "test", "sentences": [{"raw": f"a {i}"}]}
-        for i in range(3)
-    ]
-    path.write_text(json.dumps({"images": images}))
-
-
-def _flickr(folder: Path) -> Path:
-    (folder / "images").mkdir()
-    for number in range(3):
-        _picture(folder / "images" / f"{number}.png")
-    _karpathy(folder / "dataset_flickr30k.json")
-    return folder / "dataset_flickr30k.json"
-
-
-def _coco(folder: Path) -> Path:
-    (folder / "val2017").mkdir()
-    images = [{"id": number, "file_name": f"{number}.png"} for number in range(3)]
-    captions = [{"image_id": number, "caption": f"a {number}"} for number in range(3)]
-    content = {"images": images, "annotations": captions}
-    (folder / "captions_val2017.json").write_text(json.dumps(content))
-    return folder / "captions_val2017.json"
-
-
-def _aokvqa(folder: Path) -> Path:
-    (folder / "val2017").mkdir()
-    rows = [
-        {"image_id": i, "question": "what?", "choices": ["a", "b"], "correct_choice_idx": i}
-        for i in range(2)
-    ]
-    (folder / "aokvqa_v1p0_val.json").write_text(json.dumps(rows))
-    return folder / "aokvqa_v1p0_val.json"
-
-
-def _hub(folder: Path) -> Path:
-    pictures = []
-    for number in range(3):
-        _picture(folder / f"{number}.png")
-        pictures.append({"bytes": (folder / f"{number}.png").read_bytes()})
-    pd.DataFrame({"image": pictures}).to_parquet(folder / "images.parquet")
-    return folder / "images.parquet"
-
-
-def _arrow(path: Path) -> None:
-    table = pa.table({"image": list(X), "text": list(X)})
-    with pa.ipc.new_stream(str(path), table.schema) as file:
-        file.write_table(table)
-
-
-def _weights(path: Path) -> None:
-    torch.save({"state_dict": {"logit_scale": torch.ones(()), "a": torch.ones(3, 2)}}, path)
+def _read_flickr(path: Path) -> None:
+    gu.datasets.load("flickr30k", path.parent)
 
 
 def _read_weights(path: Path) -> None:
@@ -202,81 +83,176 @@ def _image(suffix: str, **options: Any) -> Format:
 
     def make(folder: Path) -> Path:
         (folder / "cat").mkdir()
-        _picture(folder / "cat" / f"1.{suffix}", **options)
+        whole.picture_file(folder / "cat" / f"1.{suffix}", **options)
         return folder / "cat" / f"1.{suffix}"
 
-    return Format(make, read, damages.in_png if suffix == "png" else damages.damaged)
+    return Format(make, read, grammars.in_png if suffix == "png" else damages.damaged)
 
-
-SIDES = {"queries": torch.from_numpy(X), "gallery": torch.from_numpy(X[:4].copy())}
-UNIT = X / np.linalg.norm(X, axis=1, keepdims=True)
-HULL = gu.HullProjection(radius=2.0).fit(UNIT, UNIT[:4])
 
 FORMATS: dict[str, Format] = {
-    "npy": Format(_saved("e.npy", lambda p: np.save(p, np.stack([X, X]))), gu.read_pair),
+    "npy": Format(
+        whole.saved("e.npy", lambda p: np.save(p, np.stack([whole.X, whole.X]))),
+        _read_pair,
+        grammars.in_npy,
+    ),
     "npz": Format(
-        _saved("e.npz", lambda p: np.savez(p, queries=X, gallery=X[:4], targets=np.arange(6) % 4)),
-        gu.read_pair,
-        damages.in_zip,
+        whole.saved(
+            "e.npz",
+            lambda p: np.savez(p, queries=whole.X, gallery=whole.X[:4], targets=np.arange(6) % 4),
+        ),
+        _read_pair,
+        grammars.in_zip,
     ),
     "npz, compressed": Format(
-        _saved("e.npz", lambda p: np.savez_compressed(p, queries=X, gallery=X[:4])),
-        gu.read_pair,
-        damages.in_zip,
+        whole.saved(
+            "e.npz", lambda p: np.savez_compressed(p, queries=whole.X, gallery=whole.X[:4])
+        ),
+        _read_pair,
+        grammars.in_zip,
     ),
     "safetensors": Format(
-        _saved("e.safetensors", lambda p: save_file(SIDES, p)),
-        gu.read_pair,
-        damages.in_safetensors,
+        whole.saved("e.safetensors", lambda p: save_file(whole.SIDES, p)),
+        _read_pair,
+        grammars.in_safetensors,
     ),
     "embeddings": Format(
-        _saved("e.safetensors", lambda p: gu.Embeddings(X, X, info={"a": [1]}).save(p)),
+        whole.saved(
+            "e.safetensors", lambda p: gu.Embeddings(whole.X, whole.X, info={"a": [1]}).save(p)
+        ),
         gu.Embeddings.load,
-        damages.in_safetensors,
+        grammars.in_safetensors,
     ),
     "closing": Format(
-        _saved("c.safetensors", lambda p: gu.MeanShift(2, 0.5).fit(X, X + 1).save(p)),
+        whole.saved(
+            "c.safetensors", lambda p: gu.MeanShift(2, 0.5).fit(whole.X, whole.X + 1).save(p)
+        ),
         load_closing,
-        damages.in_safetensors,
+        grammars.in_safetensors,
     ),
     "closing onto the hull": Format(
-        _saved("c.safetensors", HULL.save), load_closing, damages.in_safetensors
+        whole.saved("c.safetensors", whole.HULL.save), load_closing, grammars.in_safetensors
     ),
     "parquet": Format(
-        _saved(
+        whole.saved(
             "e.parquet",
-            lambda p: pd.DataFrame({"image": list(X), "text": list(X)}).to_parquet(p),
+            lambda p: pd.DataFrame({"image": list(whole.X), "text": list(whole.X)}).to_parquet(p),
         ),
-        gu.read_pair,
+        _read_pair,
+        grammars.in_parquet,
     ),
-    "arrow": Format(_saved("e.arrow", _arrow), gu.read_pair),
-    "tensors": Format(_saved("e.pt", lambda p: torch.save(SIDES, p)), gu.read_pair, damages.in_zip),
+    "arrow": Format(whole.saved("e.arrow", whole.arrow_file), _read_pair, grammars.in_arrow),
+    "tensors": Format(
+        whole.saved("e.pt", lambda p: torch.save(whole.SIDES, p)), _read_pair, grammars.in_zip
+    ),
     "parquet of images": Format(
-        _hub, lambda p: list(ParquetImages([p], "image"))
+        whole.hub_file, lambda p: list(ParquetImages([p], "image")), grammars.in_parquet
     ),
-    "csv": Format(_pictured("metadata.csv", _metadata_csv), _all_images("imagefolder")),
-    "jsonl": Format(
-        _pictured("metadata.jsonl", _metadata_lines),
+    "parquet, long": Format(whole.saved("e.parquet", whole.long), _read_pair, grammars.in_parquet),
+    "shard": Format(whole.sharded, lambda p: _read_pair(p.parents[1]), grammars.in_npy),
+    "metadata of shards": Format(
+        whole.with_metadata, lambda p: _read_pair(p.parents[1]), grammars.in_parquet
+    ),
+    "state of a data set": Format(
+        whole.state_file, lambda p: _read_pair(p.parent), grammars.in_json
+    ),
+    "labels": Format(whole.labels_file, _read_labels, grammars.in_words),
+    "labels, npy": Format(
+        whole.saved("l.npy", lambda p: np.save(p, np.arange(6) % 4)), _read_labels, grammars.in_npy
+    ),
+    "served closing": Format(
+        whole.saved("c.safetensors", whole.HULL.save), serving.load, grammars.in_safetensors
+    ),
+    "served shift": Format(
+        whole.saved(
+            "c.safetensors", lambda p: gu.MeanShift(2, 0.5).fit(whole.X, whole.X + 1).save(p)
+        ),
+        serving.load,
+        grammars.in_safetensors,
+    ),
+    "csv": Format(
+        whole.pictured("metadata.csv", whole.metadata_csv),
         _all_images("imagefolder"),
-        damages.in_json_lines,
+        grammars.in_words,
     ),
-    "tar": Format(_tar, _all_images("webdataset"), damages.in_tar),
+    "captions": Format(whole.captions, _all_images("imagefolder"), grammars.in_words),
+    "metadata in parquet": Format(
+        whole.pictured("metadata.parquet", whole.metadata_parquet),
+        _all_images("imagefolder"),
+        grammars.in_parquet,
+    ),
+    "tar of classes": Format(whole.tar_of_classes, _all_images("webdataset"), grammars.in_tar),
+    "names of classes": Format(
+        whole.names_of_classes, _all_images("webdataset"), grammars.in_words
+    ),
+    "the hub's CSV": Format(
+        whole.flickr_with("flickr_annotations_30k.csv", whole.HUB_CSV),
+        _read_flickr,
+        grammars.in_words,
+    ),
+    "token file": Format(
+        whole.flickr_with("results_20130124.token", "{}.png#0\ta dog {}\n"),
+        _read_flickr,
+        grammars.in_words,
+    ),
+    "Kaggle's CSV": Format(
+        whole.flickr_with("results.csv", "{}.png| 0| a dog {}\n"), _read_flickr, grammars.in_words
+    ),
+    "record of a run": Format(
+        whole.saved("a.json", whole.record),
+        lambda p: results.done_records(p.parent),
+        grammars.in_json,
+    ),
+    "index of a gallery": Format(
+        whole.saved("gallery.json", whole.gallery_index),
+        lambda p: gallery._written(p.parent),
+        grammars.in_json,
+    ),
+    "jsonl": Format(
+        whole.pictured("metadata.jsonl", whole.metadata_lines),
+        _all_images("imagefolder"),
+        grammars.in_json_lines,
+    ),
+    "tar": Format(whole.tar_file, _all_images("webdataset"), grammars.in_tar),
     "Karpathy's JSON": Format(
-        _flickr, lambda p: gu.datasets.load("flickr30k", p.parent), damages.in_json
+        whole.flickr, lambda p: gu.datasets.load("flickr30k", p.parent), grammars.in_json
     ),
-    "COCO's JSON": Format(_coco, lambda p: gu.datasets.load("coco", p.parent), damages.in_json),
+    "COCO's JSON": Format(
+        whole.coco_file, lambda p: gu.datasets.load("coco", p.parent), grammars.in_json
+    ),
     "A-OKVQA's JSON": Format(
-        _aokvqa, lambda p: gu.datasets.load("aokvqa", p.parent), damages.in_json
+        whole.aokvqa, lambda p: gu.datasets.load("aokvqa", p.parent), grammars.in_json
     ),
-    "CIFAR": Format(_cifar, lambda p: gu.datasets.load("cifar10", p.parents[1])),
-    "manifest": Format(_manifest, lambda p: read_manifest(p.parent), damages.in_manifest),
-    "grid": Format(_grid, gu.sweep.plan),
-    "results": Format(_saved("results.parquet", _results), gu.sweep.load_results),
-    "weights": Format(_saved("w.pt", _weights), _read_weights, damages.in_zip),
-    "weights, safetensors": Format(
-        _saved("w.safetensors", lambda p: save_file({"module.logit_scale": torch.ones(2)}, p)),
+    "CIFAR": Format(
+        whole.cifar, lambda p: gu.datasets.load("cifar10", p.parents[1]), grammars.in_pickle
+    ),
+    "tensors, pickled": Format(
+        whole.saved(
+            "e.pt", lambda p: torch.save(whole.SIDES, p, _use_new_zipfile_serialization=False)
+        ),
+        _read_pair,
+        grammars.in_pickle,
+    ),
+    "weights, pickled": Format(
+        whole.saved(
+            "w.pt", lambda p: torch.save(whole.SIDES, p, _use_new_zipfile_serialization=False)
+        ),
         _read_weights,
-        damages.in_safetensors,
+        grammars.in_pickle,
+    ),
+    "manifest": Format(
+        whole.manifest_file, lambda p: read_manifest(p.parent), grammars.in_manifest
+    ),
+    "grid": Format(whole.grid_file, gu.sweep.plan, grammars.in_words),
+    "results": Format(
+        whole.saved("results.parquet", whole.results_file),
+        gu.sweep.load_results,
+        grammars.in_parquet,
+    ),
+    "weights": Format(whole.saved("w.pt", whole.weights), _read_weights, grammars.in_zip),
+    "weights, safetensors": Format(
+        whole.saved("w.safetensors", lambda p: save_file({"module.logit_scale": torch.ones(2)}, p)),
+        _read_weights,
+        grammars.in_safetensors,
     ),
     "png": _image("png"),
     "jpg": _image("jpg"),
@@ -284,4 +260,4 @@ FORMATS: dict[str, Format] = {
     "tiff": _image("tiff", compression="tiff_lzw"),
     "webp": _image("webp"),
     "bmp": _image("bmp"),
-}  # fmt: skip
+}

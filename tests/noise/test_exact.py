@@ -9,51 +9,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import special, stats
+from scipy import stats
 from scipy.optimize import minimize_scalar
 
 import gaputils as gu
-from gaputils.noise import _chi, _exact
-from gaputils.noise._wins import ExactWins
-
-QUADRATURE_NODES = 300
-
-
-def law(t: np.ndarray, noncentrality: float, dim: int) -> tuple[np.ndarray, np.ndarray]:
-    """Survival function and density of noncentral chi-square: Poisson mixtures of central ones."""
-    middle = noncentrality / 2
-    width = 12 * math.sqrt(middle) + 40
-    terms = np.arange(max(0.0, math.floor(middle - width)), middle + width)
-    terms = terms if middle else np.zeros(1)
-    log_weight = special.xlogy(terms, middle) - middle - special.gammaln(terms + 1)
-    shape, half = dim / 2 + terms, np.maximum(t, 1e-300)[:, None] / 2
-    log_density = (shape - 1) * np.log(half) - half - special.gammaln(shape)
-    density = np.exp(log_density + log_weight).sum(axis=1) / 2
-    if noncentrality > 5000:  # far from where the engine asks SciPy, and much faster
-        far = np.sqrt(t) > math.sqrt(noncentrality) - 12  # nearer, SciPy's series overflows
-        above = np.ones_like(t)
-        above[far] = stats.ncx2.sf(t[far], dim, noncentrality)
-        return above, density
-    return special.gammaincc(shape, half) @ np.exp(log_weight), density
-
-
-def reference(noncentrality: np.ndarray, winner: int, dim: int, counts=None) -> float:
-    """P(item `winner` has the least noisy distance): Gauss-Legendre in the square root of t.
-
-    `counts` items stand at each noncentrality.
-    """
-    root = np.sqrt(noncentrality[winner] + dim)
-    low, high = max(0.0, root - 9), root + 9
-    x, weights = np.polynomial.legendre.leggauss(QUADRATURE_NODES)
-    s = low + (high - low) * (x + 1) / 2
-    product = weights * (high - low) * s
-    for index, item in enumerate(noncentrality):
-        others = 1 if counts is None else counts[index]
-        above, density = law(s * s, item, dim)
-        if index == winner:
-            product, others = product * density, others - 1
-        product = product * np.maximum(above, 1e-300) ** others
-    return float(product.sum())
+from gaputils.noise import _exact
+from noise.helpers import reference, wins
 
 
 def exact(noncentrality: np.ndarray, winner: int, dim: int) -> float:
@@ -66,11 +27,6 @@ def exact(noncentrality: np.ndarray, winner: int, dim: int) -> float:
 def alone(noncentrality: np.ndarray, winner: int, dim: int) -> float:
     """The package's answer for one query."""
     return float(wins(torch.tensor(noncentrality)[None], [torch.tensor([winner])], dim)[0])
-
-
-def wins(costs: torch.Tensor, winners, dim: int, tolerance: float = 1e-5) -> torch.Tensor:
-    ones = torch.ones(len(costs), dtype=costs.dtype)
-    return ExactWins(dim, [1.0], "euclidean", tolerance)(costs, winners, ones, ones[:1])[0][0]
 
 
 def configurations(dim: int):
@@ -87,49 +43,6 @@ def configurations(dim: int):
         width = np.sqrt(dim + base)
         yield base + np.sort(rng.exponential(size=6)) * width * rng.uniform(0.2, 4), 0
     yield np.concatenate([[1.0, 1.0 + scale], np.full(4, 1e4)]), 0
-
-
-NEARLY_NORMAL = [
-    (dim, noncentrality)
-    for dim in (1, 2, 20, 64, 512, 4096)
-    for noncentrality in (0.0, 10.0, 60.0, 1000.0)
-    if dim + noncentrality >= _chi.enough(2)
-]
-
-
-@pytest.mark.parametrize(("dim", "noncentrality"), NEARLY_NORMAL)
-def test_cumulants_are_those_of_the_norm(dim: int, noncentrality: float) -> None:
-    """Integrated numerically, wherever the engine uses them."""
-    middle = math.sqrt(dim + noncentrality)
-    x, weights = np.polynomial.legendre.leggauss(200)
-    low, high = max(middle - 9, 0.0), middle + 9
-    r = low + (high - low) * (x + 1) / 2
-    mass = weights * (high - low) * r * law(np.square(r), noncentrality, dim)[1]
-    mean = mass @ r
-    central = [mass @ (r - mean) ** power for power in range(6)]
-    deviation = math.sqrt(central[2])
-    cumulants = [central[3], central[4] - 3 * central[2] ** 2]
-    cumulants.append(central[5] - 10 * central[3] * central[2])
-    found = _chi.root(torch.tensor([noncentrality], dtype=torch.float64), dim)
-    assert float(found.mean) == pytest.approx(mean, abs=1e-5)
-    assert float(found.deviation) == pytest.approx(deviation, rel=1e-4)
-    for power, value, expected in zip((3, 4, 5), found[2:], cumulants, strict=True):
-        assert float(value) == pytest.approx(expected / deviation**power, abs=4e-3)
-
-
-@pytest.mark.parametrize(("dim", "noncentrality"), NEARLY_NORMAL)
-def test_normal_score_is_the_distributions(dim: int, noncentrality: float) -> None:
-    root = _chi.root(torch.tensor([noncentrality], dtype=torch.float64), dim)
-    z = torch.linspace(-4.5, 4.5, 31, dtype=torch.float64)
-    polynomial = _chi.score_polynomial(*root[2:])
-    score = _chi.evaluate(polynomial, z)
-    above, _ = law(np.square((root.mean + z * root.deviation).numpy()), noncentrality, dim)
-    np.testing.assert_allclose(stats.norm.sf(score), above, atol=1.2e-5)
-    step = 1e-6
-    nearby = _chi.evaluate(polynomial, z + step), _chi.evaluate(polynomial, z - step)
-    torch.testing.assert_close(
-        _chi.slope(polynomial, z), (nearby[0] - nearby[1]) / (2 * step), atol=1e-7, rtol=1e-7
-    )
 
 
 @pytest.mark.parametrize("items", [1_000, 20_000, 100_000])
@@ -215,40 +128,6 @@ def test_win_probabilities_of_all_items_sum_to_one(seed: int, items: int, dim: i
     noncentrality = rng.exponential(size=items) * 10.0 ** rng.uniform(-2, 4)
     total = sum(exact(noncentrality, item, dim) for item in range(items))
     assert total == pytest.approx(1, abs=items * 3e-5)
-
-
-@pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-6])
-@pytest.mark.parametrize("dim", [4, 256])
-def test_pruning_stays_within_its_bound(tolerance: float, dim: int) -> None:
-    rng = np.random.default_rng(1)
-    near = rng.uniform(0, 50, size=(20, 1))
-    costs = torch.tensor(near + np.sort(rng.exponential(size=(20, 400)), axis=1) * 10 * dim**0.5)
-    winner = [costs.argmin(dim=1)]
-    whole, pruned = wins(costs, winner, dim, 1e-12), wins(costs, winner, dim, tolerance)
-    assert float((whole - pruned).abs().max()) <= tolerance + 2e-5
-
-
-@pytest.mark.parametrize("same_order", [False, True])
-def test_a_second_call_sorts_again_unless_the_order_is_promised(same_order: bool) -> None:
-    """And even then if there are other rows, or if more items are near."""
-    rng = np.random.default_rng(5)
-    costs = torch.tensor(
-        np.sort(rng.uniform(0, 4000, size=(6, 40)), axis=1)[:, rng.permutation(40)]
-    )
-    kept = ExactWins(96, [1.0], "euclidean", **({"same_order": True} if same_order else {}))
-
-    def agree(costs: torch.Tensor) -> None:
-        winner, norms = [costs.argmin(dim=1)], torch.ones(len(costs))
-        fresh = wins(costs, winner, 96)
-        found = kept(costs, winner, norms, norms[:1])[0][0]
-        torch.testing.assert_close(found, fresh, atol=1e-4, rtol=0)
-
-    for factor in (1.0, 0.9, 0.02):
-        agree(factor * costs)
-    agree(0.02 * costs[:4])
-    if not same_order:
-        agree(costs)
-        agree(costs.flip(1))
 
 
 def test_an_answer_does_not_depend_on_the_other_queries() -> None:

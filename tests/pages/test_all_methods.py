@@ -1,4 +1,4 @@
-"""Comparing closings, multiple choice and rephrasing: against the plain calls they stand for."""
+"""Comparing closings: against the plain calls that the comparison stands for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import torch.nn.functional as F
 
 import gaputils as gu
 from gaputils.closing import catalogue
@@ -15,33 +14,13 @@ from gaputils.embeddings import choose_items, unit_rows
 from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.table import Comparison, Outcome
 from gaputils.noise._monte_carlo import Estimate
-from gaputils.noise.perturbations import equivalent_gaussian
-from gaputils.pages import all_methods, multiple_choice, rephrasing, survival, with_error
+from gaputils.pages import all_methods, rephrasing, survival, with_error
 from gaputils.pages.all_methods import properties
 from gaputils.pages.moving_the_gap import accuracy_curve, summarize_curve
-from gaputils.pages.quantisation import under_noises
-from gaputils.scoring import SCORINGS, nearest
+from gaputils.scoring import nearest
 
 mpl.use("agg")
-QUICK = {"original": None, "mean shift": gu.MeanShift(), "hull": gu.HullProjection(radius="auto")}
-
-
-def task(n: int = 60, m: int = 8, d: int = 24, seed: int = 0) -> gu.Embeddings:
-    """Unit-norm clouds with a gap; queries near their targets."""
-    generator = torch.Generator().manual_seed(seed)
-    items = torch.randn(m, d, generator=generator, dtype=torch.float64)
-    targets = torch.randint(0, m, (n,), generator=generator)
-    noise = torch.randn(n, d, generator=generator, dtype=torch.float64)
-    offset = 2 * torch.eye(d, dtype=torch.float64)
-    queries = F.normalize(items[targets] + noise + offset[0], dim=1)
-    return gu.Embeddings(queries, F.normalize(items - offset[1], dim=1), targets)
-
-
-def row(frame: pd.DataFrame, **where: object) -> pd.Series:
-    for column, value in where.items():
-        frame = frame[frame[column] == value]
-    assert len(frame) == 1
-    return frame.iloc[0]
+from pages.helpers import QUICK, phrasings, row, task
 
 
 def test_properties_are_what_the_plain_calls_give():
@@ -125,22 +104,6 @@ def test_level_with_the_best_is_who_lies_within_one_paired_error():
     assert all_methods.level_with_best(found, "right", ["worse", "unsure"]) == ["unsure"]
 
 
-def test_under_noises_predicts_with_the_equivalent_gaussian():
-    e = task()
-    noises = {"16 bins": gu.UniformQuantization(16), "gauss": gu.GaussianNoise(0.02)}
-    frame = under_noises({"original": e}, noises, ["euclidean"], draws=200)
-    found = row(frame, noise="16 bins")
-    like = equivalent_gaussian(noises["16 bins"], e.gallery)
-    assert found["variance"] == pytest.approx(like.variance)
-    predicted = gu.robustness(e.queries, e.gallery, like).mean()
-    assert found["predicted"] == pytest.approx(float(predicted))
-    rounded = noises["16 bins"].quantize(e.gallery)
-    kept = nearest(e.queries, rounded) == nearest(e.queries, e.gallery)
-    assert found["robustness"] == pytest.approx(float(kept.double().mean()))
-    right = nearest(e.queries, rounded) == e.targets
-    assert found["right"] == pytest.approx(float(right.double().mean()))
-
-
 def test_an_accuracy_curve_starts_at_the_original_and_ends_without_a_gap():
     e = task()
     frame = accuracy_curve(e, lambda a: gu.NaiveShift(a), [0, 1])
@@ -202,139 +165,6 @@ def test_unit_rows_and_the_circumcentre():
     assert moved.gallery.norm(dim=1).mean() < e.gallery.norm(dim=1).mean()
 
 
-def questions(seed: int = 0) -> tuple[gu.Embeddings, torch.Tensor, torch.Tensor]:
-    e = task(40, 30, 16, seed)
-    indices, answers = multiple_choice.hard_choices(e.gallery, e.targets, 4, seed=seed)
-    return e, e.gallery[indices], answers
-
-
-def test_hard_choices_are_the_right_text_and_its_nearest():
-    e = task(40, 30, 16)
-    indices, answers = multiple_choice.hard_choices(e.gallery, e.targets, 4)
-    assert torch.equal(indices[torch.arange(40), answers], e.targets)
-    likeness = e.gallery @ e.gallery.mT
-    for i in range(40):
-        expected = set(likeness[e.targets[i]].topk(4).indices.tolist())
-        assert set(indices[i].tolist()) == expected
-    assert len(answers.unique()) == 4
-    again = multiple_choice.hard_choices(e.gallery, e.targets, 4)
-    assert torch.equal(indices, again[0])
-    with pytest.raises(ValueError, match="options: expected at most the 30 texts, got 31"):
-        multiple_choice.hard_choices(e.gallery, e.targets, 31)
-
-
-@pytest.mark.parametrize("scoring", ["euclidean", "inner-product"])
-def test_choice_answers_are_the_robustness_of_each_question(scoring):
-    e, options, answers = questions()
-    noise = gu.GaussianNoise(0.05)
-    found = multiple_choice.choice_answers(e.queries, options, answers, [noise], scoring)
-    for i in range(0, 40, 7):
-        one = e.queries[i : i + 1], options[i]
-        expected = gu.robustness(*one, noise, scoring=scoring)
-        assert float(found.kept[0].per_query[i]) == pytest.approx(float(expected[0]), abs=1e-4)
-        wanted = gu.accuracy_under_noise(*one, answers[i : i + 1], noise, scoring=scoring)
-        assert float(found.right[0].per_query[i]) == pytest.approx(float(wanted[0]), abs=1e-4)
-
-
-def test_choice_answers_by_cosine_agree_with_draws():
-    e, options, answers = questions()
-    noise = gu.GaussianNoise(0.05)
-    found = multiple_choice.choice_answers(e.queries, options, answers, [noise], "cosine")
-    for i in range(0, 40, 13):
-        one, _ = gu.estimate(
-            e.queries[i : i + 1], options[i], noise, scoring="cosine", draws=2000, seed=1
-        )
-        error = (0.25 / 2000) ** 0.5
-        assert abs(float(found.kept[0].per_query[i]) - one.mean) < 5 * error
-
-
-@pytest.mark.parametrize("gap", [False, True])
-def test_closing_each_question_keeps_every_answer(gap):
-    e, options, _ = questions()
-    whole = gu.gap_vector(e.queries, e.gallery) if gap else None
-    before = gu.multiple_choice(e.queries, options, "euclidean")
-    for method in (gu.MeanShift(), gu.HullProjection(), gu.HullProjection(radius="auto")):
-        moved = multiple_choice.close_each(method, e.queries, options, gap=whole)
-        assert torch.equal(gu.multiple_choice(*moved, "euclidean"), before)
-
-
-def test_a_given_gap_is_what_each_question_sees():
-    e, options, _ = questions()
-    gap = gu.gap_vector(e.queries, e.gallery)
-    _, moved = multiple_choice.close_each(gu.NaiveShift(), e.queries, options, gap=gap)
-    torch.testing.assert_close(moved - options, gap.expand_as(options))
-
-
-@pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
-def test_closing_once_moves_the_options_as_the_gallery():
-    e, options, _ = questions()
-    fitted = gu.MeanShift().fit(e.queries, e.gallery)
-    queries, moved = multiple_choice.close_once(fitted, e.queries, options)
-    torch.testing.assert_close(moved, options + fitted.shift_)
-    assert torch.equal(queries, e.queries)
-
-
-def test_robustness_rises_along_the_projection_and_accuracy_stays():
-    e, options, answers = questions()
-    end = multiple_choice.close_each(gu.HullProjection(), e.queries, options)
-    frame = multiple_choice.choice_curve(
-        (e.queries, options), end, answers, [0, 0.5, 1], [0.02, 0.05]
-    )
-    for _, part in frame.groupby("variance"):
-        assert part["robustness"].is_monotonic_increasing
-    assert frame["accuracy"].nunique() == 1
-    table = multiple_choice.compare_choices(
-        {"original": (e.queries, options), "hull": end},
-        answers,
-        {"noise": gu.GaussianNoise(0.05)},
-    )
-    found = row(table, closing="hull", scoring="euclidean")
-    curve = row(frame, alpha=1.0, variance=0.05)
-    assert found["robustness"] == pytest.approx(curve["robustness"])
-    assert found["gain"] > 3 * found["gain_error"] > 0
-    assert found["unchanged"] == 1
-    assert set(table["scoring"]) == set(SCORINGS)
-
-
-def phrasings(seed: int = 0) -> tuple[gu.Embeddings, torch.Tensor]:
-    e = task(seed=seed)
-    change = torch.randn(4, *e.gallery.shape, generator=torch.Generator().manual_seed(seed + 9))
-    change[0] = 0
-    return e, F.normalize(e.gallery + 0.1 * change.double(), dim=2)
-
-
-def test_rephrasing_the_original_counts_answers():
-    e, galleries = phrasings()
-    frame = rephrasing.rephrase(e.queries, galleries, e.targets, {"original": None})
-    assert sorted(frame["template"].unique()) == [1, 2, 3]
-    for template in (1, 2, 3):
-        answers = nearest(e.queries, galleries[template])
-        found = row(frame, template=template, scoring="euclidean")
-        same = (answers == nearest(e.queries, galleries[0])).double().mean()
-        assert found["unchanged"] == pytest.approx(float(same))
-        assert found["accuracy"] == pytest.approx(float((answers == e.targets).double().mean()))
-
-
-def test_refitted_rank_preserving_methods_answer_as_the_original():
-    e, galleries = phrasings()
-    frame = rephrasing.rephrase(
-        e.queries, galleries, e.targets, QUICK, refit=True, scorings=["euclidean"]
-    )
-    for _, part in frame.groupby("template"):
-        assert part["unchanged"].nunique() == 1
-        assert part["accuracy"].nunique() == 1
-
-
-def test_fitted_once_the_queries_stay_where_the_base_put_them():
-    e, galleries = phrasings()
-    fitted = gu.HullProjection(radius="auto").fit(e.queries, galleries[0])
-    queries, base = fitted.transform(e.queries, galleries[0])
-    expected = (nearest(queries, galleries[2]) == nearest(queries, base)).double().mean()
-    frame = rephrasing.rephrase(e.queries, galleries, e.targets, QUICK)
-    found = row(frame, closing="hull", template=2, scoring="euclidean")
-    assert found["unchanged"] == pytest.approx(float(expected))
-
-
 def test_the_figures_draw_what_they_are_given():
     import matplotlib.pyplot as plt
 
@@ -346,7 +176,7 @@ def test_the_figures_draw_what_they_are_given():
     dots = figures.closing_dots(frame, "robustness", axes[0, 0])
     assert [label.get_text() for label in dots.get_yticklabels()] == list(QUICK)
     swept = pd.DataFrame({"closing": "original", "bins": [8, 16], "value": [0.1, 0.2]})
-    lines = figures.closing_lines(swept, "bins", "value", axes[0, 1], dashed="value", scale="log")
+    lines = figures.closing_lines(swept, "bins", "value", axes[0, 1], scale="log")
     assert len(lines.get_lines()) == 2
     e, galleries = phrasings()
     phrased = rephrasing.rephrase(e.queries, galleries, e.targets, QUICK)

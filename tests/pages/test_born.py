@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -71,6 +72,19 @@ def test_embeddings_without_targets_are_refused():
 @pytest.fixture
 def ax():
     return Figure().add_subplot()
+
+
+def test_temperature_panels_have_a_dot_for_each_seed() -> None:
+    frame = pd.DataFrame(
+        {"logit_scale": [14.0, 14.0, 100.0, 100.0], "seed": [0, 1, 0, 1], "gap": [0.1, 0.2, 0.8, 1]}
+    )
+    figure = draw.by_temperature(frame, {"gap": "gap norm"})
+    (ax,) = figure.axes
+    assert ax.get_title() == "gap norm"
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["14", "100"]
+    heights = [y for c in ax.collections for _, y in c.get_offsets()]
+    assert sorted(heights) == [0.1, 0.2, 0.8, 1]
+    figure.canvas.draw()
 
 
 def test_a_quantity_has_a_line_a_setting(ax):

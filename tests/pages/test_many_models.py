@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
@@ -10,6 +13,7 @@ from gaputils.pages import many_models
 from gaputils.pages.figures import many_models as figures
 from gaputils.pages.gains import CLOSINGS
 from gaputils.scoring import SCORINGS
+from gaputils.sweep.results import tidy
 
 
 @pytest.fixture
@@ -51,6 +55,43 @@ def frame() -> pd.DataFrame:
 def _close():
     yield
     plt.close("all")
+
+
+def record(run: str, given: dict[str, Any], gains: dict[str, float]) -> dict[str, Any]:
+    """What a sweep keeps of a run of `one_model.md` with the parameters `given`."""
+    values = {"one_name": f"{given['model']}, {run}", "one_gap_norm": 0.8}
+    values |= {f"one_gain_{key}": gain for key, gain in gains.items()}
+    values |= {f"one_gain_error_{key}": 0.01 for key in gains}
+    about = {"run": run, "notebook": "grids/one_model.md", "parameters": given}
+    return {**about, "values": values}
+
+
+def test_pretrained_models_of_a_sweep_join_the_figure(frame, tmp_path: Path) -> None:
+    one = {"model": "ViT-B-32", "pretrained": "a", "dataset": "coco", "variance": 0.04}
+    gains = {"mean_shift_euclidean": 0.1, "hull_projection_centred_cosine": 0.2}
+    records = [
+        record("one", one, gains),
+        record("other", {**one, "variance": 0.005}, gains),
+        record("usual", {"model": "ViT-H-14", "pretrained": "b"}, gains),
+        record("less", {**one, "pretrained": "c"}, {"mean_shift_euclidean": 0.3}),
+        record("tiny", {"model": "tiny-openmoji", "variance": 0.04}, gains),
+    ]
+    tidy(records).to_parquet(tmp_path / "results.parquet")
+    joined = many_models.with_sweep(frame, tmp_path / "results.parquet", 0.04)
+    new = joined[len(frame) :].set_index(["set", "closing", "scoring"])["gain"]
+    assert new.to_dict() == {
+        ("ViT-B-32, one", "mean shift", "euclidean"): 0.1,
+        ("ViT-B-32, one", "projected and centred", "cosine"): 0.2,
+        ("ViT-H-14, usual", "mean shift", "euclidean"): 0.1,
+        ("ViT-H-14, usual", "projected and centred", "cosine"): 0.2,
+        ("ViT-B-32, less", "mean shift", "euclidean"): 0.3,
+    }
+    assert set(joined["data"]) == {"d", "coco", "openmoji"}
+    drawn = [len(line.get_xdata()) for ax in figures.gain_by(joined).axes for line in ax.lines]
+    assert 8 + 3 in drawn
+    assert many_models.with_sweep(frame, "", 0.04) is frame
+    with pytest.raises(ValueError, match="no pretrained model at variance 7"):
+        many_models.with_sweep(frame, tmp_path / "results.parquet", 7)
 
 
 def test_numbers_are_the_tables(frame) -> None:
@@ -113,6 +154,27 @@ def test_what_is_missing_is_said_with_the_way_to_get_it() -> None:
     partly = many_models.describe({"a": None}, {"b": "put it there."})
     assert partly.startswith("1 of 2 published sets are not at hand (put it there.)")
     assert "small model" in many_models.describe({}, {"b": "put it there."})
+
+
+def test_benefits_by_size_draws_a_line_for_each_closing() -> None:
+    values = ([0.9, 0.7], [0.92, 0.75], [0.99, 0.9])
+    names = ["original", "mean shift", "hull projection, centred"]
+    frame = pd.concat(
+        pd.DataFrame(
+            {
+                "closing": names,
+                "scoring": "cosine",
+                "robustness": [v[i] for v in values],
+                "gain_error": [0, 0.01, 0.02],
+                "items": items,
+            }
+        )
+        for i, items in enumerate((10, 100))
+    )
+    ax = figures.benefits_by_size(frame)
+    drawn = [line for line in ax.lines if line.get_linestyle() == "-"]
+    assert [list(line.get_ydata()) for line in drawn] == [list(v) for v in values]
+    ax.figure.canvas.draw()
 
 
 def test_points_stand_at_gap_and_gain_with_two_errors(frame) -> None:

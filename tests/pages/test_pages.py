@@ -16,7 +16,6 @@ from gaputils.pages import glue, guard, table, typeset
 from gaputils.pages.explorer import emoji_retrieval, training_dynamics
 from gaputils.pages.figures.intro import survival_points, two_clouds
 from gaputils.pages.intro import CLOSINGS
-from gaputils.plots import robustness_curves
 
 
 @pytest.fixture
@@ -135,27 +134,6 @@ def test_the_headline_has_a_marker_a_closing_and_scoring(ax) -> None:
     found = [list(x) for x in drawn if len(x) == len(names)]
     assert found == [pytest.approx(values) for values in expected]
     assert ax.get_legend_handles_labels()[1] == ["cosine", "inner product", "Euclidean"]
-
-
-def test_curves_have_a_line_a_variance_points_and_accuracy(ax) -> None:
-    generator = torch.Generator().manual_seed(0)
-    queries, gallery = (
-        torch.randn(20, 8, generator=generator),
-        torch.randn(4, 8, generator=generator),
-    )
-    arguments = (queries, gallery, gu.MeanShift(), [0.0, 1.0])
-    noises = [gu.GaussianNoise(v) for v in (0.1, 0.2)]
-    exact = gu.robustness_curve(*arguments, noises, targets=torch.zeros(20, dtype=torch.long))
-    sampled = gu.robustness_curve(*arguments, noises, method="monte-carlo", draws=20)
-    robustness_curves(exact, ax, points=sampled)
-    drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
-    for variance in (0.1, 0.2):
-        rows = exact[exact["variance"] == variance]
-        np.testing.assert_array_equal(drawn[f"σ² = {variance:g}"], rows["robustness"])
-    assert len(ax.containers) == 2
-    assert drawn["clean accuracy"].tolist() == exact.drop_duplicates("alpha")["accuracy"].tolist()
-    bare = robustness_curves(exact, plt.figure().add_subplot(), legend=False)
-    assert bare.get_legend() is None
 
 
 def test_the_emoji_browser_finds_what_is_named_and_noise_moves_it() -> None:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 import torch
 
 import gaputils as gu
 from gaputils.datasets import DataUnavailable
+from gaputils.geometry import principal_coordinates
 from gaputils.pages import real_models
+from gaputils.pages.figures.real_models import clouds_grid, variance_shares
+
+
+@pytest.fixture(autouse=True)
+def _close() -> Iterator[None]:
+    yield
+    plt.close("all")
 
 
 def clouds(gap: float = 3.0, rows: int = 40, seed: int = 0) -> gu.Embeddings:
@@ -90,6 +100,28 @@ def test_what_cannot_be_had_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(table, pd.DataFrame)
     assert table.empty
     assert len(lost) == len(real_models.ONE_SIDED) + 1
+
+
+def test_grid_has_a_panel_for_each_model() -> None:
+    frame = pd.concat(principal_coordinates(clouds(), 2).assign(model=m) for m in "abc")
+    figure = clouds_grid(frame)
+    assert [ax.get_title() for ax in figure.axes if ax.axison] == list("abc")
+    figure.canvas.draw()
+
+
+def test_variance_shares_place_each_share() -> None:
+    frame = pd.DataFrame(
+        {
+            "model": ["a"] * 3,
+            "side": ["queries"] * 3,
+            "direction": ["gap", "random", "leading"],
+            "share": [0.01, 0.002, 0.3],
+        }
+    )
+    ax = variance_shares(frame)
+    assert [c.get_offsets()[0][0] for c in ax.collections] == [0.01, 0.002, 0.3]
+    assert ax.get_xscale() == "log"
+    ax.figure.canvas.draw()
 
 
 def test_one_sided_gaps_are_the_known_ones(published, published_rows) -> None:

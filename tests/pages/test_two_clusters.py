@@ -7,11 +7,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import torch
 
 import gaputils as gu
 from gaputils.pages import two_clusters as clusters_page
-from gaputils.pages import variance_along_gap as variance_page
 from gaputils.pages.relative_alignment import loss_over_gap, paired_lines, shifted_pairs
 from gaputils.pages.variance_along_gap import expansion_error, growth_along_gap
 
@@ -122,37 +120,6 @@ def test_loss_over_gap_is_that_of_disturbed_copies() -> None:
         assert part["loss"].to_numpy() == pytest.approx(expected.numpy(), rel=1e-12)
 
 
-def test_expansion_error_is_that_of_the_two_gradients() -> None:
-    table = expansion_error([0.01], runs=2, n=6, d=3, gap=1.0, tau=0.4)
-    shape, _ = gu.theory.two_clusters(2, 12, 3, gap=0, spread=1, dtype=torch.float64)
-    x, y = 0.01 * shape[:, :6], 0.01 * shape[:, 6:]
-    y[..., 0] += 1.0
-    off = gu.theory.gradient(x, y, 0.4) - gu.theory.tight_cluster_gradient(x, y, 0.4)
-    remainder, exact = (v.norm(dim=(-2, -1)) for v in (off, gu.theory.gradient(x, y, 0.4)))
-    assert table["remainder"].to_numpy() == pytest.approx(remainder.numpy(), rel=1e-9)
-    assert table["relative"].to_numpy() == pytest.approx((remainder / exact).numpy(), rel=1e-9)
-
-
-def test_growth_crosses_zero_where_the_squared_gap_is_the_temperature() -> None:
-    table = growth_along_gap([0.5, 1.0, 2.0], runs=4, n=16, d=4, tau=0.2, lr=0.01, spread=1e-4)
-    assert table["measured"].to_numpy() == pytest.approx(table["predicted"].to_numpy(), abs=0.02)
-    assert table.groupby("ratio")["predicted"].first().to_numpy() == pytest.approx([0.5, 0, -1])
-
-
-def test_growth_is_that_of_each_run_alone() -> None:
-    """So tight that rounding in single precision would show, and with unlike runs."""
-    how = {"n": 6, "d": 3, "spread": 1e-4, "dtype": torch.float64, "seed": 4}
-    flow = {"tau": 0.2, "lr": 0.05}
-    table = growth_along_gap([1.5], runs=3, n=6, d=3, spread=1e-4, seed=4, **flow)
-    x, y = gu.theory.two_clusters(3, gap=(1.5 * 0.2) ** 0.5, **how)
-    for run, measured in zip(range(3), table["measured"], strict=True):
-        step = gu.theory.simulate(x[run], y[run], **flow, steps=1, record=2)
-        gap = (y[run] - x[run]).mean(0)
-        before, after = ((side - side.mean(0)) @ gap for side in step.x + step.y)
-        factor = (before @ after) / (before @ before)
-        assert measured == pytest.approx((factor.item() - 1) / (4 * 0.05 / (0.2 * 6)), rel=1e-6)
-
-
 def test_lines_are_matched_when_aligned() -> None:
     for aligned in (True, False):
         x, y = paired_lines(5, gap=0.4, aligned=aligned)
@@ -193,17 +160,3 @@ def test_collapse_takes_all_four_combinations() -> None:
     gap, rank = table["gap after training"], table["rank in use"]
     assert min(gap[0], gap[2]) > 2 * max(gap[1], gap[3])
     assert max(rank[2], rank[3]) < 2.5 < min(rank[0], rank[1])
-
-
-def test_closed_form_is_autograd_and_decay_is_foretold_step_by_step() -> None:
-    error = variance_page.gradient_error((0.01, 0.3), (0.1, 1.0), runs=2, n=6, d=3, gap=1.0)
-    assert 0 < error < 1e-10
-    x, y = gu.theory.two_clusters(2, 6, 3, gap=1.0, spread=0.01, dtype=torch.float64)
-    told = variance_page.predicted_decay(x, y, 0.2, 0.01, [0, 5])
-    for row, steps in zip(told, (0, 5), strict=True):
-        expected = gu.theory.predicted_variance_along_gap(x, y, 0.2, 0.01, steps)
-        torch.testing.assert_close(row, expected)
-    how = {"runs": 2, "n": 6, "d": 3, "tau": 0.2, "lr": 0.01}
-    found = variance_page.growth_by_spread({"a": 0.01, "b": 0.1}, [0.5, 2.0], **how)
-    for name, spread in (("a", 0.01), ("b", 0.1)):
-        assert found[name].equals(growth_along_gap([0.5, 2.0], spread=spread, **how))

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from gaputils import plots
-from gaputils.pages.figures.born import by_temperature
 from gaputils.plots.theme import ink
 
 
@@ -51,16 +50,3 @@ def test_ink_is_dark_enough_to_read_and_keeps_what_is() -> None:
         luminance = sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
         assert 1.05 / (luminance + 0.05) >= 4.5
     assert ink("#000000") == "#000000"
-
-
-def test_temperature_panels_have_a_dot_for_each_seed() -> None:
-    frame = pd.DataFrame(
-        {"logit_scale": [14.0, 14.0, 100.0, 100.0], "seed": [0, 1, 0, 1], "gap": [0.1, 0.2, 0.8, 1]}
-    )
-    figure = by_temperature(frame, {"gap": "gap norm"})
-    (ax,) = figure.axes
-    assert ax.get_title() == "gap norm"
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["14", "100"]
-    heights = [y for c in ax.collections for _, y in c.get_offsets()]
-    assert sorted(heights) == [0.1, 0.2, 0.8, 1]
-    figure.canvas.draw()

@@ -120,3 +120,29 @@ def test_a_closing_of_no_numbers_is_refused(value: float, tmp_path: Path) -> Non
     closing.shift_ = closing.shift_ * value
     with pytest.raises(UnreadableFile, match="shift_ holds NaN or infinity"):
         gu.closing.load(closing.save(tmp_path / "c.safetensors"))
+
+
+def test_two_arrays_of_one_name_are_refused(tmp_path: Path) -> None:
+    path, stream = tmp_path / "p.npz", io.BytesIO()
+    np.savez(path, queries=np.eye(3), gallery=np.eye(3))
+    np.save(stream, np.ones((3, 3)))
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("queries.npy", stream.getvalue())
+    with pytest.raises(ValueError, match=r"p\.npz .*array 'queries': there are two of this name"):
+        gu.read_pair(path)
+
+
+@pytest.mark.parametrize(
+    "kind", ["U3", "S3", "V4", "M8[s]", "?", "c8", "longdouble", [("a", "<f4")]], ids=str
+)
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_rows_that_are_no_real_numbers_are_named(suffix: str, kind: object, tmp_path: Path) -> None:
+    rows, path = np.zeros((2, 3, 4), kind), tmp_path / f"p{suffix}"
+    if suffix == ".npy":
+        np.save(path, rows)
+    else:
+        np.savez(path, queries=rows[0], gallery=rows[1])
+    with pytest.raises(
+        ValueError, match=rf"p\{suffix}: .*expected real numbers of at most 64 bits"
+    ):
+        gu.read_pair(path)

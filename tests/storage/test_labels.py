@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -264,3 +266,59 @@ def test_the_command_line_uses_labels_or_refuses(tmp_path: Path) -> None:
         assert told.exit_code == 1
         assert told.stderr.startswith("gaputils: targets: ")
         assert told.stdout == ""
+
+
+OF_ANOTHER_KIND = {
+    "text": [str(label) for label in T],
+    "bool": [label > 2 for label in T.tolist()],
+    "decimal": [Decimal(int(label)) for label in T],
+    "date": [date(2024, 1, 1 + int(label)) for label in T],
+    "bytes": [b"a"] * 6,
+    "null": [None] * 6,
+    "struct": [{"label": int(label)} for label in T],
+}
+
+
+@pytest.mark.parametrize("kind", OF_ANOTHER_KIND)
+@pytest.mark.parametrize("name", ["label", "Targets", "owner"])
+def test_a_column_of_another_kind_is_not_passed_over(tmp_path: Path, kind: str, name: str) -> None:
+    columns = {"image": list(X), "text": list(Y), name: pa.array(OF_ANOTHER_KIND[kind])}
+    pq.write_table(pa.table(columns), tmp_path / "p.parquet")
+    role = "owners" if name == "owner" else "targets"
+    with pytest.raises(ValueError, match=rf"^{role}: .*column '{name}' holds"):
+        read_pair(tmp_path / "p.parquet")
+
+
+def test_labels_in_a_dictionary_are_used(tmp_path: Path) -> None:
+    labels = pa.array(T).dictionary_encode()
+    table = pa.table({"image": list(X), "text": list(Y), "label": labels})
+    with pa.ipc.new_file(str(tmp_path / "p.arrow"), table.schema) as file:
+        file.write_table(table.slice(0, 2))
+        file.write_table(table.slice(2))
+    assert read_pair(tmp_path / "p.arrow").targets.tolist() == T.tolist()
+
+
+@pytest.mark.parametrize("labels", [{"a": 1}, "a", 3, [3, 1, 2, 0, 5, 4]])
+def test_labels_that_are_no_tensor_are_not_passed_over(tmp_path: Path, labels: object) -> None:
+    sides = {"queries": torch.tensor(X), "gallery": torch.tensor(Y)}
+    torch.save({**sides, "labels": labels}, tmp_path / "p.pt")
+    with pytest.raises(ValueError, match=r"^targets: 'labels' of .*p\.pt.* no tensor"):
+        read_pair(tmp_path / "p.pt")
+    torch.save({**sides, "labels": None}, tmp_path / "p.pt")
+    assert read_pair(tmp_path / "p.pt").paired
+
+
+def test_names_that_differ_in_their_case_alone_must_be_told_apart(tmp_path: Path) -> None:
+    path = _write(tmp_path / "p.npz", image=X, text=Y, labels=T, Labels=T[::-1].copy())
+    with pytest.raises(ValueError, match=r"targets: .*p\.npz holds 'labels', 'Labels'; name one"):
+        read_pair(path)
+    assert read_pair(path, targets="Labels").targets.tolist() == T[::-1].tolist()
+
+
+@pytest.mark.parametrize("text", ["1_0", "0x1", "True", "1,0", "1e400", "-1", "0.5"])
+def test_what_python_alone_reads_as_a_label_is_refused(tmp_path: Path, text: str) -> None:
+    _write(tmp_path / "q.npy", q=X)
+    _write(tmp_path / "g.npy", g=Y)
+    (tmp_path / "l.csv").write_text("label\n" + f'"{text}"\n' * 6)
+    with pytest.raises(ValueError, match=r"^targets: 'label' of .*l\.csv: expected whole numbers"):
+        read_pair(tmp_path / "q.npy", tmp_path / "g.npy", targets=tmp_path / "l.csv")

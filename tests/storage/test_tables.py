@@ -147,3 +147,24 @@ def test_a_column_of_labels_is_no_coordinate(tmp_path: Path) -> None:
     e = read_pair(tmp_path / "x.parquet", tmp_path / "y.npy")
     np.testing.assert_array_equal(e.queries.numpy(), frame.to_numpy())
     assert e.targets.tolist() == [0, 1, 2] * 4
+
+
+@pytest.mark.parametrize("second", ["dcba", "bcde"])
+def test_coordinates_in_another_order_are_refused(tmp_path: Path, second: str) -> None:
+    rows = RNG.normal(size=(6, 4)).astype(np.float32)
+    for name, columns in (("q", "abcd"), ("g", second), ("h", "wxyz")):
+        pd.DataFrame(rows, columns=list(columns)).to_parquet(tmp_path / f"{name}.parquet")
+    with pytest.raises(ValueError, match=r"g\.parquet: its coordinate .* bring the columns"):
+        read_pair(tmp_path / "q.parquet", tmp_path / "g.parquet")
+    assert read_pair(tmp_path / "q.parquet", tmp_path / "h.parquet").dim == 4
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    column = _vectors(6, 4, 0, "list")
+    table = pa.table([column, column, column], names=["image", "text", "image"])
+    pq.write_table(table, tmp_path / "p.parquet")
+    with pa.ipc.new_file(str(tmp_path / "p.arrow"), table.schema) as file:
+        file.write_table(table)
+    for suffix in ("parquet", "arrow"):
+        with pytest.raises(ValueError, match=rf"p\.{suffix} is not a whole .{suffix} file"):
+            read_pair(tmp_path / f"p.{suffix}")

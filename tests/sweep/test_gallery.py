@@ -184,6 +184,9 @@ def test_stray_files_among_the_runs_are_passed_over(out: Path, tmp_path: Path) -
     (out / "settings.json").write_text('{"theme": "dark"}')
     (out / "list.json").write_text("[1]")
     (out / "broken.json").write_bytes(b"\xff{")
+    (out / "deep.json").write_text("[" * 100_000)
+    (out / "folder.json").mkdir()
+    (out / "link.json").symlink_to("nowhere")
     (out / "copy.json").write_text((out / "exp-1.json").read_text())
     (out / "exp-2.ipynb").unlink()
     write_gallery(out, tmp_path / "gallery")
@@ -220,3 +223,9 @@ def test_a_file_is_no_folder(out: Path, tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError, match="is a file"):
         write_gallery(out, tmp_path / "gallery")
     assert (tmp_path / "gallery").read_text() == "mine"
+
+
+def test_a_notebook_that_is_cut_short_is_named(out: Path, tmp_path: Path) -> None:
+    (out / "exp-1.ipynb").write_text('{"cells": [')
+    with pytest.raises(ValueError, match=r"exp-1\.ipynb is not a whole notebook.*sweep again"):
+        write_gallery(out, tmp_path / "gallery")

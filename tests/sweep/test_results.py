@@ -7,11 +7,12 @@ from pathlib import Path
 
 import nbformat
 import pandas as pd
+import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from gaputils.sweep.grid import plan
+from gaputils.sweep.grid import Run, plan
 from gaputils.sweep.results import load_results, tidy
-from gaputils.sweep.run import run_sweep
+from gaputils.sweep.run import _finished, run_sweep
 
 
 def _record(run: str, notebook: str = "/w/exp.ipynb", /, **parameters) -> dict:
@@ -77,3 +78,19 @@ def test_two_grids_into_one_folder_keep_each_others_runs(tmp_path: Path) -> None
         file.write("\n")
     run_sweep(plan(tmp_path / "b" / "grid.yml"), out, echo=lambda _: None)
     assert list(load_results(out / "results.parquet")["page"]) == ["exp"]
+
+
+@pytest.mark.parametrize("content", ["[1]", "{}", '{"status": "done"}', "[" * 100_000, "\xff"])
+def test_a_damaged_record_is_made_anew(tmp_path: Path, content: str) -> None:
+    run = Run(tmp_path / "page.ipynb", {"a": 1})
+    (tmp_path / f"{run.name}.ipynb").touch()
+    (tmp_path / f"{run.name}.json").write_text(content)
+    assert _finished(run, tmp_path, "0") is None
+    whole = {"run": run.name, "page": "page", "notebook": "page.ipynb", "parameters": {"a": 1},
+             "status": "done", "error": "", "seconds": 1.0, "fingerprint": "0",
+             "values": {"x": 1.0, "y": "z"}}  # fmt: skip
+    (tmp_path / f"{run.name}.json").write_text(json.dumps(whole))
+    assert _finished(run, tmp_path, "0") == whole
+    for key in whole:
+        (tmp_path / f"{run.name}.json").write_text(json.dumps({**whole, key: [None]}))
+        assert _finished(run, tmp_path, "0") is None, key

@@ -15,6 +15,7 @@ from gaputils.noise.robustness import robustness
 from gaputils.pages.explorer.explorer import Explorer, explorer
 from gaputils.pages.explorer.pictures import blank
 from gaputils.plots.theme import COLOR
+from gaputils.scoring import choice_costs
 
 _TEXTS = torch.tensor([[-1.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
 _ASIDE = -0.5
@@ -56,7 +57,7 @@ def _draw(distance: float, variance: float, seed: int) -> tuple[Any, str]:
     kept = float(robustness(image, _TEXTS, GaussianNoise(variance))[0])
     noise = torch.randn(_DRAWS, 2, 2, generator=as_generator(seed), dtype=torch.float64)
     noisy = _TEXTS + noise * math.sqrt(variance / 2)
-    flips = (torch.cdist(image, noisy)[:, 0].argmin(1) == 1).numpy()
+    flips = (choice_costs(image.expand(_DRAWS, -1), noisy, "euclidean").argmin(1) == 1).numpy()
     figure = blank(5.6, 3.9)
     ax = figure.add_axes((0.02, 0.03, 0.96, 0.88))
     for texts, flip in zip(noisy.numpy(), flips, strict=True):

@@ -56,7 +56,6 @@ def closing_lines(
     y: str,
     ax: Axes,
     *,
-    dashed: str | None = None,
     scale: str = "linear",
     own_ticks: bool = False,
     label: str = "",
@@ -64,15 +63,12 @@ def closing_lines(
 ) -> Axes:
     """`y` over `x`, a line a "closing" in its colour, with bars of one standard error if known.
 
-    The column `dashed`, say a prediction, goes as dashed lines; `scale` is that of the horizontal
-    axis, whose ticks with `own_ticks` are the values of `x`.
+    `scale` is that of the horizontal axis, whose ticks with `own_ticks` are the values of `x`.
     """
     for name, part in frame.groupby("closing", sort=False):
         style: dict[str, Any] = {"color": closing_color(str(name))}
         errors = part.get(f"{y}_error")
         ax.errorbar(part[x], part[y], errors, fmt="o-", markersize=3.5, label=str(name), **style)
-        if dashed is not None:
-            ax.plot(part[x], part[dashed], "--", linewidth=1, **style)
     ax.set(xlabel=label or x, ylabel=y, xscale=scale)
     if own_ticks:
         ticks = sorted(frame[x].unique())
@@ -120,15 +116,3 @@ def answers(pixels: Any, captions: Sequence[str], ax: Axes) -> Axes:
     text = "\n".join(captions)
     ax.text(0.5, -0.06, text, transform=ax.transAxes, ha="center", va="top", fontsize="small")
     return ax
-
-
-def index_recall(frame: pd.DataFrame, value: str, axes: Sequence[Axes]) -> Sequence[Axes]:
-    """`value` of each "index", a line for each kind of "vectors", an axis for each "metric"."""
-    for ax, (metric, part) in zip(axes, frame.groupby("metric", sort=False), strict=True):
-        for name, line in part.groupby("vectors", sort=False):
-            color = closing_color(str(name))
-            ax.plot(line["index"], line[value], "o-", color=color, markersize=4, label=name)
-        ax.set(title=str(metric), xlabel="index", ylabel=value)
-        ax.label_outer()
-    axes[-1].legend(fontsize="small", loc="lower left")
-    return axes

@@ -71,7 +71,7 @@ def purity(task: Labelled, sides: Sides, k: int = 10) -> tuple[float, float]:
         n = len(task.images)
         partner = np.arange(2 * n), np.roll(np.arange(2 * n), n)
         distances[partner] = np.inf
-    nearest = np.argpartition(distances, k, axis=1)[:, :k]
+    nearest = np.argsort(distances, axis=1, kind="stable")[:, :k]
     groups = np.concatenate([task.image_groups, task.text_groups])
     side = np.repeat([0, 1], [len(task.images), len(task.texts)])
     same, other = (groups[nearest] == groups[:, None]), (side[nearest] != side[:, None])

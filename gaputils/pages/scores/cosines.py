@@ -16,6 +16,7 @@ from gaputils.closing import Centering, Closing, HullProjection
 from gaputils.closing.catalogue import close
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.protocol import bootstrap_means
+from gaputils.scoring import first_equals, settle
 
 UNTOUCHED = "original"
 CENTRED = "standardising (I0T)"
@@ -31,8 +32,9 @@ SCORES: dict[str, Closing | None] = {
 
 
 def cosines(queries: Tensor, gallery: Tensor) -> Tensor:
-    """(n, m) cosines in double precision."""
-    return normalize(queries.double(), dim=1) @ normalize(gallery.double(), dim=1).mT
+    """(n, m) cosines in double precision; equal items have equal ones, to the bit."""
+    found = normalize(queries.double(), dim=1) @ normalize(gallery.double(), dim=1).mT
+    return settle(found, first_equals(gallery))
 
 
 def score_all(e: Embeddings, name: str) -> Tensor:

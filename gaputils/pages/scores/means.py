@@ -25,9 +25,8 @@ def right_both_ways(images: Tensor, texts: Tensor, means: Means | None = None) -
     """(n,) right answers of each pair by cosine, a mean over its image and its text as query."""
     if means is not None:
         images, texts = images - means[0], texts - means[1]
-    scores = cosines(images, texts)
-    own = torch.arange(len(scores))
-    hits = torch.stack([scores.argmax(dim=1) == own, scores.argmax(dim=0) == own])
+    own, ways = torch.arange(len(images)), ((images, texts), (texts, images))
+    hits = torch.stack([cosines(*way).argmax(dim=1) == own for way in ways])
     return hits.double().mean(dim=0)
 
 

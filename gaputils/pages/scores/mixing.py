@@ -17,6 +17,7 @@ from gaputils.encoding.embed import embed_images
 from gaputils.evaluation.protocol import bootstrap_means, paired_gain
 from gaputils.models import Model
 from gaputils.pages.scores.cosines import CENTRED, cosines
+from gaputils.scoring import least, nearest
 
 
 def norms() -> tuple[dict[str, float], str]:
@@ -35,10 +36,10 @@ def norms() -> tuple[dict[str, float], str]:
         return {}, str(error)
     own = torch.arange(len(first))
     by_cosine = cosines(second, first).argmax(dim=1) == own
-    by_product = (second @ first.mT).argmax(dim=1) == own
+    by_product = nearest(second, first, "inner-product") == own
     lost, error_ = paired_gain(by_product.double().numpy(), by_cosine.double().numpy())
     raw, unit = first + second, normalize(first, dim=1) + normalize(second, dim=1)
-    nearest = [cosines(rows, rows).fill_diagonal_(-1).argmax(dim=1) for rows in (raw, unit)]
+    others = [cosines(rows, rows).fill_diagonal_(-1).argmax(dim=1) for rows in (raw, unit)]
     lengths = torch.cat([first, second]).norm(dim=1)
     return {
         "cosine": float(by_cosine.double().mean()),
@@ -48,7 +49,7 @@ def norms() -> tuple[dict[str, float], str]:
         "least": float(lengths.min()),
         "most": float(lengths.max()),
         "average": float(torch.nn.functional.cosine_similarity(raw, unit).mean()),
-        "moved": float((nearest[0] != nearest[1]).double().mean()),
+        "moved": float((others[0] != others[1]).double().mean()),
     }, ""
 
 
@@ -149,4 +150,4 @@ def swapped(e: Embeddings, k: int = 10) -> tuple[pd.DataFrame, float]:
 
 
 def _neighbours(queries: Tensor, items: Tensor, k: int) -> Tensor:
-    return cosines(queries, items).fill_diagonal_(-torch.inf).topk(k, dim=1).indices
+    return least(-cosines(queries, items).fill_diagonal_(-torch.inf), k)

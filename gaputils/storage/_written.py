@@ -1,0 +1,59 @@
+"""Where ``.npy`` and ``.npz`` files keep the two sides of a pair and what belongs to them."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from gaputils._files import replacing, replacing_together
+
+Array = np.ndarray[Any, Any]
+Write = Callable[[IO[bytes]], None]
+"""Writes one array in NumPy's format."""
+
+
+def whole(value: Array) -> Write:
+    """What writes an array that is in memory."""
+    return partial(_write_array, value)
+
+
+def npy_files_beside(path: Path) -> list[Path]:
+    """The files that may come with the ``.npy`` file of a gallery, the queries' first."""
+    return [path.with_suffix(f".{name}.npy") for name in ("queries", "targets", "owners")]
+
+
+def write_npy_files(path: Path, arrays: Mapping[str, Write]) -> list[Path]:
+    """The gallery in `path` and each other array in ``NAME.WHAT.npy`` beside it, all in one step.
+
+    Returns the files, the gallery's first.
+    """
+    places = {path: arrays["gallery"]}
+    places |= {path.with_suffix(f".{n}.npy"): w for n, w in arrays.items() if n != "gallery"}
+    with replacing_together(list(places)) as parts:
+        for part, write in zip(parts, places.values(), strict=True):
+            with part.open("wb") as stream:
+                write(stream)
+    return list(places)
+
+
+def write_npz_file(
+    path: Path, arrays: Mapping[str, Write], info: Mapping[str, Any] | None = None
+) -> Path:
+    """All `arrays`, and `info` as JSON, in the one file `path`, in one step."""
+    beside = {} if info is None else {"info": whole(np.array(json.dumps(info)))}
+    members = {**arrays, **beside}
+    with replacing(path) as part, zipfile.ZipFile(part, "w") as archive:
+        for name, write in members.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                write(stream)
+    return path
+
+
+def _write_array(value: Array, stream: IO[bytes]) -> None:
+    np.lib.format.write_array(stream, value, allow_pickle=False)

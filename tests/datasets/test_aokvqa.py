@@ -1,0 +1,68 @@
+"""A-OKVQA: where its images are looked for, and what its questions must have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gaputils.datasets import load
+
+GOOD = {"image_id": 7, "question": "What?", "choices": ["a", "b", "c"], "correct_choice_idx": 1}
+
+
+def written(root: Path, rows: Any, split: str = "val") -> Path:
+    (root / f"aokvqa_v1p0_{split}.json").write_text(json.dumps(rows))
+    return root
+
+
+@pytest.mark.parametrize("place", ["", "coco/", "images/"])
+def test_images_are_in_the_folder_or_one_of_two_below(
+    tmp_path: Path, paint: Callable[..., Path], place: str
+) -> None:
+    paint(f"{place}val2017/000000000007.jpg", 60)
+    data = load("aokvqa", written(tmp_path, [GOOD]))
+    assert round(float(np.asarray(data.images[0]).mean())) == 60
+    assert data.answers.tolist() == [1]
+    assert data.info["question_ids"] == [""]
+
+
+def test_the_split_names_the_file_and_the_year_of_its_images(
+    tmp_path: Path, paint: Callable[..., Path]
+) -> None:
+    paint("elsewhere/train2017/000000000007.jpg", 5)
+    root = written(tmp_path, [GOOD, GOOD], "train")
+    data = load("aokvqa", root, "train", images=tmp_path / "elsewhere")
+    assert len(data) == 2, "an image may have several questions"
+    assert data.split == "train"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"choices": ["a"]}, "row 1 has no question with choices"),
+        ({"choices": "abc"}, "row 1 has no question with choices"),
+        ({"question": 3}, "row 1 has no question with choices"),
+        ({"choices": ["a", "b"]}, "row 1 has 2 choices, the first another"),
+        ({"correct_choice_idx": 3}, "row 1: correct_choice_idx is 3"),
+        ({"correct_choice_idx": -1}, "row 1: correct_choice_idx is -1"),
+        ({"correct_choice_idx": "b"}, "row 1: correct_choice_idx is b"),
+        ({"correct_choice_idx": None}, "row 1 has no correct_choice_idx"),
+    ],
+)
+def test_a_question_that_does_not_fit_is_named_with_its_row(
+    tmp_path: Path, row: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "val2017").mkdir()
+    with pytest.raises(ValueError, match=rf"aokvqa_v1p0_val\.json: {message}"):
+        load("aokvqa", written(tmp_path, [GOOD, GOOD | row]))
+
+
+def test_no_questions_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "val2017").mkdir()
+    with pytest.raises(ValueError, match="there are no questions"):
+        load("aokvqa", written(tmp_path, []))

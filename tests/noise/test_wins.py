@@ -1,0 +1,44 @@
+"""Win probabilities of a chunk of queries: pruned, in any order, each by itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from gaputils.noise._wins import ExactWins
+from noise.helpers import wins
+
+
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("dim", [4, 256])
+def test_pruning_stays_within_its_bound(tolerance: float, dim: int) -> None:
+    rng = np.random.default_rng(1)
+    near = rng.uniform(0, 50, size=(20, 1))
+    costs = torch.tensor(near + np.sort(rng.exponential(size=(20, 400)), axis=1) * 10 * dim**0.5)
+    winner = [costs.argmin(dim=1)]
+    whole, pruned = wins(costs, winner, dim, 1e-12), wins(costs, winner, dim, tolerance)
+    assert float((whole - pruned).abs().max()) <= tolerance + 2e-5
+
+
+@pytest.mark.parametrize("same_order", [False, True])
+def test_a_second_call_sorts_again_unless_the_order_is_promised(same_order: bool) -> None:
+    """And even then if there are other rows, or if more items are near."""
+    rng = np.random.default_rng(5)
+    costs = torch.tensor(
+        np.sort(rng.uniform(0, 4000, size=(6, 40)), axis=1)[:, rng.permutation(40)]
+    )
+    kept = ExactWins(96, [1.0], "euclidean", **({"same_order": True} if same_order else {}))
+
+    def agree(costs: torch.Tensor) -> None:
+        winner, norms = [costs.argmin(dim=1)], torch.ones(len(costs))
+        fresh = wins(costs, winner, 96)
+        found = kept(costs, winner, norms, norms[:1])[0][0]
+        torch.testing.assert_close(found, fresh, atol=1e-4, rtol=0)
+
+    for factor in (1.0, 0.9, 0.02):
+        agree(factor * costs)
+    agree(0.02 * costs[:4])
+    if not same_order:
+        agree(costs)
+        agree(costs.flip(1))

@@ -1,0 +1,40 @@
+"""A task of unit rows with a gap, and its phrasings, for the tests of the pages."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import pandas as pd
+import torch
+import torch.nn.functional as F
+
+import gaputils as gu
+
+mpl.use("agg")
+
+
+QUICK = {"original": None, "mean shift": gu.MeanShift(), "hull": gu.HullProjection(radius="auto")}
+
+
+def task(n: int = 60, m: int = 8, d: int = 24, seed: int = 0) -> gu.Embeddings:
+    """Unit-norm clouds with a gap; queries near their targets."""
+    generator = torch.Generator().manual_seed(seed)
+    items = torch.randn(m, d, generator=generator, dtype=torch.float64)
+    targets = torch.randint(0, m, (n,), generator=generator)
+    noise = torch.randn(n, d, generator=generator, dtype=torch.float64)
+    offset = 2 * torch.eye(d, dtype=torch.float64)
+    queries = F.normalize(items[targets] + noise + offset[0], dim=1)
+    return gu.Embeddings(queries, F.normalize(items - offset[1], dim=1), targets)
+
+
+def row(frame: pd.DataFrame, **where: object) -> pd.Series:
+    for column, value in where.items():
+        frame = frame[frame[column] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def phrasings(seed: int = 0) -> tuple[gu.Embeddings, torch.Tensor]:
+    e = task(seed=seed)
+    change = torch.randn(4, *e.gallery.shape, generator=torch.Generator().manual_seed(seed + 9))
+    change[0] = 0
+    return e, F.normalize(e.gallery + 0.1 * change.double(), dim=2)

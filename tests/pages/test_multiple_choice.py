@@ -1,0 +1,108 @@
+"""Multiple choice beside the plain calls that it stands for."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import pytest
+import torch
+
+import gaputils as gu
+from gaputils.pages import multiple_choice
+from gaputils.scoring import SCORINGS
+
+mpl.use("agg")
+from pages.helpers import row, task
+
+
+def questions(seed: int = 0) -> tuple[gu.Embeddings, torch.Tensor, torch.Tensor]:
+    e = task(40, 30, 16, seed)
+    indices, answers = multiple_choice.hard_choices(e.gallery, e.targets, 4, seed=seed)
+    return e, e.gallery[indices], answers
+
+
+def test_hard_choices_are_the_right_text_and_its_nearest():
+    e = task(40, 30, 16)
+    indices, answers = multiple_choice.hard_choices(e.gallery, e.targets, 4)
+    assert torch.equal(indices[torch.arange(40), answers], e.targets)
+    likeness = e.gallery @ e.gallery.mT
+    for i in range(40):
+        expected = set(likeness[e.targets[i]].topk(4).indices.tolist())
+        assert set(indices[i].tolist()) == expected
+    assert len(answers.unique()) == 4
+    again = multiple_choice.hard_choices(e.gallery, e.targets, 4)
+    assert torch.equal(indices, again[0])
+    with pytest.raises(ValueError, match="options: expected at most the 30 texts, got 31"):
+        multiple_choice.hard_choices(e.gallery, e.targets, 31)
+
+
+@pytest.mark.parametrize("scoring", ["euclidean", "inner-product"])
+def test_choice_answers_are_the_robustness_of_each_question(scoring):
+    e, options, answers = questions()
+    noise = gu.GaussianNoise(0.05)
+    found = multiple_choice.choice_answers(e.queries, options, answers, [noise], scoring)
+    for i in range(0, 40, 7):
+        one = e.queries[i : i + 1], options[i]
+        expected = gu.robustness(*one, noise, scoring=scoring)
+        assert float(found.kept[0].per_query[i]) == pytest.approx(float(expected[0]), abs=1e-4)
+        wanted = gu.accuracy_under_noise(*one, answers[i : i + 1], noise, scoring=scoring)
+        assert float(found.right[0].per_query[i]) == pytest.approx(float(wanted[0]), abs=1e-4)
+
+
+def test_choice_answers_by_cosine_agree_with_draws():
+    e, options, answers = questions()
+    noise = gu.GaussianNoise(0.05)
+    found = multiple_choice.choice_answers(e.queries, options, answers, [noise], "cosine")
+    for i in range(0, 40, 13):
+        one, _ = gu.estimate(
+            e.queries[i : i + 1], options[i], noise, scoring="cosine", draws=2000, seed=1
+        )
+        error = (0.25 / 2000) ** 0.5
+        assert abs(float(found.kept[0].per_query[i]) - one.mean) < 5 * error
+
+
+@pytest.mark.parametrize("gap", [False, True])
+def test_closing_each_question_keeps_every_answer(gap):
+    e, options, _ = questions()
+    whole = gu.gap_vector(e.queries, e.gallery) if gap else None
+    before = gu.multiple_choice(e.queries, options, "euclidean")
+    for method in (gu.MeanShift(), gu.HullProjection(), gu.HullProjection(radius="auto")):
+        moved = multiple_choice.close_each(method, e.queries, options, gap=whole)
+        assert torch.equal(gu.multiple_choice(*moved, "euclidean"), before)
+
+
+def test_a_given_gap_is_what_each_question_sees():
+    e, options, _ = questions()
+    gap = gu.gap_vector(e.queries, e.gallery)
+    _, moved = multiple_choice.close_each(gu.NaiveShift(), e.queries, options, gap=gap)
+    torch.testing.assert_close(moved - options, gap.expand_as(options))
+
+
+@pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
+def test_closing_once_moves_the_options_as_the_gallery():
+    e, options, _ = questions()
+    fitted = gu.MeanShift().fit(e.queries, e.gallery)
+    queries, moved = multiple_choice.close_once(fitted, e.queries, options)
+    torch.testing.assert_close(moved, options + fitted.shift_)
+    assert torch.equal(queries, e.queries)
+
+
+def test_robustness_rises_along_the_projection_and_accuracy_stays():
+    e, options, answers = questions()
+    end = multiple_choice.close_each(gu.HullProjection(), e.queries, options)
+    frame = multiple_choice.choice_curve(
+        (e.queries, options), end, answers, [0, 0.5, 1], [0.02, 0.05]
+    )
+    for _, part in frame.groupby("variance"):
+        assert part["robustness"].is_monotonic_increasing
+    assert frame["accuracy"].nunique() == 1
+    table = multiple_choice.compare_choices(
+        {"original": (e.queries, options), "hull": end},
+        answers,
+        {"noise": gu.GaussianNoise(0.05)},
+    )
+    found = row(table, closing="hull", scoring="euclidean")
+    curve = row(frame, alpha=1.0, variance=0.05)
+    assert found["robustness"] == pytest.approx(curve["robustness"])
+    assert found["gain"] > 3 * found["gain_error"] > 0
+    assert found["unchanged"] == 1
+    assert set(table["scoring"]) == set(SCORINGS)
