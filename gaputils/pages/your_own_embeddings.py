@@ -244,7 +244,7 @@ def decision_table(frame: pd.DataFrame) -> pd.DataFrame:
     """`decide` for readers; the two scorings with the same advice share their rows."""
     words = {"few": "≪ d", "as many": "≈ d", "more": "≫ d"}
     frame = frame.assign(told=plus_minus(frame["gain"], frame["gain_error"], signed=True))
-    wide = frame.pivot(index="items", columns="scoring", values="told")
+    wide: Any = frame.pivot(index="items", columns="scoring", values="told")
     rows = []
     for row in frame[frame["scoring"] != "inner-product"].itertuples():
         shared = row.scoring == "cosine"
