@@ -10,6 +10,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "plots": ("matplotlib", "seaborn"),
     "data": ("pyarrow", "pooch", "PIL", "torchvision"),
     "index": ("faiss",),
+    "runtimes": ("onnxruntime", "onnxscript", "torchao"),
     "transport": ("ot",),
     "sweep": ("papermill", "jupytext", "ipykernel", "nbformat", "pyarrow", "yaml"),
     "pages": ("ipywidgets", "IPython"),

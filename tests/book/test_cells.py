@@ -25,7 +25,6 @@ LOGIC = (ast.For, ast.While, ast.FunctionDef, ast.ClassDef)
 NOT_YET = {
     "multiple_choice",
     "quantisation",
-    "rephrasing",
     "trade_off",
     "vector_index",
 }

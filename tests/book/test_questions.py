@@ -41,7 +41,8 @@ QUESTIONS = (
     Question("text queries rank texts above images index", "mixed_galleries", "Mixed galleries"),
     Question("classifier trained on texts used on images", "groups", "Can a classifier"),
     Question("clusters images and texts", "groups", "Do clusters mix"),
-    Question("rephrasing captions changes answers", "rephrasing", "Rephrasing"),
+    Question("embeddings differ between runtimes do rankings survive", "real_changes", "runtimes"),
+    Question("rephrasing captions changes answers", "real_changes", "Rephrasing"),
     Question("int8 codes of vector stores", "quantisation", "Quantisation"),
 )
 
