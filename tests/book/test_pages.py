@@ -64,7 +64,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "seed": 1,
     },
     "moving_the_gap": {"model": LOCAL, "items": 20, "variance": 0.1, "seed": 1},
-    "multiple_choice": {"model": LOCAL, "questions": 60, "options": 3, "draws": 5},
+    "multiple_choice": {"model": LOCAL, "questions": 60, "options": 3, "guard": False},
     "quantisation": {"model": LOCAL, "items": 20, "bins": [16, 64], "draws": 3},
     "real_models": {"dataset": "emoji10", "steps": [50, 400], "rows": 60, "seed": 1},
     "real_changes": {

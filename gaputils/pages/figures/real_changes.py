@@ -24,9 +24,9 @@ def gain_by_size(
     `gaussian` and each of `changes`, by kind, have the columns "variance", "gain", "gain_error".
     """
     low, high = gaussian["gain"] - gaussian["gain_error"], gaussian["gain"] + gaussian["gain_error"]
-    line = {"color": COLOR["centered"], "label": "Gaussian noise" if legend else None}
     ax.fill_between(gaussian["variance"], low, high, color=COLOR["centered"], alpha=0.3)
-    ax.plot(gaussian["variance"], gaussian["gain"], **line)
+    label = "Gaussian noise" if legend else None
+    ax.plot(gaussian["variance"], gaussian["gain"], color=COLOR["centered"], label=label)
     ax.axhline(0, color=COLOR["original"], linewidth=1)
     for kind, frame in changes.items():
         ax.errorbar(
