@@ -22,7 +22,7 @@ from gaputils.noise._monte_carlo import Estimate
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise
 from gaputils.noise.robustness import Answers
-from gaputils.pages.survival import plus_minus
+from gaputils.pages.survival import plus_minus, told
 from gaputils.scoring import SCORINGS, check_scoring, choice_costs, first_equals, least, settle
 
 Sides = tuple[Tensor, Tensor]
@@ -239,9 +239,6 @@ def sentences(
     def end(name: str) -> float:
         rows = curves[name][curves[name]["variance"] == strongest]
         return float(rows.loc[(rows["alpha"] - 1).abs().idxmin(), "robustness"])
-
-    def told(row: pd.Series, value: str, signed: bool = False) -> str:
-        return plus_minus([row[value]], [row[f"{value}_error"]], signed=signed)[0]
 
     values = {
         "strongest": f"{strongest:g}",

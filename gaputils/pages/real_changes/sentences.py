@@ -11,8 +11,8 @@ from torch import Tensor
 
 from gaputils.pages.real_changes.embedded import INT8, ROUGH, RUNTIME
 from gaputils.pages.real_changes.shape import PUBLISHED
-from gaputils.pages.real_changes.tables import OBLIQUE, told
-from gaputils.pages.survival import CENTRED, ORIGINAL
+from gaputils.pages.real_changes.tables import OBLIQUE
+from gaputils.pages.survival import CENTRED, ORIGINAL, told
 
 MISSING = "(not at hand)"
 SHIFT, CENTERING = "mean shift", "centring (C3)"

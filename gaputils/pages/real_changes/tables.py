@@ -113,8 +113,3 @@ def shape_table(shapes: pd.DataFrame) -> pd.DataFrame:
         "chance": "by chance",
     }
     return shapes.rename(columns=words)
-
-
-def told(row: pd.Series, value: str, signed: bool = False) -> str:
-    """One value of a row with its error as text."""
-    return plus_minus([row[value]], [row[f"{value}_error"]], signed=signed)[0]
