@@ -11,6 +11,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "data": ("pyarrow", "pooch", "PIL", "torchvision"),
     "index": ("faiss",),
     "stores": ("lancedb", "qdrant_client", "pyarrow"),
+    "runtimes": ("onnxruntime", "onnxscript", "torchao"),
     "transport": ("ot",),
     "sweep": ("papermill", "jupytext", "ipykernel", "nbformat", "pyarrow", "yaml"),
     "pages": ("ipywidgets", "IPython"),

@@ -50,19 +50,21 @@ def squared_across(
 ) -> Tensor | None:
     """(n, m) squared length of each item across each query; None where the cosines tell it.
 
-    `queries` (n, d), `gallery` (m, d) of `lengths` (m,). An item far longer than the noise stands
-    across a query near it by what rounding a cosine loses. Here the gallery's mean is split along
-    and across the query as a vector, and only the items' differences from it are multiplied.
+    `queries` (n, d), `gallery` (m, d) of `lengths` (m,), or (n, m, d) of (n, m) where each query
+    has its own. An item far longer than the noise stands across a query near it by what rounding a
+    cosine loses. Here the gallery's mean is split along and across the query as a vector, and only
+    the items' differences from it are multiplied.
     """
     if float(lengths.max()) ** 2 <= _LONG * variance:
         return None
     units = torch.nn.functional.normalize(work(queries), dim=1)
-    middle = gallery.mean(dim=0)
-    rest = gallery - middle
-    aside = middle - (units @ middle)[:, None] * units
+    middle = gallery.mean(dim=-2)
+    rest = gallery - middle.unsqueeze(-2)
+    aside = middle - (units * middle).sum(dim=1, keepdim=True) * units
     aside = aside - (units * aside).sum(dim=1, keepdim=True) * units
-    squares = aside.square().sum(dim=1, keepdim=True) + rest.square().sum(dim=1)
-    return (squares + 2 * aside @ rest.T - (units @ rest.T).square()).clamp_min(0)
+    squares = aside.square().sum(dim=1, keepdim=True) + rest.square().sum(dim=-1)
+    along, beside = ((one[:, None] @ rest.mT)[:, 0] for one in (units, aside))
+    return (squares + 2 * beside - along.square()).clamp_min(0)
 
 
 def _nearly_normal_win(along: Tensor, across: Tensor, winner: Tensor, degrees: int) -> Tensor:

@@ -11,12 +11,18 @@ import torch
 from torch import Tensor
 
 from gaputils._checks import Seed, as_generator, as_matrix, as_targets, integer, unit_rows, work
-from gaputils.closing.base import Closing
+from gaputils.closing import Closing, HullProjection, MeanShift
+from gaputils.closing.on_hull import comparing
+from gaputils.embeddings import Embeddings
 from gaputils.evaluation.table import Key, Outcome, tabulate
+from gaputils.geometry import gap_vector
+from gaputils.geometry.hull import Hull
+from gaputils.noise._cosine import squared_across
 from gaputils.noise._monte_carlo import Estimate
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise
 from gaputils.noise.robustness import Answers
+from gaputils.pages.survival import plus_minus, told
 from gaputils.scoring import SCORINGS, check_scoring, choice_costs, first_equals, least, settle
 
 Sides = tuple[Tensor, Tensor]
@@ -44,6 +50,55 @@ def hard_choices(
     draws = torch.rand(len(right), options, generator=as_generator(seed))
     order = draws.argsort(dim=1).to(texts.device)
     return chosen.gather(1, order), order.argmin(dim=1)
+
+
+def easy_choices(count: int, targets: Any, options: int = 4, seed: Seed = 0) -> Tensor:
+    """(n, `options`) rows of `count` texts: in each the right one of `targets` (n,), first, and
+    others drawn from `seed`.
+    """
+    generator = as_generator(seed)
+    right = torch.as_tensor(targets)
+    draws = torch.rand(len(right), count, generator=generator)
+    draws[torch.arange(len(right)), right] = 2
+    return draws.topk(integer("options", options, low=2, high=count), dim=1).indices
+
+
+def close_in_all_ways(embeddings: Embeddings, queries: Tensor, options: Tensor) -> dict[str, Sides]:
+    """The questions of `embeddings` after each closing of the page, the original first.
+
+    The paper's shift is fitted once, on all texts, or on each question, with the gap of the whole
+    data set or with that to the question's own options.
+    """
+    everything = embeddings.queries, embeddings.gallery
+    gap = gap_vector(*everything)
+    with comparing():
+        return {
+            "original": (queries, options),
+            "mean shift, fitted once": close_once(MeanShift().fit(*everything), queries, options),
+            "mean shift, own gap": close_each(MeanShift(), queries, options),
+            "mean shift": close_each(MeanShift(), queries, options, gap),
+            "hull projection": close_each(HullProjection(), queries, options),
+            "hull projection, centred": close_each(HullProjection(center=True), queries, options),
+        }
+
+
+def shift_lengths(sides: Mapping[str, Sides]) -> dict[str, float]:
+    """How far each closing moved a question's first option, on average."""
+    start = sides["original"][1]
+    return {name: float((pair[1] - start)[:, 0].norm(dim=1).mean()) for name, pair in sides.items()}
+
+
+def scoring_table(found: pd.DataFrame, closings: Sequence[str]) -> pd.DataFrame:
+    """Robustness of `closings` under each scoring, cosine first, and the gain with its error."""
+    columns = {}
+    for scoring in ("cosine", "inner-product", "euclidean"):
+        part = found[found["scoring"] == scoring].set_index("closing").loc[list(closings)]
+        gains = plus_minus(part["gain"], part["gain_error"], signed=True)
+        columns[scoring] = [
+            f"{value:.3f}" if name == "original" else f"{value:.3f} ({gain})"
+            for name, value, gain in zip(part.index, part["robustness"], gains, strict=True)
+        ]
+    return pd.DataFrame(columns, index=list(closings))
 
 
 def close_once(fitted: Closing, queries: Any, options: Tensor) -> Sides:
@@ -89,13 +144,21 @@ def choice_answers(
     wide = work(options)
     check_scoring(wide.flatten(0, 1), scoring)
     right = as_targets("answers", answers, len(rows), wide.shape[1], rows.device)
-    costs = choice_costs(rows, wide, scoring)
-    first = costs.argmin(dim=1)
     variances = [noise.coordinate_variance(rows.shape[1]) for noise in noises]
     norms = torch.linalg.vector_norm(rows, dim=1)
     lengths = torch.linalg.vector_norm(wide, dim=2)
+    across = None
+    if scoring == "cosine":
+        least = min((variance for variance in variances if variance > 0), default=math.inf)
+        across = squared_across(rows, wide, lengths, least)
+    else:  # the digits of what a question's options have in common
+        middle = wide.mean(dim=1)
+        wide = wide - middle[:, None]
+        rows = rows - middle if scoring == "euclidean" else rows
+    costs = choice_costs(rows, wide, scoring)
+    first = costs.argmin(dim=1)
     wins = ExactWins(rows.shape[1], variances, scoring)
-    found = wins(costs, [first, right], norms, lengths)
+    found = wins(costs, [first, right], norms, lengths, across)
     kept, hit = ([Estimate.exact(pair[k]) for pair in found] for k in (0, 1))
     return Answers(first, kept, hit)
 
@@ -150,3 +213,69 @@ def compare_choices(
             for noise, kept, hit in zip(noises, found.kept, found.right or [], strict=True):
                 outcomes[labels[label], scoring, noise] = Outcome(found.nearest, kept, hit)
     return tabulate(outcomes, labels, right, bootstrap, seed)
+
+
+def sentences(
+    embeddings: Embeddings,
+    curves: Mapping[str, pd.DataFrame],
+    found: pd.DataFrame,
+    easy: pd.DataFrame,
+    lengths: Mapping[str, float],
+) -> tuple[dict[str, Any], dict[str, bool]]:
+    """The numbers that the page's sentences quote, by name, and what must hold for these.
+
+    `curves` are of `choice_curve`, `found` of `compare_choices` at the largest variance, `easy` the
+    same with random options under cosine, `lengths` of `shift_lengths`.
+    """
+    centred, shift = "hull projection, centred", curves["mean shift"]
+    strongest = shift["variance"].max()
+    on_the_way = shift[shift["alpha"] <= 1].sort_values("alpha").groupby("variance")["robustness"]
+    own = curves["mean shift, own gap"]
+    last = own[own["variance"] == strongest].set_index("alpha")["robustness"]
+    by, drawn = (frame.set_index(["closing", "scoring"]) for frame in (found, easy))
+    hard = by.loc[(centred, "cosine")]
+    soft = drawn.loc[(centred, "cosine")]
+
+    def end(name: str) -> float:
+        rows = curves[name][curves[name]["variance"] == strongest]
+        return float(rows.loc[(rows["alpha"] - 1).abs().idxmin(), "robustness"])
+
+    values = {
+        "strongest": f"{strongest:g}",
+        "accuracy": told(by.loc[("original", "cosine")], "accuracy"),
+        "gap": gap_vector(embeddings.queries, embeddings.gallery).norm(),
+        "rank": len(Hull.of(embeddings.gallery).components),
+        "dim": embeddings.dim,
+        "names": len(embeddings.gallery),
+        "once": lengths["mean shift, fitted once"],
+        "own": lengths["mean shift, own gap"],
+        "each": lengths["mean shift"],
+        "original": float(by.loc[("original", "euclidean"), "robustness"]),
+        "shift": end("mean shift"),
+        "rob_once": end("mean shift, fitted once"),
+        "projection": end("hull projection"),
+        "peak_own": float(last.idxmax()),
+        "cosine_original": told(by.loc[("original", "cosine")], "robustness"),
+        "cosine_centred": told(hard, "gain", signed=True),
+        "cosine_right": told(hard, "right_gain", signed=True),
+        "product_projection": told(by.loc[("hull projection", "inner-product")], "gain", True),
+        "product_centred": told(by.loc[(centred, "inner-product")], "gain", signed=True),
+        "easy_original": told(drawn.loc[("original", "cosine")], "robustness"),
+        "easy_centred": told(soft, "gain", signed=True),
+    }
+    product = by.xs("inner-product", level="scoring")["gain"]
+    claims = {
+        "robustness rises at every step": bool((on_the_way.diff().dropna() > 0).all()),
+        "no clean answer changes": bool((found["unchanged"] == 1).all()),
+        "with its own gap the summit comes earlier": float(last.idxmax()) < 1,
+        "the projection does more than the shift": end("hull projection") > end("mean shift"),
+        "closing pays under cosine": hard["gain"] > 5 * hard["gain_error"],
+        "under inner product a shift does nothing": abs(float(product["mean shift"])) < 1e-6,
+        "the plain projection next to nothing": abs(float(product["hull projection"])) < 0.01,
+        "centring does much": float(product[centred]) > 0.1,
+        "right answers gain less": bool(0 < hard["right_gain"] < hard["gain"]),
+        "hard distractors are where it pays": bool(
+            hard["gain"] - soft["gain"] > 2 * math.hypot(hard["gain_error"], soft["gain_error"])
+        ),
+    }
+    return values, claims

@@ -75,3 +75,8 @@ def plus_minus(values: Any, errors: Any, digits: int = 3, signed: bool = False) 
         with_error(value, error, digits, signed=signed)
         for value, error in zip(values, errors, strict=True)
     ]
+
+
+def told(row: pd.Series, value: str, signed: bool = False) -> str:
+    """One value of a row with its error as text."""
+    return plus_minus([row[value]], [row[f"{value}_error"]], signed=signed)[0]

@@ -21,13 +21,6 @@ FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell", "parameters"
 LINES, COLUMNS = 12, 76
 LOGIC = (ast.For, ast.While, ast.FunctionDef, ast.ClassDef)
 
-# Pages that show more than they should. This list may only become shorter.
-NOT_YET = {
-    "multiple_choice",
-    "rephrasing",
-    "trade_off",
-}
-
 
 def visible(page: Path) -> list[str]:
     """The source of each code cell that a reader sees unfolded."""
@@ -52,7 +45,7 @@ def faults(source: str) -> list[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_visible_code_is_short_narrow_and_calls_the_package(page: Path) -> None:
     found = [fault for source in visible(page) for fault in faults(source)]
-    assert bool(found) == (page.stem in NOT_YET), found or "conforms: take it off the list"
+    assert not found
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A task of unit rows with a gap, and its phrasings, for the tests of the pages."""
+"""A task of unit rows with a gap, for the tests of the pages."""
 
 from __future__ import annotations
 
@@ -31,10 +31,3 @@ def row(frame: pd.DataFrame, **where: object) -> pd.Series:
         frame = frame[frame[column] == value]
     assert len(frame) == 1
     return frame.iloc[0]
-
-
-def phrasings(seed: int = 0) -> tuple[gu.Embeddings, torch.Tensor]:
-    e = task(seed=seed)
-    change = torch.randn(4, *e.gallery.shape, generator=torch.Generator().manual_seed(seed + 9))
-    change[0] = 0
-    return e, F.normalize(e.gallery + 0.1 * change.double(), dim=2)

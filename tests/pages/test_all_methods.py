@@ -14,13 +14,13 @@ from gaputils.embeddings import choose_items, unit_rows
 from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.table import Comparison, Outcome
 from gaputils.noise._monte_carlo import Estimate
-from gaputils.pages import all_methods, rephrasing, survival, with_error
+from gaputils.pages import all_methods, survival, with_error
 from gaputils.pages.all_methods import properties
 from gaputils.pages.moving_the_gap import accuracy_curve, summarize_curve
 from gaputils.scoring import nearest
 
 mpl.use("agg")
-from pages.helpers import QUICK, phrasings, row, task
+from pages.helpers import QUICK, row, task
 
 
 def test_properties_are_what_the_plain_calls_give():
@@ -178,9 +178,13 @@ def test_the_figures_draw_what_they_are_given():
     swept = pd.DataFrame({"closing": "original", "bins": [8, 16], "value": [0.1, 0.2]})
     lines = figures.closing_lines(swept, "bins", "value", axes[0, 1], scale="log")
     assert len(lines.get_lines()) == 2
-    e, galleries = phrasings()
-    phrased = rephrasing.rephrase(e.queries, galleries, e.targets, QUICK)
-    phrased["kind"] = np.where(phrased["template"] > 1, "seen", "unseen")
+    phrased = pd.DataFrame(
+        [
+            {"closing": name, "template": t, "kind": kind, "unchanged": 0.9}
+            for name in QUICK
+            for t, kind in enumerate(("seen", "unseen"))
+        ]
+    )
     strips = figures.template_dots(phrased, "unchanged", axes[1, 0])
     assert len(strips.get_lines()) >= len(QUICK)
     shown = figures.answers(torch.zeros(3, 4, 4, dtype=torch.uint8), ["one"], axes[1, 1])

@@ -48,6 +48,19 @@ def test_choice_answers_are_the_robustness_of_each_question(scoring):
         assert float(found.right[0].per_query[i]) == pytest.approx(float(wanted[0]), abs=1e-4)
 
 
+@pytest.mark.parametrize("scoring", SCORINGS)
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+def test_choice_answers_lose_no_digits_to_a_common_offset(scoring, offset):
+    e, options, answers = questions()
+    queries, options = e.queries + offset, options + offset
+    noise = gu.GaussianNoise(0.05)
+    found = multiple_choice.choice_answers(queries, options, answers, [noise], scoring)
+    for i in range(0, 40, 9):
+        one = queries[i : i + 1], options[i]
+        expected = gu.robustness(*one, noise, scoring=scoring)
+        assert float(found.kept[0].per_query[i]) == pytest.approx(float(expected[0]), abs=2e-4)
+
+
 def test_choice_answers_by_cosine_agree_with_draws():
     e, options, answers = questions()
     noise = gu.GaussianNoise(0.05)

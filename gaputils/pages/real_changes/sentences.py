@@ -1,0 +1,166 @@
+"""The numbers that the page's sentences quote, and what must hold for these to be true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from torch import Tensor
+
+from gaputils.pages.real_changes.embedded import INT8, ROUGH, RUNTIME
+from gaputils.pages.real_changes.shape import PUBLISHED
+from gaputils.pages.real_changes.tables import OBLIQUE
+from gaputils.pages.survival import CENTRED, ORIGINAL, told
+
+MISSING = "(not at hand)"
+SHIFT, CENTERING = "mean shift", "centring (C3)"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the page measured.
+
+    `closed` and `gaussian` have "pictures" and "names", each as of `of_closing` for projecting and
+    centring; `untouched` is that of the pictures before closing and `asked` that of queries from
+    other builds; `once` and `again` are `survive` over all templates, `each` one template at a
+    time; `shapes` and `oblique` are the tables of these names, `sizes` the templates' variances and
+    `steady` (templates, n) who keeps the answer.
+    """
+
+    closed: Mapping[str, pd.DataFrame]
+    untouched: pd.DataFrame
+    gaussian: Mapping[str, pd.DataFrame]
+    asked: pd.DataFrame
+    once: pd.DataFrame
+    again: pd.DataFrame
+    each: pd.DataFrame
+    shapes: pd.DataFrame
+    oblique: pd.DataFrame
+    sizes: pd.Series
+    steady: Tensor
+
+    @property
+    def words(self) -> pd.DataFrame:
+        """The untouched rows under each template."""
+        rows = self.each[self.each["closing"] == ORIGINAL].set_index("template")
+        return rows.assign(loss=100 * (rows["accuracy"] - rows["right"]))
+
+    @property
+    def like_jpeg(self) -> pd.Series:
+        """The Gaussian noise in the middle of those on the pictures."""
+        noise = self.gaussian["pictures"]
+        return noise.iloc[len(noise) // 2]
+
+    @property
+    def highest(self) -> float:
+        return float(max(rows["gain"].max() for rows in self.closed.values()))
+
+
+def numbers(found: Found, other: str) -> dict[str, Any]:
+    """By the name that the page glues them under; `other` is the template of the paper's figure."""
+    once, again = (f.set_index(["closing", "scoring"]) for f in (found.once, found.again))
+    pictures, words = found.closed["pictures"], found.words
+    all_words = found.oblique.loc["every template"]
+    values: dict[str, Any] = {
+        "gauss_variance": f"{found.like_jpeg['variance']:g}",
+        "gauss_gain": told(found.like_jpeg, "gain"),
+        "points": sum(len(rows) for rows in found.closed.values()),
+        "highest": f"{found.highest:.3f}",
+        "right": told(found.untouched.iloc[0], "accuracy"),
+        "runtime_variance": _small(pictures.loc[RUNTIME, "variance"]),
+        "int8_variance": _small(pictures.loc[INT8, "variance"]),
+        "queries_least": float(found.asked["robustness"].min()),
+        "queries_moved": "none" if _nothing(found.asked) else "some",
+        "templates": len(words) + 1,
+        "flips": 100 * float((~found.steady).any(dim=0).double().mean()),
+        "worst": str(words["loss"].idxmax()),
+        "loss": float(words["loss"].max()),
+        "pair": float(words.loc[other, "unchanged"]),
+        "original": float(once.loc[(ORIGINAL, "cosine"), "robustness"]),
+        "shift_once": float(once.loc[(SHIFT, "euclidean"), "robustness"]),
+        "shift_again": float(again.loc[(SHIFT, "cosine"), "robustness"]),
+        "centred_once": float(once.loc[(CENTRED, "cosine"), "robustness"]),
+        "once_shift": told(once.loc[(SHIFT, "cosine")], "gain", signed=True),
+        "once_shift_euclidean": told(once.loc[(SHIFT, "euclidean")], "gain", signed=True),
+        "once_centred": told(once.loc[(CENTRED, "cosine")], "gain", signed=True),
+        "oblique_all": told(_named(all_words, OBLIQUE), "gain", signed=True),
+        "any_low": float(found.oblique["any two"].min()),
+        "near_high": float(found.oblique["nearest two"].max()),
+        "largest": 100 * float(found.sizes.max() / found.sizes.sum()),
+    }
+    for key, name in {"c3": CENTERING, "grclip": "GR-CLIP", "coral": "CORAL"}.items():
+        row = again.loc[(name, "cosine")]
+        values[f"again_{key}"] = told(row, "gain", signed=True)
+        values[f"again_{key}_right"] = told(row, "right_gain", signed=True)
+    there = PUBLISHED in found.shapes.index
+    for key in ("common", "inside", "chance"):
+        values[f"clip_{key}"] = f"{found.shapes.loc[PUBLISHED, key]:.2f}" if there else MISSING
+    return values
+
+
+def claims(found: Found, seen: Sequence[str]) -> dict[str, bool]:
+    """The page's sentences about which way a number goes, for `gu.pages.guard`."""
+    again = found.again.set_index(["closing", "scoring"])
+    builds = found.untouched.loc[found.asked.index]
+    pixels = found.untouched.drop(index=list(found.asked.index))
+    jpeg = pixels.loc[pixels.index.str.startswith("JPEG"), "robustness"]
+    before = found.words["unchanged"]
+    oblique, every = found.oblique, found.oblique.loc["every template"]
+    single = oblique.drop(index="every template")
+    off = (pixels["right"] - pixels["accuracy"]).abs()
+    c3, coral = (again.loc[(name, "cosine")] for name in (CENTERING, "CORAL"))
+    noise = found.like_jpeg
+    return {
+        "closing saves answers from isotropic noise": noise["gain"] > 5 * noise["gain_error"],
+        "no real change gains": found.highest < 0.3 * noise["gain"],
+        "queries from another build: closing moves nothing": _nothing(found.asked),
+        "changed pictures: closing moves nothing": _nothing(found.closed["pictures"]),
+        "other builds change a few answers in a thousand": bool(
+            min(builds["robustness"].min(), found.asked["robustness"].min()) >= 0.99
+        ),
+        "int8 is a thousandth of the book's noise": _size(found, INT8) < 0.04 / 500,
+        "pixels change ten times as much as int8": bool(
+            pixels["variance"].min() > 10 * _size(found, INT8)
+        ),
+        "a rough resize costs as much as a middling JPEG": bool(
+            jpeg.min() <= pixels.loc[ROUGH, "robustness"] <= jpeg.max()
+        ),
+        "right answers move less than unchanged ones": bool((off < 1 - pixels["robustness"]).all()),
+        "words from training change little": bool(before[before.index.isin(seen)].min() > 0.85),
+        "refitted, what keeps rankings answers as the original": bool(
+            again.loc[(SHIFT, "cosine"), "gain"] == again.loc[(CENTRED, "cosine"), "gain"] == 0
+        ),
+        "centring anew steadies answers": c3["gain"] > 2 * c3["gain_error"],
+        "centring anew makes none right": c3["right_gain"] < 2 * c3["right_gain_error"],
+        "CORAL loses right answers": coral["right_gain"] < -2 * coral["right_gain_error"],
+        "one oblique projection gains nothing": bool(
+            (single[f"{OBLIQUE} gain"].abs() < 2 * single[f"{OBLIQUE} gain_error"]).all()
+        ),
+        "one for every template costs answers": bool(
+            every[f"{OBLIQUE} gain"] < -2 * every[f"{OBLIQUE} gain_error"]
+        ),
+        "it lowers the noise of any two": bool((oblique["any two"] < 1).all()),
+        "and raises that of the nearest two": bool((single["nearest two"] > 1).all()),
+    }
+
+
+def _size(found: Found, name: str) -> float:
+    return float(found.closed["pictures"].loc[name, "variance"])
+
+
+def _nothing(frame: pd.DataFrame) -> bool:
+    """Whether closing changes not one answer."""
+    return bool(
+        (frame[["gain", "gain_error", "right_gain", "right_gain_error"]] == 0).all(axis=None)
+    )
+
+
+def _named(row: pd.Series, closing: str) -> pd.Series:
+    """The values of one closing under their plain names."""
+    return row.rename(lambda name: name.removeprefix(f"{closing} "))
+
+
+def _small(value: float) -> str:
+    return f"{value:.0e}".replace("-", "−")
