@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from gaputils import datasets
+from gaputils._reading import UnreadableFile
 from gaputils.datasets._parquet import ParquetImages
 from gaputils.datasets._sources import ImageFiles, decode
 from gaputils.datasets.webdataset import TarImages
@@ -216,3 +217,14 @@ def test_hidden_members_and_shards_are_left_out(tmp_path: Path) -> None:
     data = datasets.load("webdataset", tmp_path)
     assert list(data.captions) == ["a square"]
     assert data.images[0].size == (2, 2)
+
+
+@pytest.mark.parametrize("source", ["file", "tar", "parquet"])
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "WEBP"])
+def test_an_image_beyond_all_measure_is_refused_by_name(
+    tmp_path: Path, form: str, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    with pytest.raises(UnreadableFile, match=r"image.* is not .*exceeds limit") as told:
+        _opened(_bytes(TWIN.astype("u1"), form), source, tmp_path)
+    assert "skip_broken=True" in str(told.value)
