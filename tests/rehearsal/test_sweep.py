@@ -223,6 +223,7 @@ def test_the_page_runs_with_them(
 ) -> None:
     for key, value in named.items():
         monkeypatch.setenv(key, value)
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # the tests' own shows no figure on a page
     papermill.execute_notebook(
         str(ROOT / "notebooks" / "many_models.ipynb"),
         str(tmp_path / "page.ipynb"),
