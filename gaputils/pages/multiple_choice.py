@@ -232,6 +232,8 @@ def sentences(
     on_the_way = shift[shift["alpha"] <= 1].sort_values("alpha").groupby("variance")["robustness"]
     own = curves["mean shift, own gap"]
     last = own[own["variance"] == strongest].set_index("alpha")["robustness"]
+    by: Any
+    drawn: Any
     by, drawn = (frame.set_index(["closing", "scoring"]) for frame in (found, easy))
     hard = by.loc[(centred, "cosine")]
     soft = drawn.loc[(centred, "cosine")]

@@ -29,15 +29,15 @@ class Found:
     `steady` (templates, n) who keeps the answer.
     """
 
-    closed: Mapping[str, pd.DataFrame]
-    untouched: pd.DataFrame
+    closed: Mapping[str, Any]
+    untouched: Any
     gaussian: Mapping[str, pd.DataFrame]
     asked: pd.DataFrame
     once: pd.DataFrame
     again: pd.DataFrame
     each: pd.DataFrame
-    shapes: pd.DataFrame
-    oblique: pd.DataFrame
+    shapes: Any
+    oblique: Any
     sizes: pd.Series
     steady: Tensor
 
@@ -60,9 +60,12 @@ class Found:
 
 def numbers(found: Found, other: str) -> dict[str, Any]:
     """By the name that the page glues them under; `other` is the template of the paper's figure."""
+    once: Any
+    again: Any
     once, again = (f.set_index(["closing", "scoring"]) for f in (found.once, found.again))
-    pictures, words = found.closed["pictures"], found.words
-    all_words = found.oblique.loc["every template"]
+    pictures: Any = found.closed["pictures"]
+    words: Any = found.words
+    all_words: Any = found.oblique.loc["every template"]
     values: dict[str, Any] = {
         "gauss_variance": f"{found.like_jpeg['variance']:g}",
         "gauss_gain": told(found.like_jpeg, "gain"),
@@ -102,7 +105,7 @@ def numbers(found: Found, other: str) -> dict[str, Any]:
 
 def claims(found: Found, seen: Sequence[str]) -> dict[str, bool]:
     """The page's sentences about which way a number goes, for `gu.pages.guard`."""
-    again = found.again.set_index(["closing", "scoring"])
+    again: Any = found.again.set_index(["closing", "scoring"])
     builds = found.untouched.loc[found.asked.index]
     pixels = found.untouched.drop(index=list(found.asked.index))
     jpeg = pixels.loc[pixels.index.str.startswith("JPEG"), "robustness"]

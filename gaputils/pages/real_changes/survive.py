@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import torch
 from torch import Tensor
 
+from gaputils.closing import Closing
 from gaputils.closing.catalogue import Closings, fit_all, moved
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.protocol import answerable_blocks
@@ -65,7 +67,8 @@ def _of_block(
     refit: bool,
 ) -> Comparison:
     labels = {label: None if way is None else label for label, way in closings.items()}
-    unique = {None: None, **{label: way for label, way in closings.items() if way is not None}}
+    unique: dict[Any, Closing | None] = {None: None}
+    unique |= {label: way for label, way in closings.items() if way is not None}
     once = fit_all(unique, base, before)
     assert base.targets is not None
     found: dict[Key, Outcome] = {}
@@ -115,4 +118,4 @@ def _several(change: Change) -> Sequence[Embeddings]:
 
 
 def _share(hits: Sequence[Tensor]) -> Tensor:
-    return torch.stack(hits).double().mean(dim=0)
+    return torch.stack(list(hits)).double().mean(dim=0)
