@@ -21,6 +21,7 @@
   }
 
   function mark() {
+    if (matchMedia("print").matches) return; // paper does not scroll
     tame();
     for (const element of document.querySelectorAll(wide)) {
       const scrolls =

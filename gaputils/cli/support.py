@@ -165,19 +165,16 @@ def read_in_place(
     targets: str | None,
     owners: str | None,
     normalize: bool,
-) -> Embeddings | tuple[Any, Any]:
+) -> Embeddings | tuple[Any, ...]:
     """As `read`, but the arrays of two .npy files stay where they are, as memory maps."""
-    from gaputils.storage.files import read_matrix
+    from gaputils.storage.files import read_sides
 
-    if (
-        second is None
-        or {first.suffix, second.suffix} != {".npy"}
-        or normalize
-        or targets
-        or owners
-    ):
+    if second is None or {first.suffix, second.suffix} != {".npy"} or normalize or owners:
         return read(first, second, queries, gallery, targets, owners, normalize)
-    return read_matrix(first, queries), read_matrix(second, gallery)
+    names = {"queries": queries, "gallery": gallery, "targets": targets}
+    found = read_sides(first, second, **names)
+    given = (found.queries, found.gallery, found.targets)
+    return given if targets else given[:2]
 
 
 def closing_of(closing: str | None, method: str | None) -> str | None:

@@ -158,7 +158,7 @@ def test_search_finds_the_page_a_reader_wants(
 @pytest.mark.parametrize(
     ("address", "link", "told"),
     [
-        ("notebooks/closing_it.html", "a[href*='glossary.html#term-']", "hull"),
+        ("notebooks/closing_it.html", "a[href*='glossary.html#term-']", "weighted sums"),
         ("notebooks/hull_projection.html", "a[href*='bibliography.html#id']", "Chowers"),
         ("notebooks/hull_projection.html", "a[href*='#fig-']", "Fig."),
     ],

@@ -81,9 +81,9 @@ def test_pretrained_models_of_a_sweep_join_the_figure(frame, tmp_path: Path) -> 
     new = joined[len(frame) :].set_index(["set", "closing", "scoring"])["gain"]
     assert new.to_dict() == {
         ("ViT-B-32, one", "mean shift", "euclidean"): 0.1,
-        ("ViT-B-32, one", "projected and centred", "cosine"): 0.2,
+        ("ViT-B-32, one", "hull projection, centred", "cosine"): 0.2,
         ("ViT-H-14, usual", "mean shift", "euclidean"): 0.1,
-        ("ViT-H-14, usual", "projected and centred", "cosine"): 0.2,
+        ("ViT-H-14, usual", "hull projection, centred", "cosine"): 0.2,
         ("ViT-B-32, less", "mean shift", "euclidean"): 0.3,
     }
     assert set(joined["data"]) == {"d", "coco", "openmoji"}
@@ -154,27 +154,6 @@ def test_what_is_missing_is_said_with_the_way_to_get_it() -> None:
     partly = many_models.describe({"a": None}, {"b": "put it there."})
     assert partly.startswith("1 of 2 published sets are not at hand (put it there.)")
     assert "small model" in many_models.describe({}, {"b": "put it there."})
-
-
-def test_benefits_by_size_draws_a_line_for_each_closing() -> None:
-    values = ([0.9, 0.7], [0.92, 0.75], [0.99, 0.9])
-    names = ["original", "mean shift", "hull projection, centred"]
-    frame = pd.concat(
-        pd.DataFrame(
-            {
-                "closing": names,
-                "scoring": "cosine",
-                "robustness": [v[i] for v in values],
-                "gain_error": [0, 0.01, 0.02],
-                "items": items,
-            }
-        )
-        for i, items in enumerate((10, 100))
-    )
-    ax = figures.benefits_by_size(frame)
-    drawn = [line for line in ax.lines if line.get_linestyle() == "-"]
-    assert [list(line.get_ydata()) for line in drawn] == [list(v) for v in values]
-    ax.figure.canvas.draw()
 
 
 def test_points_stand_at_gap_and_gain_with_two_errors(frame) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from torch import Tensor
 
+from gaputils.pages import typeset
 from gaputils.pages.real_changes.embedded import INT8, ROUGH, RUNTIME
 from gaputils.pages.real_changes.shape import PUBLISHED
 from gaputils.pages.real_changes.tables import OBLIQUE
@@ -166,4 +167,4 @@ def _named(row: pd.Series, closing: str) -> pd.Series:
 
 
 def _small(value: float) -> str:
-    return f"{value:.0e}".replace("-", "−")
+    return typeset(f"{value:.0e}")

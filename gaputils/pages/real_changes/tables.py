@@ -10,6 +10,7 @@ from gaputils.embeddings import Embeddings
 from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.protocol import answerable_blocks
 from gaputils.noise import GaussianNoise
+from gaputils.pages import typeset
 from gaputils.pages.real_changes.shape import lead_noise, projections
 from gaputils.pages.real_changes.survive import Change, survive
 from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, plus_minus
@@ -46,7 +47,7 @@ def change_table(frame: pd.DataFrame, sizes: pd.Series) -> pd.DataFrame:
     """A row a change: its size, answers untouched, and what projecting and centring adds."""
     before, after = (of_closing(frame, name, sizes) for name in (ORIGINAL, CENTRED))
     columns = {
-        "total variance": [f"{value:.1e}".replace("-", "−") for value in sizes],
+        "total variance": [typeset(f"{value:.1e}") for value in sizes],
         "unchanged": plus_minus(before["robustness"], before["robustness_error"]),
         "closing adds": plus_minus(after["gain"], after["gain_error"], signed=True),
         "right": plus_minus(before["right"], before["right_error"]),
