@@ -64,6 +64,7 @@ mutation: $(READY)
 
 nightly: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/pytest --nightly -n 2 --dist loadfile --ignore tests/benchmarks
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/many.py --damages 1000000
 
 # Run the pages behind the paper map and compare with the committed values and their uncertainty.
 reproduce: $(READY)

@@ -20,10 +20,9 @@ PROJECTION = "hull projection"
 
 
 def unit(embeddings: Embeddings) -> Embeddings:
-    """The same task in double precision with rows of norm 1."""
+    """The same task with rows of norm 1, in its own precision: that decides what the hull spans."""
     e = embeddings
-    sides = e.queries.double(), e.gallery.double()
-    return Embeddings(*sides, e.targets, dict(e.info), normalize=True)
+    return Embeddings(e.queries, e.gallery, e.targets, dict(e.info), normalize=True)
 
 
 def curves(

@@ -93,10 +93,10 @@ def emoji_kinds(model: Model, most: int = 40, seed: int = 0) -> Labelled:
     rows = np.concatenate(chosen)
     drawn = augment(drawings(48, list(rows)), as_generator(seed), Augmentation())
     pixels = drawn.mul_(255).round_().to(torch.uint8)
-    images = embed_images(model, TensorImages(pixels)).double()
+    images = embed_images(model, TensorImages(pixels)).cpu()
     texts = model.encode_texts([f"an emoji of a {emoji[row].names[0]}." for row in rows])
     groups = np.repeat(np.arange(len(KINDS)), [len(part) for part in chosen])
-    return Labelled("emoji, ten kinds of things", images, texts.cpu().double(), groups, groups)
+    return Labelled("emoji, ten kinds of things", images, texts.cpu(), groups, groups)
 
 
 def kind_of(characters: str) -> str:
@@ -113,8 +113,8 @@ def emoji_classes(model: Model, copies: int = 20) -> Labelled:
     """`copies` renderings of each of ten emoji, and their names in every template of training."""
     classes = load("emoji10", copies=copies)
     words = [template.format(name) for name in classes.class_names for template in SEEN]
-    texts = model.encode_texts(words).cpu().double()
+    texts = model.encode_texts(words).cpu()
     groups = np.repeat(np.arange(len(classes.class_names)), len(SEEN))
-    images = embed_images(model, classes.images).double()
+    images = embed_images(model, classes.images).cpu()
     title = "ten emoji, redrawn"
     return Labelled(title, images, texts, classes.targets.numpy(), groups, pairs=False)
