@@ -30,8 +30,16 @@ def _closed():
 
 def test_unit_rows_keep_targets() -> None:
     e = closing_it.unit(task())
-    torch.testing.assert_close(e.gallery.norm(dim=1), torch.ones(6, dtype=torch.float64))
+    torch.testing.assert_close(e.gallery.norm(dim=1), torch.ones(6))
     assert torch.equal(e.targets, task().targets)
+
+
+def test_unit_rows_span_no_more_than_the_stored_ones() -> None:
+    """In double precision the rounding of single ones would span the rest of the space."""
+    draw = torch.Generator().manual_seed(0)
+    rows = torch.randn(200, 8, generator=draw) @ torch.randn(8, 16, generator=draw)
+    e = closing_it.unit(gu.Embeddings(rows, rows))
+    assert gu.MeanShift().fit(e.queries[:50] + 0.5, e.gallery).n_components_ == 8
 
 
 def test_curves_rise_and_points_lie_near() -> None:

@@ -157,4 +157,4 @@ def test_ten_emoji_have_their_names_in_every_template() -> None:
 def test_kinds_of_emoji_are_few_of_each() -> None:
     task = groups.emoji_kinds(gu.load_model("tiny-openmoji"), most=3)
     assert (np.bincount(task.image_groups) == 3).all()
-    torch.testing.assert_close(task.images.norm(dim=1), torch.ones(30).double())
+    torch.testing.assert_close(task.images.norm(dim=1), torch.ones(30))
