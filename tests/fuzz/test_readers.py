@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from formats import FORMATS, Format
 
 FEW, MANY = 8, int(os.environ.get("GAPUTILS_FUZZ", "1000"))
-_NAMES = ("queries", "gallery", "targets", "grid", "path", "dataset", "split")
+_NAMES = ("queries", "gallery", "targets", "owners", "grid", "path", "dataset", "split")
 _DATASETS = ("imagefolder", "webdataset", "coco", "flickr30k", "aokvqa", "cifar10")
 _ARGUMENT = re.compile(rf"^({'|'.join((*_NAMES, *_DATASETS))}): ")
 _SLOW = 20.0
