@@ -29,7 +29,6 @@
         getComputedStyle(element).overflowX !== "visible";
       if (scrolls && !element.dataset.marked) element.addEventListener("scroll", () => fade(element));
       if (scrolls) element.tabIndex = 0;
-      else if (element.tabIndex === 0 && element.dataset.marked) element.removeAttribute("tabindex");
       if (scrolls) element.dataset.marked = "1";
       fade(element);
     }
