@@ -18,7 +18,7 @@ export TOKENIZERS_PARALLELISM := false
 
 book: $(READY) vendor check-notebooks
 	$(BIN)/python tools/execute_pages.py
-	rm -rf _build/html/_modules
+	rm -rf _build/html/_modules _build/html/modality-gap.*
 	$(BIN)/jupyter-book build . --all -n -W --keep-going
 	test -s _build/html/index.html
 	$(BIN)/python tools/single_file.py _build/html

@@ -144,11 +144,12 @@ class Visit:
     width: str
     theme: str
     problems: list[str] = field(default_factory=list)
+    finished: list[Any] = field(default_factory=list)
     weight: int = 0
 
 
 def listen(seen: Visit, server: str, target: str) -> None:
-    """Note console errors, failed requests, requests to anyone else, and bytes."""
+    """Note console errors, failed and finished requests, and requests to anyone else."""
 
     def console(message: Any) -> None:
         missing = "404" in message.text and seen.address in SHOWN_AS
@@ -163,15 +164,12 @@ def listen(seen: Visit, server: str, target: str) -> None:
         if answer.status >= 400 and answer.url != target:
             seen.problems.append(f"{answer.status}: {answer.url}")
 
-    def finished(asked: Any) -> None:
-        seen.weight += asked.sizes()["responseBodySize"]
-
     seen.page.on("console", console)
     seen.page.on("pageerror", lambda error: seen.problems.append(f"script: {error}"))
     seen.page.on("request", request)
     seen.page.on("response", response)
     seen.page.on("requestfailed", lambda r: seen.problems.append(f"failed: {r.url} {r.failure}"))
-    seen.page.on("requestfinished", finished)
+    seen.page.on("requestfinished", seen.finished.append)
 
 
 @pytest.fixture(scope="session")
@@ -188,5 +186,6 @@ def seen(request: pytest.FixtureRequest, browser: Browser, server: str) -> Itera
     visit.page.evaluate("window.MathJax?.startup?.promise")
     visit.page.evaluate("document.fonts.ready.then(() => null)")
     visit.page.wait_for_timeout(100)
+    visit.weight = sum(asked.sizes()["responseBodySize"] for asked in visit.finished)
     yield visit
     context.close()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-ORDINARY, EXPLORER = 4_000_000, 8_000_000
+ORDINARY, EXPLORER = 3_000_000, 8_000_000
 SERIOUS = {"serious", "critical"}
 FIRST_TEXT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 1e9"
 
