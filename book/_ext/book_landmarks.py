@@ -13,7 +13,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-NUMBER = r'(?:<span class="pasted-text">|<td[^>]*>)'
+CELL = r"<td[^>]*>"
 REPAIRS = (
     # A visible text is the name.
     (r'(<summary[^>]*?) aria-label="Toggle hidden content"', r"\1"),
@@ -43,10 +43,11 @@ REPAIRS = (
     # A heading such as robustness@0.04 may be broken before its sign.
     (r'(<th [^>]*class="col_heading[^>]*>[^<@]+)@', r"\1<wbr>@"),
     (r"<th></th>", '<th><span class="visually-hidden">row</span></th>'),
-    # Numbers of the run are set as numbers: a minus is no hyphen, a power of ten has an exponent.
-    (rf"({NUMBER})-(?=\d)", r"\1−"),
-    (rf"({NUMBER}−?\d[\d.]*)e-0*(\d+)", r"\1·10<sup>−\2</sup>"),
-    (rf"({NUMBER}−?\d[\d.]*)e\+?0*(\d+)", r"\1·10<sup>\2</sup>"),
+    # Numbers of a table are set as numbers, as `book_numbers` sets those of sentences: a minus is
+    # no hyphen, a power of ten has an exponent.
+    (rf"({CELL})-(?=\d)", r"\1−"),
+    (rf"({CELL}−?\d[\d.]*)e-0*(\d+)", r"\1·10<sup>−\2</sup>"),
+    (rf"({CELL}−?\d[\d.]*)e\+?0*(\d+)", r"\1·10<sup>\2</sup>"),
     # A link begins with its first word.
     (r'(<a class="reference internal"[^>]*>) +', r" \1"),
 )

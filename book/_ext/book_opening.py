@@ -130,9 +130,7 @@ def picture_first(section: nodes.section) -> None:
 
 def arrange(_app: Sphinx, doctree: nodes.document) -> None:
     """Put the cells of one page into the order in which they are read (`doctree-read`)."""
-    for parent in {
-        id(c.parent): c.parent for c in doctree.findall(nodes.container) if is_cell(c)
-    }.values():
+    for parent in parents(doctree):
         shown: list[nodes.Node] = []
         for child in parent.children:
             shown += apart(child) if is_cell(child) else [child]
@@ -141,9 +139,7 @@ def arrange(_app: Sphinx, doctree: nodes.document) -> None:
     opening = next(iter(doctree.findall(nodes.section)), None)
     if opening is not None:
         picture_first(opening)
-    for parent in {
-        id(c.parent): c.parent for c in doctree.findall(nodes.container) if is_cell(c)
-    }.values():
+    for parent in parents(doctree):
         shown = joined(list(parent.children))
         parent.children = []
         parent.extend(shown)

@@ -48,8 +48,8 @@ def fetch(name: str, url: str, checksum: str, target: Path, remedy: str = "") ->
         shown = {"sha256": "SHA-256", "md5": "MD5"}[kind]
         raise DataUnavailable(
             f"{name}: {target} is missing or not the published file ({shown} {digest}), and "
-            f"fetching {address} failed: {in_words(error)}{_wait(error)}. Try again, name another "
-            f"server in {MIRROR}, or put the file there yourself{remedy}."
+            f"fetching {address} failed: {in_words(error)}{asks_to_wait(error)}. Try again, "
+            f"name another server in {MIRROR}, or put the file there yourself{remedy}."
         ) from error
     finally:
         logger.setLevel(level)
@@ -81,7 +81,7 @@ def _read(path: Path) -> dict[str, str]:
     return found
 
 
-def _wait(error: BaseException) -> str:
+def asks_to_wait(error: BaseException) -> str:
     """How long a server that refuses for now wants to be left alone."""
     asked = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After")
     return f" (the server asks to wait {asked} s)" if asked else ""

@@ -6,9 +6,9 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from gaputils._files import file_sha256
+from gaputils.datasets._fetching import asks_to_wait
 from gaputils.datasets.base import DataUnavailable
 
 CONFIG = "open_clip_config.json"
@@ -115,9 +115,7 @@ def _in_words(error: BaseException) -> str:
     line = (str(first).splitlines() or [""])[0].rstrip(".") or type(first).__name__
     if any(isinstance(one, RepositoryNotFoundError) for one in _causes(error)):
         return f"{line} (there is no such repository, or it asks for a token: HF_TOKEN)"
-    headers: Any = getattr(getattr(first, "response", None), "headers", {})
-    asked = headers.get("Retry-After")
-    return f"{line} (the server asks to wait {asked} s)" if asked else line
+    return f"{line}{asks_to_wait(first)}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 from torch import Tensor
 
 from gaputils.closing import Closing, HullProjection, MeanShift
+from gaputils.closing.catalogue import Closings
 from gaputils.closing.on_hull import comparing
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.compare import compare_blocks
@@ -17,7 +18,6 @@ from gaputils.evaluation.protocol import answerable_blocks, distinct_items
 from gaputils.noise import GaussianNoise
 from gaputils.pages import with_error
 
-Closings = Mapping[str, Closing | None]
 Sides = tuple[Tensor, Tensor]
 
 ORIGINAL = "original"
@@ -30,6 +30,7 @@ CLOSINGS: dict[str, Closing | None] = {
     CENTRED: HullProjection(center=True),
     SCALED: HullProjection(radius=2),
 }
+PAIR = {name: CLOSINGS[name] for name in (ORIGINAL, CENTRED)}
 COSINE_FIRST = ("cosine", "inner-product", "euclidean")
 
 

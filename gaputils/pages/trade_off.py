@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gaputils._checks import integer, work
 from gaputils.closing import GRCLIP, HullProjection, MeanShift, Standardizing
-from gaputils.closing.catalogue import fitted, moved
+from gaputils.closing.catalogue import Closings, fitted, moved
 from gaputils.closing.on_hull import OnHull, comparing
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.compare import compare_blocks, compared
@@ -25,7 +25,6 @@ from gaputils.pages.survival import (
     CLOSINGS,
     ORIGINAL,
     SCALED,
-    Closings,
     plus_minus,
 )
 from gaputils.scoring import nearest, top_k

@@ -132,10 +132,10 @@ def test_bad_arguments() -> None:
 def test_found_and_gains_are_paired_shares_of_the_floats_answers() -> None:
     blocks = [task(seed=0), task(seed=1)]
     frame = page.compare_indexes(
-        blocks, page.PAIR, ["SQ4", "PQ"], ["euclidean"], candidates=[1, 5]
+        blocks, survival.PAIR, ["SQ4", "PQ"], ["euclidean"], candidates=[1, 5]
     ).set_index(["index", "closing", "candidates"])
     hits = {}
-    for name, closing in page.PAIR.items():
+    for name, closing in survival.PAIR.items():
         for count in (1, 5):
             each = []
             for e in blocks:

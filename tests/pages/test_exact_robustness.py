@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -62,13 +60,6 @@ def test_the_exact_value_lies_between_its_bounds() -> None:
     assert (frame.lower <= frame.exact).all()
     assert (frame.exact <= frame.upper).all()
     assert frame.exact.is_monotonic_decreasing
-
-
-@pytest.fixture
-def ax() -> Iterator[plt.Axes]:
-    figure, axes = plt.subplots()
-    yield axes
-    plt.close(figure)
 
 
 def test_the_exact_star_stands_at_its_time_and_error(ax: plt.Axes) -> None:

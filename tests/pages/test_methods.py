@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import matplotlib.pyplot as plt
 import pandas as pd
-import pytest
 
 from gaputils.pages.figures import methods as draw
 from gaputils.plots.theme import closing_color
-
-
-@pytest.fixture
-def ax() -> Iterator[plt.Axes]:
-    fig, made = plt.subplots()
-    yield made
-    plt.close(fig)
 
 
 def test_closing_lines(ax: plt.Axes) -> None:

@@ -16,7 +16,7 @@ import gaputils as gu
 from gaputils.pages import real_changes
 from gaputils.pages.figures import real_changes as figures
 from gaputils.pages.real_changes import builds, shape, tables
-from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL
+from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, PAIR
 from gaputils.scoring import nearest
 
 mpl.use("agg")
@@ -228,8 +228,7 @@ def test_the_figure_and_the_tables_show_what_they_are_given() -> None:
 
     e = pairs()
     changes = {"a": changed(e, 0.1), "b": changed(e, 0.4)}
-    ways = {name: CLOSINGS[name] for name in (ORIGINAL, CENTRED)}
-    frame = real_changes.survive(e, changes, ways, size=8, bootstrap=20)
+    frame = real_changes.survive(e, changes, PAIR, size=8, bootstrap=20)
     sizes = real_changes.sizes(e, changes)
     table = real_changes.change_table(frame, sizes)
     assert table.index.tolist() == ["a", "b"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import matplotlib
 
 matplotlib.use("Agg")
@@ -14,13 +12,6 @@ import pytest
 from matplotlib.axes import Axes
 
 from gaputils.pages.figures import theory as figures
-
-
-@pytest.fixture
-def ax() -> Iterator[Axes]:
-    figure, axes = plt.subplots()
-    yield axes
-    plt.close(figure)
 
 
 def test_band_is_the_median_and_the_middle_nine_tenths(ax: Axes) -> None:

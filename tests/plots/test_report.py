@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from gaputils import plots
-from gaputils.plots.theme import ink
 
 
 @pytest.fixture(autouse=True)
@@ -39,14 +38,3 @@ def test_benefit_bars_have_the_length_of_the_robustness_and_its_error() -> None:
     widths = [float(s[1, 0] - s[0, 0]) for s in segments]
     assert widths == pytest.approx([0, 0.02, 0.04])
     ax.figure.canvas.draw()
-
-
-def test_ink_is_dark_enough_to_read_and_keeps_what_is() -> None:
-    for color in plots.CLOSING_COLOR.values():
-        linear = [
-            c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
-            for c in mpl.colors.to_rgb(ink(color))
-        ]
-        luminance = sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-        assert 1.05 / (luminance + 0.05) >= 4.5
-    assert ink("#000000") == "#000000"

@@ -14,7 +14,7 @@ from torch.utils.data import Subset
 
 from gaputils._checks import integer
 from gaputils.closing import Closing, HullProjection
-from gaputils.closing.catalogue import about_circumcentre, fitted, moved
+from gaputils.closing.catalogue import Closings, about_circumcentre, fitted, moved
 from gaputils.datasets import DataUnavailable, load, published_rows
 from gaputils.embeddings import Embeddings
 from gaputils.encoding.embed import embed
@@ -25,7 +25,7 @@ from gaputils.models import load_model
 from gaputils.noise import BinaryQuantization, UniformQuantization, covariance_between
 from gaputils.noise import variance_between as variance
 from gaputils.pages.compressed_indexes.indexes import FAISS, SCORINGS, decoded, search
-from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, SCALED, Closings, plus_minus, tasks
+from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, SCALED, plus_minus, tasks
 from gaputils.scoring import nearest
 
 ABOUT_C = "original, about c"
@@ -33,7 +33,6 @@ CODES = ("SQ4", "PQ", "binary")
 """The indexes that lose answers."""
 IN_FAISS = (*FAISS, "binary")
 STORES = ("LanceDB PQ", "qdrant local")
-PAIR = {name: CLOSINGS[name] for name in (ORIGINAL, CENTRED)}
 
 
 def compare_indexes(

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from gaputils.pages import typeset
 from gaputils.pages.real_changes.embedded import INT8, ROUGH, RUNTIME
-from gaputils.pages.real_changes.shape import PUBLISHED
-from gaputils.pages.real_changes.tables import OBLIQUE
+from gaputils.pages.real_changes.shape import OBLIQUE, PUBLISHED
 from gaputils.pages.survival import CENTRED, ORIGINAL, told
 
 MISSING = "(not at hand)"

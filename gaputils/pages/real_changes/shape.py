@@ -17,9 +17,11 @@ from gaputils.embeddings import Embeddings
 from gaputils.evaluation.protocol import answerable_blocks
 from gaputils.geometry.hull import principal_components, project
 from gaputils.noise import covariance_between
-from gaputils.pages.real_changes.survive import Change, _several
+from gaputils.pages.real_changes.survive import Change, as_several
+from gaputils.pages.survival import ORIGINAL
 from gaputils.scoring import top_k
 
+OBLIQUE = "oblique projection"
 PUBLISHED = "CLIP, two prompts of ImageNet"
 """The label of the one change that is of other people's embeddings."""
 
@@ -56,7 +58,7 @@ def published_change() -> dict[str, tuple[Tensor, Tensor]]:
     """
     try:
         first, second = (
-            torch.nn.functional.normalize(published_rows(name)[0].double(), dim=1)
+            published_rows(name, normalize=True)[0]
             for name in ("clip-lt-imagenet", "clip-lt-imagenet-2")
         )
     except DataUnavailable:
@@ -71,7 +73,7 @@ def projections(
 
     The covariance is that between the rows before and after of all items but the gallery's own.
     """
-    after = _several(change)
+    after = as_several(change)
     closings: list[dict[str, Closing | None]] = []
     for start in range(0, len(task.gallery) - size + 1, size):
         others = torch.ones(len(task.gallery), dtype=torch.bool)
@@ -83,9 +85,9 @@ def projections(
         )
         closings.append(
             {
-                "original": None,
+                ORIGINAL: None,
                 "hull projection": HullProjection(),
-                "oblique projection": HullProjection(covariance=covariance),
+                OBLIQUE: HullProjection(covariance=covariance),
             }
         )
     return closings
@@ -104,7 +106,7 @@ def lead_noise(
     for place, base in enumerate(answerable_blocks(task, size)):
         fitted = fit_all(closings[place], base)
         first = top_k(base.queries, base.gallery, 2, "cosine")
-        for one in _several(change):
+        for one in as_several(change):
             after = answerable_blocks(one, size)[place].gallery
             for name, way in fitted.items():
                 queries = moved(way, base.queries, base.gallery)[0].double()

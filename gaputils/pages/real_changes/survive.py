@@ -45,7 +45,7 @@ def survive(
     """
     bases = answerable_blocks(task, size)
     others = {
-        name: [answerable_blocks(one, size) for one in _several(change)]
+        name: [answerable_blocks(one, size) for one in as_several(change)]
         for name, change in changes.items()
     }
     each = [closings] * len(bases) if isinstance(closings, Mapping) else closings
@@ -113,7 +113,7 @@ def sizes(task: Embeddings, changes: Mapping[str, Embeddings], side: str = "gall
     return pd.Series({n: variance_between(before, getattr(c, side)) for n, c in changes.items()})
 
 
-def _several(change: Change) -> Sequence[Embeddings]:
+def as_several(change: Change) -> Sequence[Embeddings]:
     return [change] if isinstance(change, Embeddings) else change
 
 

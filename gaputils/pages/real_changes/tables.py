@@ -11,11 +11,9 @@ from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.protocol import answerable_blocks
 from gaputils.noise import GaussianNoise
 from gaputils.pages import typeset
-from gaputils.pages.real_changes.shape import lead_noise, projections
+from gaputils.pages.real_changes.shape import OBLIQUE, lead_noise, projections
 from gaputils.pages.real_changes.survive import Change, survive
-from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, plus_minus
-
-OBLIQUE = "oblique projection"
+from gaputils.pages.survival import CENTRED, ORIGINAL, PAIR, plus_minus
 
 
 def isotropic(task: Embeddings, variances: Sequence[float], size: int, seed: int) -> pd.DataFrame:
@@ -23,10 +21,9 @@ def isotropic(task: Embeddings, variances: Sequence[float], size: int, seed: int
     closing moves what is left: a row a variance.
     """
     noises = {f"{variance:g}": GaussianNoise(variance) for variance in variances}
-    closings = {name: CLOSINGS[name] for name in (ORIGINAL, CENTRED)}
     frame = compare_blocks(
         answerable_blocks(task, size),
-        closings,
+        PAIR,
         noises,
         scorings=["cosine"],
         order="noise first",
