@@ -65,6 +65,21 @@ def test_one_query_of_a_large_gallery(
         assert record(quantity, taken, "ms") < 1
 
 
+def test_a_mixed_gallery_is_fitted_and_asked(benchmark, record) -> None:
+    rows = np.random.default_rng(0).normal(size=(3, 1000, 512)).astype(np.float32)
+    queries, image, text = rows
+    closing = gu.MixedGallery()
+    fitting = []
+    for _ in range(5):
+        start = time.perf_counter()
+        closing.fit(queries, {"image": image, "text": text})
+        fitting.append(time.perf_counter() - start)
+    benchmark.pedantic(lambda: None, rounds=1)
+    assert record("mixed gallery fitted, 1,000 of each of two kinds × 512", fitting, "s") < 1
+    taken = _milliseconds(closing.transform_queries, queries[:QUERIES])
+    assert record("one query for a mixed gallery of two kinds", taken, "ms") < 1
+
+
 @pytest.mark.nightly
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_start_without_pytorch(benchmark, record, tmp_path: Path) -> None:

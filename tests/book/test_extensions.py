@@ -188,10 +188,7 @@ def test_a_time_is_told_as_one_says_it(extension: Any, seconds: float, told: str
     [
         ('<td class="x">-0.81</td>', '<td class="x">−0.81</td>'),
         ("<td>6.4e-15</td>", "<td>6.4·10<sup>−15</sup></td>"),
-        (
-            '<span class="pasted-text">-9.3e+04</span>',
-            '<span class="pasted-text">−9.3·10<sup>4</sup></span>',
-        ),
+        ("<td>-9.3e+04</td>", "<td>−9.3·10<sup>4</sup></td>"),
         ("<td>e-mail</td>", "<td>e-mail</td>"),
         (
             'to<a class="reference internal" href="#x"> Exercise</a>',

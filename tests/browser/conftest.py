@@ -169,7 +169,7 @@ def listen(seen: Visit, server: str, target: str) -> None:
     seen.page.on("request", request)
     seen.page.on("response", response)
     seen.page.on("requestfailed", lambda r: seen.problems.append(f"failed: {r.url} {r.failure}"))
-    seen.page.on("requestfinished", seen.finished.append)
+    seen.page.on("requestfinished", lambda request: seen.finished.append(request))
 
 
 @pytest.fixture(scope="session")
