@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -152,6 +153,35 @@ def test_search_finds_the_page_a_reader_wants(
     first = page.locator("#search-results li a").first
     first.wait_for()
     assert wanted in first.get_attribute("href")
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("question", "wanted"),
+    [
+        ("why is the cosine similarity of image and text so low", "notebooks/scores.html"),
+        ("text search returns only text, never images", "notebooks/mixed_galleries.html"),
+        ("what threshold means a match", "notebooks/scores.html"),
+        ("none of my labels fits", "notebooks/scores.html"),
+        ("siglip probability too low", "notebooks/scores.html"),
+        ("normalize before or after averaging", "notebooks/scores.html"),
+        ("average image and text embeddings", "notebooks/scores.html"),
+        ("do embeddings differ between onnx and pytorch", "notebooks/real_changes.html"),
+        ("whose mean do I subtract", "notebooks/scores.html"),
+        ("replace image embedding with text embedding", "notebooks/scores.html"),
+        ("prompt wording accuracy", "notebooks/real_changes.html"),
+        ("quantized vector store", "notebooks/compressed_indexes.html"),
+    ],
+)
+def test_search_answers_what_people_ask(
+    browser: Any, server: str, question: str, wanted: str
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{server}search.html?q={quote_plus(question)}", wait_until="load")
+    links = page.locator("#search-results li > a")
+    links.first.wait_for()
+    found = [link.get_attribute("href").partition("?")[0] for link in links.all()[:3]]
+    assert wanted in found
     page.close()
 
 
