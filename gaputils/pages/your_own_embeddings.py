@@ -175,21 +175,25 @@ class Decision:
     items: str
     closing: str
     line: str
-    query: str
-    stored: str
+    cost: str
+    limit: str
 
 
-_PRODUCT, _OTHER, _SAME = "one r × d product", "x − c, d numbers", "the gallery as it is"
+_MOVED, _SAME = "r × d product a query; x − c stored", "r × d product a query; same gallery"
+_QUERIES = "mend noise on queries; "
+_MEANS = _QUERIES + "give more right answers than subtracting two means"
+_FULL = "gain much: the hull almost fills the space"
+_NOTHING = "gain by closing: the hull fills the space"
 DECISIONS = (
-    Decision("cosine", "few", CENTRED, CENTRE, _PRODUCT, _OTHER),
-    Decision("cosine", "as many", CENTRED, CENTRE, _PRODUCT, _OTHER),
-    Decision("cosine", "more", ORIGINAL, "none", "none", _SAME),
-    Decision("inner-product", "few", CENTRED, CENTRE, _PRODUCT, _OTHER),
-    Decision("inner-product", "as many", CENTRED, CENTRE, _PRODUCT, _OTHER),
-    Decision("inner-product", "more", ORIGINAL, "none", "none", _SAME),
-    Decision("euclidean", "few", SCALED, SCALE, _PRODUCT, _SAME),
-    Decision("euclidean", "as many", SCALED, SCALE, _PRODUCT, _SAME),
-    Decision("euclidean", "more", BY_COSINE, "rank by cosine", "none", _SAME),
+    Decision("cosine", "few", CENTRED, CENTRE, _MOVED, _MEANS),
+    Decision("cosine", "as many", CENTRED, CENTRE, _MOVED, _FULL),
+    Decision("cosine", "more", ORIGINAL, "none", "none", _NOTHING),
+    Decision("inner-product", "few", CENTRED, CENTRE, _MOVED, _MEANS),
+    Decision("inner-product", "as many", CENTRED, CENTRE, _MOVED, _FULL),
+    Decision("inner-product", "more", ORIGINAL, "none", "none", _NOTHING),
+    Decision("euclidean", "few", SCALED, SCALE, _SAME, _QUERIES + "keep distances as they are"),
+    Decision("euclidean", "as many", SCALED, SCALE, _SAME, "do much more than cosine does"),
+    Decision("euclidean", "more", BY_COSINE, "rank by cosine", "none", _NOTHING),
 )
 
 
@@ -240,8 +244,11 @@ def decide(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def decision_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """`decide` for readers; the two scorings with the same advice share their rows."""
+def decision_table(frame: pd.DataFrame, mixed: pd.DataFrame) -> pd.DataFrame:
+    """`decide` for readers; the two scorings with the same advice share their rows.
+
+    The last row is for several kinds in one index, whose gain `mixed` is from `mixed_gain`.
+    """
     words = {"few": "≪ d", "as many": "≈ d", "more": "≫ d"}
     frame = frame.assign(told=plus_minus(frame["gain"], frame["gain_error"], signed=True))
     wide: Any = frame.pivot(index="items", columns="scoring", values="told")
@@ -249,17 +256,17 @@ def decision_table(frame: pd.DataFrame) -> pd.DataFrame:
     for row in frame[frame["scoring"] != "inner-product"].itertuples():
         shared = row.scoring == "cosine"
         gains = wide.loc[row.items, ["cosine", "inner-product"] if shared else ["euclidean"]]
-        rows.append(
-            {
-                "you rank by": "cosine; inner product" if shared else "Euclidean distance",
-                "items": words[str(row.items)],
-                "take": str(row.line).replace(".fit(queries, gallery)", ""),
-                "per query": row.query,
-                "stored": row.stored,
-                "gain here": "; ".join(dict.fromkeys(gains)),
-            }
-        )
-    return pd.DataFrame(rows)
+        advice = (str(row.line), row.cost, "; ".join(dict.fromkeys(gains)), row.limit)
+        ranked = "cosine; inner product" if shared else "Euclidean distance"
+        rows.append((ranked, f"one kind, {words[str(row.items)]} items", *advice))
+    found = [f"{value:.2f}" for value in mixed["recall@10[image]"]]
+    limit = "help where the query’s own kind is not in the index"
+    gain = f"own image found: {found[0]} to {found[-1]}"
+    rows.append(("any of them", "several kinds", MIX, "d + 1 numbers a row", gain, limit))
+    columns = ["you rank by", "your gallery", "take", "cost", "gain here", "it will not"]
+    table = pd.DataFrame(rows, columns=columns)
+    calls = table["take"].str.replace(r"\.fit\(.*", "", regex=True)
+    return table.assign(take=calls.str.replace("(", "(<wbr>", regex=False))
 
 
 def benefit_table(frame: pd.DataFrame) -> pd.DataFrame:

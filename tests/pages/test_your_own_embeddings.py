@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -34,7 +35,15 @@ def test_decisions_have_the_gain_of_the_closing_that_they_name() -> None:
     plain = frames["more"].set_index(["closing", "scoring"])["robustness"]
     gain = plain["original", "cosine"] - plain["original", "euclidean"]
     assert by_cosine["gain"] == pytest.approx(gain)
-    assert own.decision_table(table)["gain here"].iloc[2] == "0"
+    mixed = pd.DataFrame({"recall@10[image]": [0.1, 0.75]}, index=["cosine", "mixed gallery"])
+    shown = own.decision_table(table, mixed)
+    assert shown.shape == (7, 6)
+    assert shown["gain here"].iloc[2] == "0"
+    assert shown["gain here"].iloc[-1] == "own image found: 0.10 to 0.75"
+    kinds = shown["your gallery"].str.partition(",")[0]
+    assert list(kinds) == [*["one kind"] * 6, "several kinds"]
+    assert shown["take"].iloc[-1] == "gu.MixedGallery(<wbr>)"
+    assert (shown["it will not"].str.len() > 10).all()
 
 
 def test_codes_are_counted_against_the_floats() -> None:
