@@ -10,6 +10,7 @@ import pytest
 
 import gaputils as gu
 from cli.helpers import run
+from gaputils.scoring import SCORINGS
 
 
 @pytest.fixture
@@ -91,6 +92,26 @@ def test_report_reads_two_arrays_in_place_and_takes_the_scoring(pair: Path, tmp_
     assert "Ranked by inner product as they are" in text
     assert "Measured with 20 of 60 queries among 7 of 7 items." in text
     assert 'gu.scoring.nearest(queries, gallery, "inner-product")' in text
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_the_lines_that_report_prints_run_and_are_those_of_its_verdict(
+    scoring: str, pair: Path
+) -> None:
+    told, code = run("report", pair, "--scoring", scoring, "--variance", 0.5).output.split(
+        "import "
+    )
+    e = gu.read_pair(pair)
+    expected = gu.report(e, 0.5, scoring=scoring)
+    assert expected.verdict in told
+    assert f"import {code.strip()}" == expected.code
+    names = {"queries": e.queries.numpy(), "gallery": e.gallery.numpy()}
+    exec(f"import {code}", names)
+    before = gu.scoring.nearest(e.queries, e.gallery, scoring).numpy()
+    unchanged = (np.asarray(names["answers"]) == before).mean()
+    table = expected.benefits.set_index("closing")
+    assert unchanged == pytest.approx(table.loc[expected.best, "unchanged"])
+    assert ("closing = " in code) == ("Closing the gap helps" in told)
 
 
 def test_close_writes_rows_for_an_index(pair: Path, tmp_path: Path) -> None:
