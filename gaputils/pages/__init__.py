@@ -22,6 +22,7 @@ def glue(key: str, value: float | int | str) -> None:
         raise TypeError(f"value: expected a number or a string, got {type(value).__name__}")
     if isinstance(plain, float) and not np.isfinite(plain):
         raise ValueError(f"value: expected a finite number for {key!r}, got {plain!r}")
+    plain = _held(plain) if isinstance(plain, str) else plain
     try:
         from myst_nb import glue as register
     except ModuleNotFoundError:
@@ -64,6 +65,11 @@ def _formatted(form: str, value: Any) -> str:
     return typeset(form.format(value))
 
 
+def _held(text: str) -> str:
+    """`text` in which no line breaks between ± and its number."""
+    return text.replace("± ", "±\N{NO-BREAK SPACE}")
+
+
 def table(frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}") -> Any:
     """`frame` as a table for a page: numbers formatted and typeset, missing values as a dash, words
     to the left, no plain row numbers, one row of headings, and names of columns broken at
@@ -83,6 +89,8 @@ def table(frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}") -> Any:
     shown: dict[Any, Any] = {name: partial(_formatted, form) for name, form in chosen.items()}
     left = [{"selector": "", "props": "text-align: left"}]
     words: Any = {name: left for name in frame if not pd.api.types.is_numeric_dtype(frame[name])}
+    texts = [name for name in words if all(isinstance(value, str) for value in frame[name])]
+    shown |= dict.fromkeys(texts, _held)
     styled = frame.style.format(shown, na_rep="–").set_table_attributes('class="dataframe"')
     styled = styled.format_index(lambda name: str(name).replace("_", "_<wbr>"), axis=1)
     if plain:
