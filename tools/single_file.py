@@ -97,6 +97,9 @@ def article(site: Path, page: str, pages: set[str]) -> Tag:
         source = str(element.get("src", ""))
         if element.name == "img" and source and not source.startswith("data:"):
             element["src"] = data_uri((site / f"{page}.html").parent / source)
+    for rules in found.select("style"):  # those of tables name cells by their ids
+        named = re.sub(r"#(T_\w+)", lambda cell: f"#{anchor(page, cell[1])}", rules.get_text())
+        rules.string = named
     found["id"] = anchor(page)
     return found
 

@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 GLUE = "gu.pages.glue("
 SOURCE, OUTPUT, CELL = "cell_code_source", "cell_code_output", "cell_code"
 PICTURE, SET_UP, OTHER = "Code of this figure", "Parameters and imports", "Code"
+TABLE, OUT = "The whole table", "What it returns"
 
 
 def is_cell(node: nodes.Node) -> bool:
@@ -66,14 +67,18 @@ def fold(cell: nodes.container, name: str, children: list[nodes.Element]) -> nod
 def apart(cell: nodes.container) -> list[nodes.container]:
     """The cell as it is shown: what it drew, and its code in a fold beneath."""
     source, output = part(cell, SOURCE), part(cell, OUTPUT)
-    if not source or "hide-output" in tags(cell):
+    if not source:
+        return [cell]
+    if "hide-output" in tags(cell):
+        cell["prompt_show"] = cell["prompt_hide"] = TABLE if has_table(output) else OUT
         return [cell]
     if "parameters" in tags(cell):
         return [fold(cell, SET_UP, source)]
     if cell.get("hide_mode") == "all" and not output and GLUE in source[0].astext():
         return []  # it only puts numbers into sentences
     if cell.get("hide_mode") == "all":
-        return [fold(cell, SET_UP if not output else OTHER, source + output)]
+        name = SET_UP if not output else TABLE if has_table(output) else OTHER
+        return [fold(cell, name, source + output)]
     if cell.get("hide_mode") != "input":
         return [cell]
     cell.children = []
@@ -90,9 +95,14 @@ def has_figure(parts: list[nodes.Element]) -> bool:
     return any(any(True for _ in one.findall(nodes.figure)) for one in parts)
 
 
+def has_table(parts: list[nodes.Element]) -> bool:
+    """Whether an HTML table is among these."""
+    return any("<table" in raw.astext() for one in parts for raw in one.findall(nodes.raw))
+
+
 def name_of(names: list[str]) -> str:
     """What several folds are called when they are one."""
-    return max(names, key=(OTHER, SET_UP, PICTURE).index)
+    return max(names, key=(OTHER, TABLE, SET_UP, PICTURE).index)
 
 
 def joined(cells: list[nodes.Node]) -> list[nodes.Node]:

@@ -207,3 +207,34 @@ def test_cells_that_only_fill_sentences_are_left_out(extension: Any) -> None:
     glue = cell(nodes, "numbers", hide_mode="all")
     glue[0] += nodes.literal_block("", 'gu.pages.glue("a", 1)')
     assert extension("book_opening").apart(glue) == []
+
+
+def test_a_fold_that_holds_a_table_says_so(extension: Any) -> None:
+    nodes = pytest.importorskip("docutils.nodes")
+    opening = extension("book_opening")
+
+    def told(html: str, **options: Any) -> str:
+        shown = cell(nodes, "shown", **options)
+        output = nodes.container(nb_element="cell_code_output")
+        output += nodes.raw("", html, format="html")
+        shown += output
+        return opening.apart(shown)[0]["prompt_show"]
+
+    tags = {"cell_metadata": {"tags": ["hide-output"]}}
+    assert told("<table><tr></tr></table>", hide_mode="all") == opening.TABLE
+    assert told("<table><tr></tr></table>", **tags) == opening.TABLE
+    assert told("<pre>4</pre>", hide_mode="all") == opening.OTHER
+    assert told("<pre>4</pre>", **tags) == opening.OUT
+
+
+def test_a_table_of_the_single_file_keeps_the_look_of_its_cells(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    (tmp_path / "a.html").write_text(
+        "<article><style>#T_1_row0_col0, #T_1_row1_col0 {text-align: left}</style>"
+        '<table id="T_1"><td id="T_1_row0_col0">x</td></table></article>'
+    )
+    found = importlib.import_module("single_file").article(tmp_path, "a", {"a"})
+    rules = found.find("style").get_text()
+    assert f"#{found.find('td')['id']}, #a--T_1_row1_col0 {{" in rules
