@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 WIDTHS = {"desktop": 1280, "phone": 390}
 LONGEST = 12_000
+PATIENCE_MS = 240_000  # other programs may keep the machine busy
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -30,6 +31,7 @@ def shoot(browser: Browser, url: str, target: Path, width: int, theme: str) -> N
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
     context.add_init_script(f"localStorage.setItem('mode', '{theme}')")
     context.add_init_script(f"localStorage.setItem('theme', '{theme}')")
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.goto(url, wait_until="networkidle")
     page.evaluate("window.MathJax?.startup?.promise")
