@@ -13,8 +13,8 @@ REFUSED := GNU General Public License;Affero;AGPL;GPL-2.0;GPL-3.0;SSPL;Commons C
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: book test release lint types check-notebooks notebooks vendor bench nightly reproduce audit
-.PHONY: mutation singlehtml clean
+.PHONY: book test release lint types check-notebooks notebooks stubs vendor bench nightly reproduce
+.PHONY: audit mutation singlehtml clean
 
 book: $(READY) vendor check-notebooks
 	$(BIN)/python tools/execute_pages.py
@@ -48,6 +48,10 @@ notebooks: $(READY)
 
 check-notebooks: $(READY)
 	$(BIN)/python tools/notebooks.py --check
+
+# The lines of gaputils/__init__.pyi that name closings, and those of geometry's that name measures.
+stubs: $(READY)
+	$(BIN)/python tools/stubs.py
 
 # What each routine costs beside its alternatives; `GAP_BENCH_FULL=1 make bench` at full size, which
 # takes 20 GB of disk. The table is what the page on speed shows.

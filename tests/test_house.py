@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import gaputils
+import stubs
 
 TESTS = Path(__file__).resolve().parent
 PACKAGE = TESTS.parent / "gaputils"
@@ -82,6 +83,11 @@ def test_every_function_is_defined_once() -> None:
         home = getattr(thing, "__module__", None)
         if home is not None and not isinstance(thing, (str, dict)):
             assert getattr(sys.modules[home], name) is thing, name
+
+
+@pytest.mark.parametrize("stub", stubs.STUBS, ids=lambda stub: stub.parent.name)
+def test_the_stubs_name_every_closing_and_measure(stub: Path) -> None:
+    assert stubs.missing(stub) == []
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -25,6 +25,8 @@ class DimensionAblation(Closing):
     difference first.
     """
 
+    called = "dimension ablation"
+
     def __init__(self, n_dims: int | float = 0.5, renormalize: bool = True) -> None:
         self.n_dims = n_dims
         self.renormalize = renormalize

@@ -6,7 +6,7 @@ import json
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
@@ -72,6 +72,8 @@ class Closing(BaseEstimator):  # type: ignore[misc]
     the gallery that was fitted.
     """
 
+    called: ClassVar[str] = ""  # its one name where closings are compared
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}  # of that name, by their parameters
     needs_pairs: ClassVar[bool] = False  # row i of one side belongs to row i of the other
     calibrated: ClassVar[bool] = False  # by definition fitted on data beside those searched
     _gallery_at_once: ClassVar[bool] = False

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from sklearn.base import clone
 from torch import Tensor
 
-from gaputils import closing as ways
 from gaputils._checks import work
-from gaputils.closing.base import Closing
+from gaputils.closing.base import Closing, registered
 from gaputils.closing.on_hull import comparing
 from gaputils.embeddings import Embeddings, known_targets
 from gaputils.geometry.hull import principal_components, project
@@ -18,26 +17,15 @@ Closings = Mapping[str, Closing | None]
 
 
 def standard_closings() -> dict[str, Closing | None]:
-    """Every closing by the one name it has on all pages, the untouched original first."""
-    return {
-        "original": None,
-        "naive shift": ways.NaiveShift(),
-        "naive shift, renormalised": ways.NaiveShift(side="both", renormalize=True),
-        "centring (C3)": ways.Centering(),
-        "standardising (I0T)": ways.Standardizing(),
-        "GR-CLIP": ways.GRCLIP(),
-        "ReAlign": ways.ReAlign(),
-        "dimension ablation": ways.DimensionAblation(),
-        "Procrustes": ways.Procrustes(),
-        "whitening": ways.Whitening(),
-        "CORAL": ways.Coral(),
-        "NNN": ways.NearestNeighborNormalization(),
-        "mean shift": ways.MeanShift(),
-        "hull projection": ways.HullProjection(),
-        "hull projection, scaled": ways.HullProjection(radius=2),
-        "hull projection, centred": ways.HullProjection(center=True),
-        "hull projection, scaled and centred": ways.HullProjection(radius=2, center=True),
-    }
+    """Every closing that is `called` something by that name, the untouched original first."""
+    named: dict[str, Closing | None] = {"original": None}
+    for kind in registered().values():
+        called = vars(kind).get("called")
+        if called:
+            named[called] = kind()
+            for variant, parameters in kind.variants.items():
+                named[f"{called}, {variant}"] = kind(**parameters)
+    return named
 
 
 def fit(method: Closing, embeddings: Embeddings, calibration: Embeddings | None = None) -> Closing:

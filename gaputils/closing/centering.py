@@ -32,6 +32,8 @@ class Centering(Closing):
            [ 0.5,  0. ]])
     """
 
+    called = "centring (C3)"
+
     def __init__(self, renormalize: bool = False) -> None:
         self.renormalize = renormalize
 
@@ -62,6 +64,7 @@ class GRCLIP(Centering):
     Guarantees unit rows; no ranking is kept. Learns `query_mean_` (d,) and `gallery_mean_` (d,).
     """
 
+    called = "GR-CLIP"
     calibrated = True
 
     def __init__(self) -> None:

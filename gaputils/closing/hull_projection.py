@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -85,6 +85,9 @@ class HullProjection(OnHull):
     >>> HullProjection(radius=2).fit(queries, gallery).transform_queries(queries)
     array([[-0.5,  0. ]])
     """
+
+    called = "hull projection"
+    variants: ClassVar = {"scaled": {"radius": 2}, "centred": {"center": True}}
 
     def __init__(
         self,

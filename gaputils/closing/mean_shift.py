@@ -54,6 +54,8 @@ class MeanShift(OnHull):
            [1., 1.]])
     """
 
+    called = "mean shift"
+
     def __init__(
         self,
         n_components: int | float | str | None = None,

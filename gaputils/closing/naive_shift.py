@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -33,6 +33,9 @@ class NaiveShift(Closing):
     array([[-0.15,  0.5 ],
            [ 0.85,  0.5 ]])
     """
+
+    called = "naive shift"
+    variants: ClassVar = {"renormalised": {"side": "both", "renormalize": True}}
 
     def __init__(
         self, alpha: float = 1.0, side: str = "gallery", renormalize: bool = False

@@ -29,6 +29,7 @@ class NearestNeighborNormalization(Closing):
     to `transform`.
     """
 
+    called = "NNN"
     calibrated = True
     _gallery_at_once = True
 

@@ -28,6 +28,7 @@ class Procrustes(Closing):
     Learns `rotation_` (d, d), `query_mean_`, `gallery_mean_` (d,), `scale_`.
     """
 
+    called = "Procrustes"
     needs_pairs = True
     calibrated = True
 

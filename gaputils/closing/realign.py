@@ -27,6 +27,8 @@ class ReAlign(Closing):
     `query_mean_`, `gallery_mean_`, `drift_` (d,) each, and `scale_`.
     """
 
+    called = "ReAlign"
+
     def __init__(self, renormalize: bool = False) -> None:
         self.renormalize = renormalize
 

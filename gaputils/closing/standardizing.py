@@ -27,6 +27,8 @@ class Standardizing(Closing):
     (d,).
     """
 
+    called = "standardising (I0T)"
+
     def __init__(self, scale: str = "row") -> None:
         self.scale = scale
 

@@ -25,6 +25,8 @@ class Whitening(Closing):
     Learns `query_mean_`, `gallery_mean_` (d,), `query_map_`, `gallery_map_` (d, d).
     """
 
+    called = "whitening"
+
     def __init__(self, regularization: float = 0.1) -> None:
         self.regularization = regularization
 
@@ -54,6 +56,8 @@ class Coral(Closing):
     regularisation lets it. No ranking is kept. Learns `query_mean_`, `gallery_mean_` (d,) and
     `map_` (d, d).
     """
+
+    called = "CORAL"
 
     def __init__(self, regularization: float = 0.1) -> None:
         self.regularization = regularization

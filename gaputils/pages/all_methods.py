@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import cache
 
 import pandas as pd
 import torch
@@ -14,28 +15,12 @@ from gaputils.closing.catalogue import Closings, copy, fit, moved, spread, stand
 from gaputils.embeddings import Embeddings, known_targets
 from gaputils.evaluation.table import Comparison
 from gaputils.noise.robustness import certified_radius
-from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, SCALED, plus_minus
+from gaputils.pages.survival import CENTRED, ORIGINAL, plus_minus
 from gaputils.scoring import SCORINGS, cost, top_k
 
 _RESOLUTION = 2e-4
+_DIM = 4
 KEEPS, MEANS, MORE = "keeps every answer", "moves means", "uses labels or covariances"
-BANDS: dict[str, str] = {
-    "mean shift": KEEPS,
-    "hull projection": KEEPS,
-    CENTRED: KEEPS,
-    SCALED: KEEPS,
-    "naive shift": MEANS,
-    "naive shift, renormalised": MEANS,
-    "centring (C3)": MEANS,
-    "standardising (I0T)": MEANS,
-    "GR-CLIP": MEANS,
-    "ReAlign": MEANS,
-    "dimension ablation": MEANS,
-    "NNN": MEANS,
-    "Procrustes": MORE,
-    "whitening": MORE,
-    "CORAL": MORE,
-}
 SHOWN = (
     ORIGINAL,
     "mean shift",
@@ -49,9 +34,31 @@ SHOWN = (
 
 
 def contestants() -> dict[str, Closing | None]:
-    """The untouched original, and every closing of `BANDS` by its name, in their order."""
-    known = {**standard_closings(), **CLOSINGS}
-    return {name: known[name] for name in (ORIGINAL, *BANDS)}
+    """The untouched original, and every closing by its name: by band, those of `SHOWN` first."""
+    known = standard_closings()
+    order = ["", KEEPS, MEANS, MORE]
+
+    def place(name: str) -> tuple[int, int]:
+        return order.index(bands().get(name, "")), [*SHOWN, name].index(name)
+
+    return {name: known[name] for name in sorted(known, key=place)}
+
+
+@cache
+def bands() -> dict[str, str]:
+    """The band of every closing by its name."""
+    known = standard_closings().items()
+    return {name: _band(closing) for name, closing in known if closing is not None}
+
+
+def _band(closing: Closing) -> str:
+    """What a closing promises, else what it has learned of a few rows: means, or a whole matrix."""
+    if closing.preserves_ranking:
+        return KEEPS
+    rows = torch.eye(_DIM).repeat(2, 1)
+    learned = vars(fit(copy(closing), Embeddings(rows, rows.flip(0)))).values()
+    matrices = [one for one in learned if getattr(one, "shape", ()) == (_DIM, _DIM)]
+    return MORE if closing.needs_pairs or matrices else MEANS
 
 
 def beside(closing_first: pd.DataFrame, noise_first: pd.DataFrame) -> pd.DataFrame:
@@ -61,7 +68,7 @@ def beside(closing_first: pd.DataFrame, noise_first: pd.DataFrame) -> pd.DataFra
     """
     frame = closing_first.set_index("closing")
     frame = frame.join(noise_first.set_index("closing").add_suffix(" first"))
-    frame["band"] = [BANDS.get(name, "") for name in frame.index]
+    frame["band"] = [bands().get(name, "") for name in frame.index]
     return frame
 
 

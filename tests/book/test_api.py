@@ -11,7 +11,11 @@ import pytest
 
 import gaputils
 
+pytest.importorskip("sphinx", reason="the book's own packages are not installed")
+import book_listing
+
 API = Path(__file__).resolve().parents[2] / "book" / "api"
+LISTING = re.compile(r"^\.\. gaputils-listing:: (\w+)$", re.MULTILINE)
 ENTRY = re.compile(r"^\.\. (currentmodule|auto\w+):: ([\w.]+)$", re.MULTILINE)
 MODULES = {name for name in gaputils.__all__ if inspect.ismodule(getattr(gaputils, name))}
 
@@ -20,8 +24,9 @@ def entries() -> list[tuple[str, str]]:
     """Module and name of every entry, in the order of the pages."""
     found = []
     for page in sorted(API.glob("*.md")):
-        module = ""
-        for kind, name in ENTRY.findall(page.read_text(encoding="utf-8")):
+        module, text = "", page.read_text(encoding="utf-8")
+        written = LISTING.sub(lambda match: "\n".join(getattr(book_listing, match[1])()), text)
+        for kind, name in ENTRY.findall(written):
             if kind == "currentmodule":
                 module = name
             else:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from symmetries import COORDINATES, MOVE, SPHERE, TURN
 
 import gaputils as gu
 from closing.helpers import sides
 from gaputils import closing
+
+SYMMETRIES = [
+    (closing.DimensionAblation(), "d", 0, {TURN: COORDINATES, MOVE: SPHERE}),
+]
 
 
 def test_ablation_takes_the_coordinates_with_the_greatest_difference_of_means():

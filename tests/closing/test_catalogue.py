@@ -12,9 +12,9 @@ OF_THE_PACKAGE = set(closing.registered()) & set(closing.__all__)
 def test_every_closing_of_two_sides_has_its_one_name() -> None:
     named = {type(one).__name__ for one in standard_closings().values() if one is not None}
     missing = OF_THE_PACKAGE - named - {"MixedGallery"}
-    assert not missing, f"give {sorted(missing)} a name in standard_closings"
+    assert not missing, f"say what {sorted(missing)} are `called`"
 
 
 def test_every_closing_is_a_name_of_the_package() -> None:
     missing = OF_THE_PACKAGE - set(gu.__all__)
-    assert not missing, f"list {sorted(missing)} in gaputils/__init__.pyi"
+    assert not missing, f"run `make stubs`, which lists {sorted(missing)} in gaputils/__init__.pyi"

@@ -10,6 +10,11 @@ from closing.helpers import sides
 from gaputils import closing
 from gaputils.scoring import cost
 
+SYMMETRIES = [
+    (closing.Centering(), "d", 1),
+    (closing.GRCLIP(), "d", 0),
+]
+
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), m=st.integers(2, 30))

@@ -18,6 +18,10 @@ import gaputils as gu
 from gaputils.closing import ClosingDoesNothing, load
 from gaputils.closing.hull_projection import best_radius
 
+SYMMETRIES = [
+    (gu.HullProjection(), "p", 1),
+]
+
 SEEDS = st.integers(0, 2**32 - 1)
 
 

@@ -12,6 +12,11 @@ from scipy.spatial.distance import cdist
 import gaputils as gu
 from gaputils.closing import ClosingDoesNothing, predicted_excess
 
+SYMMETRIES = [
+    (gu.MeanShift(), "p", 1),
+    (gu.MeanShift(1), "p", 1),
+]
+
 SEEDS = st.integers(0, 2**32 - 1)
 
 

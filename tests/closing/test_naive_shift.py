@@ -10,6 +10,10 @@ from closing.helpers import sides
 from gaputils import closing
 from gaputils.scoring import nearest
 
+SYMMETRIES = [
+    (closing.NaiveShift(), "p", 1),
+]
+
 
 @pytest.mark.parametrize("side", ["gallery", "queries", "both"])
 def test_the_naive_shift_closes_the_gap_and_renormalising_opens_it_again(side):

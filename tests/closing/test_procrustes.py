@@ -10,6 +10,10 @@ import torch
 from closing.helpers import sides
 from gaputils import closing
 
+SYMMETRIES = [
+    (closing.Procrustes(), "p", 1),
+]
+
 
 def test_procrustes_finds_scipys_rotation():
     queries, gallery = sides()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from symmetries import MOVE, SCALE, SPHERE
 
 import gaputils as gu
 from closing.helpers import sides
 from gaputils import closing
+
+SYMMETRIES = [
+    (closing.ReAlign(), "p", 1, {MOVE: SPHERE, SCALE: SPHERE}),
+]
 
 
 def test_realign_is_the_published_formula_and_closes_the_gap():

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import torch
+from symmetries import MOVE, SPHERE
 
 from closing.helpers import sides
 from gaputils import closing
+
+SYMMETRIES = [
+    (closing.Standardizing(), "d", 0, {MOVE: SPHERE}),
+]
 
 
 def test_standardised_coordinates_have_mean_zero_and_variance_one():

@@ -9,6 +9,11 @@ import torch
 from closing.helpers import sides
 from gaputils import closing
 
+SYMMETRIES = [
+    (closing.Whitening(), "d", 0),
+    (closing.Coral(), "p", 1),
+]
+
 
 def test_whitening_leaves_no_mean_and_the_identity():
     queries, gallery = sides(400, 300)

@@ -62,14 +62,32 @@ def measured(order: str = "closing first") -> pd.DataFrame:
     return compare_blocks(blocks, closings, noises, scorings=["cosine"], order=order)
 
 
-def test_every_closing_has_a_band_and_a_name_that_the_catalogue_knows():
-    chosen = all_methods.contestants()
-    assert list(chosen) == ["original", *all_methods.BANDS]
+def test_every_closing_has_the_band_of_what_it_keeps_and_learns():
+    chosen, bands = all_methods.contestants(), all_methods.bands()
+    assert set(bands) == set(chosen) - {"original"}
     assert set(all_methods.SHOWN) <= set(chosen)
     e = task()
-    for name, band in all_methods.BANDS.items():
+    for name, band in bands.items():
         learned = catalogue.fit(catalogue.copy(chosen[name]), e)
         assert learned.preserves_ranking == (band == all_methods.KEEPS), name
+    assert {bands[name] for name in ("Procrustes", "whitening", "CORAL")} == {all_methods.MORE}
+    means = ("naive shift", "centring (C3)", "GR-CLIP", "ReAlign", "dimension ablation", "NNN")
+    assert {bands[name] for name in means} == {all_methods.MEANS}
+
+
+def test_bands_follow_each_other_and_begin_with_what_the_short_table_shows():
+    names = list(all_methods.contestants())
+    assert names[:5] == [
+        "original",
+        "mean shift",
+        "hull projection",
+        survival.CENTRED,
+        survival.SCALED,
+    ]
+    order = [all_methods.bands()[name] for name in names[1:]]
+    assert list(dict.fromkeys(order)) == [all_methods.KEEPS, all_methods.MEANS, all_methods.MORE]
+    assert order == sorted(order, key=list(dict.fromkeys(order)).index)
+    assert len(names) == len(set(names))
 
 
 def test_both_orders_stand_beside_each_other_with_their_errors():

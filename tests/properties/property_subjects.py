@@ -9,11 +9,27 @@ points by which the answer grows.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
+from symmetries import (
+    ANGLES,
+    COORDINATES,
+    DRAWN,
+    GALLERY,
+    MIXED,
+    MOVE,
+    ORIGIN,
+    PAIRS,
+    PLACES,
+    QUERIES,
+    SCALE,
+    TURN,
+)
 
 import gaputils as gu
 from gaputils import closing, geometry
@@ -22,17 +38,6 @@ from gaputils.embeddings import unit_rows
 from gaputils.pages.all_methods import properties
 from gaputils.pages.born import cosine_sample, gap_and_robustness
 from gaputils.scoring import nearest, top_k
-
-TURN, MOVE, SCALE = "turn both sides", "move both sides", "scale everything"
-QUERIES, GALLERY, PAIRS = "reorder the queries", "reorder the gallery", "reorder the pairs"
-
-DRAWN = "the noise is drawn for the items and coordinates as they come"
-ANGLES = "angles are seen from the origin"
-ORIGIN = "it goes to the point of the hull that is nearest to the origin"
-SPHERE = "rows are put on the unit sphere about the origin"
-COORDINATES = "each coordinate is treated by itself"
-PLACES = "rows are drawn by their place"
-MIXED = "some of the measures are lengths and some are ratios"
 
 
 @dataclass(frozen=True)
@@ -171,21 +176,27 @@ def _ranked() -> list[Subject]:
     ]  # fmt: skip
 
 
-CLOSINGS: dict[str, tuple[Callable[[], closing.Closing], str, float, dict[str, str]]] = {
-    "MeanShift": (closing.MeanShift, "p", 1, {}),
-    "MeanShift, one component": (lambda: closing.MeanShift(1), "p", 1, {}),
-    "HullProjection": (closing.HullProjection, "p", 1, {}),
-    "NaiveShift": (closing.NaiveShift, "p", 1, {}),
-    "Centering": (closing.Centering, "d", 1, {}),
-    "Coral": (closing.Coral, "p", 1, {}),
-    "DimensionAblation": (closing.DimensionAblation, "d", 0, {TURN: COORDINATES, MOVE: SPHERE}),
-    "GRCLIP": (closing.GRCLIP, "d", 0, {}),
-    "Procrustes": (closing.Procrustes, "p", 1, {}),
-    "ReAlign": (closing.ReAlign, "p", 1, {MOVE: SPHERE, SCALE: SPHERE}),
-    "Standardizing": (closing.Standardizing, "d", 0, {MOVE: SPHERE}),
-    "Whitening": (closing.Whitening, "d", 0, {}),
-}
-"""Each closing, how its sides turn and move, the power of a factor, and what does not hold."""
+def _told() -> list[tuple[Any, ...]]:
+    """The lines of `SYMMETRIES` in the tests of all closings."""
+    modules = sorted({kind.__module__ for kind in closing.registered().values()})
+    tests = [
+        importlib.import_module(f"closing.test_{module.rpartition('.')[2]}")
+        for module in modules
+        if module.startswith(closing.__name__)
+    ]
+    return [line for test in tests for line in getattr(test, "SYMMETRIES", ())]
+
+
+def _moved(method: closing.Closing, axis: str, degree: float, fails: Any = None) -> Subject:
+    return Subject(
+        repr(method).replace("()", "").replace("(", ", "),
+        lambda c: clone(method).fit(c.queries, c.gallery).transform(c.queries, c.gallery),
+        (f"q{axis}", f"g{axis}"),
+        degree,
+        fails or {},
+        paired=method.needs_pairs,
+        single=_HALF,
+    )
 
 
 _HALF = 4e-3  # what comes in half precision goes back in it
@@ -205,15 +216,7 @@ def _closings() -> list[Subject]:
     return [
         Subject("MixedGallery", mixed, ("qg",), single=2e-3),
         Subject("NearestNeighborNormalization", scores, ("qg",), 2, {MOVE: ANGLES}, single=_HALF),
-        *(Subject(
-            name,
-            lambda c, make=make: make().fit(c.queries, c.gallery).transform(c.queries, c.gallery),
-            (f"q{axis}", f"g{axis}"),
-            degree,
-            fails,
-            paired=name == "Procrustes",
-            single=_HALF,
-        ) for name, (make, axis, degree, fails) in CLOSINGS.items()),
+        *(_moved(*line) for line in _told()),
     ]  # fmt: skip
 
 

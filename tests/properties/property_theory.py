@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from property_subjects import GALLERY, MIXED, SCALE, Case, Subject
+from property_subjects import Case, Subject
+from symmetries import GALLERY, MIXED, SCALE
 
 from gaputils import theory
 from gaputils.pages.why_distance_hurts import changed_by_shift

@@ -16,18 +16,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from property_subjects import (
-    GALLERY,
-    MOVE,
-    PAIRS,
-    QUERIES,
-    SCALE,
-    SUBJECTS,
-    TURN,
-    Case,
-    Subject,
-)  # fmt: skip
+from property_subjects import SUBJECTS, Case, Subject
 from property_theory import THEORY
+from symmetries import GALLERY, MOVE, PAIRS, QUERIES, SCALE, TURN
 
 from bad_input.entries import ENTRIES
 
@@ -206,6 +197,7 @@ def test_every_function_of_rows_is_here() -> None:
     here = {plain(one.name) for one in ALL}
     missing = {plain(entry.name) for entry in ENTRIES} - here
     assert missing == set(NOT_HERE), (
-        f"say in {property_subjects.__file__} what the symmetries do to "
-        f"{sorted(missing - set(NOT_HERE))}, or in NOT_HERE why nothing can be said"
+        f"say what the symmetries do to {sorted(missing - set(NOT_HERE))}: of a closing by "
+        f"SYMMETRIES in its own test, of others in {property_subjects.__file__}, or in NOT_HERE "
+        "why nothing can be said"
     )
