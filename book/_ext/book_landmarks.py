@@ -41,7 +41,9 @@ REPAIRS = (
     # A corner of a table that heads nothing is no heading.
     (r'<th class="blank([^"]*)" ?>&nbsp;</th>', r'<td class="blank\1"></td>'),
     # A heading such as robustness@0.04 may be broken before its sign.
-    (r'(<th [^>]*class="col_heading[^>]*>[^<@]+)@', r"\1<wbr>@"),
+    (r'(<th [^>]*class="col_heading[^>]*>[^<@]{5,})@', r"\1<wbr>@"),
+    # Whether a page was run is said in a word, which every machine has a letter for.
+    (r"(<td><p>)✅", r"\1done"),
     (r"<th></th>", '<th><span class="visually-hidden">row</span></th>'),
     # Numbers of a table are set as numbers, as `book_numbers` sets those of sentences: a minus is
     # no hyphen, a power of ten has an exponent.

@@ -55,3 +55,27 @@ def test_links_between_pages_lead_to_pages(page: str) -> None:
     source = ROOT / f"{page}.md"
     for link in LINK.findall(source.read_text(encoding="utf-8")):
         assert (source.parent / f"{link}.md").is_file(), link
+
+
+# The ten-minute route of the front page: where each of its parts ends.
+ROUTE = {
+    "intro": "## Three ways through",
+    "why_distance_hurts": "## Survival against",
+    "your_own_embeddings": "## The lines to add",
+}
+
+
+def test_the_ten_minutes_are_ten_minutes() -> None:
+    """At 200 words a minute, with half a minute for each figure and for each table."""
+    words = looks = 0
+    for name, end in ROUTE.items():
+        page = (
+            (ROOT / "notebooks" / f"{name}.md").read_text(encoding="utf-8").split("\n---\n", 1)[1]
+        )
+        read_part, found, _ = page.partition(end)
+        assert found, f"{name}: expected a heading {end!r}, where the route ends"
+        prose = re.sub(r"```\{code-cell\}.*?```", "", read_part, flags=re.DOTALL)
+        captions = " ".join(re.findall(r"caption: (.*)", read_part))
+        words += len(re.findall(r"[\w'’.]+", f"{prose} {captions}"))
+        looks += len(re.findall(r"caption: |gu\.pages\.table\(|gu-lever", read_part))
+    assert words / 200 + looks / 2 <= 10.5

@@ -190,6 +190,9 @@ def test_a_time_is_told_as_one_says_it(extension: Any, seconds: float, told: str
         ("<td>6.4e-15</td>", "<td>6.4·10<sup>−15</sup></td>"),
         ("<td>-9.3e+04</td>", "<td>−9.3·10<sup>4</sup></td>"),
         ("<td>e-mail</td>", "<td>e-mail</td>"),
+        ('<th class="col_heading">R@1</th>', '<th class="col_heading">R@1</th>'),
+        ('<th class="col_heading">right@1</th>', '<th class="col_heading">right<wbr>@1</th>'),
+        ("<td><p>✅</p></td>", "<td><p>done</p></td>"),
         (
             'to<a class="reference internal" href="#x"> Exercise</a>',
             'to <a class="reference internal" href="#x">Exercise</a>',
