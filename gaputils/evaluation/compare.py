@@ -14,7 +14,7 @@ from gaputils._progress import bar
 from gaputils.closing.base import Closing
 from gaputils.closing.catalogue import fit_all, fitted, moved
 from gaputils.embeddings import Embeddings
-from gaputils.evaluation.table import Comparison, Key, Outcome, among
+from gaputils.evaluation.table import Comparison, Key, Outcome, among, as_rival
 from gaputils.noise._monte_carlo import Estimate
 from gaputils.noise.perturbations import Noise
 from gaputils.noise.robustness import Answers, answers_under
@@ -36,15 +36,19 @@ def compare_closings(
     bootstrap: int = 1000,
     draws: int = 200,
     seed: Seed = 0,
+    against: str | tuple[str, str] | None = None,
 ) -> pd.DataFrame:
     """What each closing is worth under each scoring and noise, a row for each.
 
     `queries` (n, d) search the `gallery` (m, d); `targets` (n,) are the right items, or (n, k) all
     that are right (`Embeddings.answers`). `closings` maps a label to a closing or, for the
     original, None. One that was fitted before is used as it was fitted, any other is fitted on
-    these sides (a copy; yours stays unfitted). `noises` maps a label to a noise. To rank projected
-    queries by inner product, the limit of ever larger radii, pass ``HullProjection()`` and read the
-    scoring "inner-product".
+    these sides (a copy; yours stays unfitted). `noises` maps a label to a noise.
+
+    Gains are over the untouched sides under the same scoring, whether or not these are among
+    `closings`; or over the closing that `against` names, or a pair of a closing and a scoring. The
+    rival of ``HullProjection(radius=2)`` by distance is ``HullProjection(center=True)`` by
+    "inner-product", the limit of ever larger radii: there a query's length is free.
 
     `order` "closing first" perturbs what the closing returns, as an index that stores closed rows
     is perturbed. With "noise first" the noise falls on the raw sides and the fitted closing moves
@@ -59,8 +63,8 @@ def compare_closings(
     - `right`, with targets: mean probability that the right item wins under the noise;
     - `accuracy`, with targets: share of right answers without noise;
     - `unchanged`: share of queries whose answer without noise is the original's under that scoring;
-    - `gain`, `right_gain`, `accuracy_gain`: over the untouched sides under the same scoring and
-      noise, whether or not these are among `closings`;
+    - `gain`, `right_gain`, `accuracy_gain`: over the untouched sides, or `against`, under the same
+      noise;
     - for each but `unchanged` a column with ``_error`` appended, the standard deviation over
       `bootstrap` draws of the queries, which all rows share, so that errors of gains are paired.
       For what is sampled it includes the draws' own standard error, missing for a single draw;
@@ -68,7 +72,7 @@ def compare_closings(
     - `standard_error`: of `robustness`, over the draws of the noise; 0 where it is exact.
 
     Raises `TypeError` or `ValueError` naming the argument for unusable sides or targets, an unknown
-    scoring or order, what is no closing or noise, and rows of norm zero under cosine.
+    scoring, order or rival, what is no closing or noise, and rows of norm zero under cosine.
 
     >>> import numpy as np, gaputils as gu
     >>> gallery = np.eye(3, 8)
@@ -92,13 +96,14 @@ def compare_closings(
     if targets is not None:
         targets = as_answers("targets", targets, len(queries), len(gallery), queries.device)
     integer("draws", draws, low=1)
+    as_rival(against, closings, scorings)
     ready = {
         label: fitted(closing, queries, gallery, f"closings: {label}")
         for label, closing in closings.items()
     }
     number = as_number(seed)
     found = compared((queries, gallery), ready, noises, targets, scorings, order, draws, number)
-    return found.table(bootstrap, number)
+    return found.table(bootstrap, number, against)
 
 
 def compare_blocks(

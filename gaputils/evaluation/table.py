@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -14,12 +14,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from gaputils._checks import integer
+from gaputils._checks import choice, integer
 from gaputils.evaluation.protocol import bootstrap_means
 from gaputils.noise._monte_carlo import Estimate
 
 Key = tuple[str | None, str, str]
 """A closing's label, None for the untouched original; a scoring; a noise's label."""
+
+Rival = str | tuple[str, str] | None
+"""What a gain is over: a closing under the row's own or a given scoring, or None, the original."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +66,9 @@ class Comparison:
             _padded(targets) if targets else None,
         )
 
-    def table(
-        self, bootstrap: int = 1000, seed: int = 0, against: str | None = None
-    ) -> pd.DataFrame:
-        """The table that `compare_closings` describes, with gains over the closing `against`.
-
-        None is the untouched original.
-        """
-        base = None if against is None else self.labels[against]
-        return tabulate(self.outcomes, self.labels, self.targets, bootstrap, seed, base)
+    def table(self, bootstrap: int = 1000, seed: int = 0, against: Rival = None) -> pd.DataFrame:
+        """The table that `compare_closings` describes, with gains over `against`."""
+        return tabulate(self.outcomes, self.labels, self.targets, bootstrap, seed, against)
 
 
 def _padded(answers: Sequence[Tensor]) -> Tensor:
@@ -87,23 +84,25 @@ def tabulate(
     targets: Tensor | None,
     bootstrap: int,
     seed: int,
-    against: str | None = None,
+    against: Rival = None,
 ) -> pd.DataFrame:
     """The table that `compare_closings` describes.
 
     A row for each of `labels`, which name what stands in `outcomes` as the closing of the value,
-    and each scoring and noise in their order there. Gains are over the closing `against`;
-    `outcomes` hold the original's, too.
+    and each scoring and noise in their order there. Gains are over `against`; `outcomes` hold the
+    original's, too.
     """
     if integer("bootstrap", bootstrap, low=0) == 1:
         raise ValueError("bootstrap: expected 0 for none, or at least 2 draws, got 1")
     scorings = dict.fromkeys(scoring for _, scoring, _ in outcomes)
     noises = dict.fromkeys(noise for _, _, noise in outcomes)
+    name, over = as_rival(against, labels, scorings)
+    base = None if name is None else labels[name]
     rows, parts, drawn = [], [], []
     for label, scoring, noise in product(labels, scorings, noises):
         outcome = outcomes[labels[label], scoring, noise]
         untouched = outcomes[None, scoring, noise]
-        values = dict(_values(outcome, outcomes[against, scoring, noise], targets))
+        values = dict(_values(outcome, outcomes[base, over or scoring, noise], targets))
         row: dict[str, Any] = {"closing": label, "scoring": scoring, "noise": noise}
         row |= {name: float(per_query.mean()) for name, (per_query, _) in values.items()}
         row["unchanged"] = _share(outcome.nearest == untouched.nearest)
@@ -119,6 +118,17 @@ def tabulate(
         frame = frame.assign(**{f"{n}_error": errors[:, i] for i, n in enumerate(names)})
     order = [name for n in names for name in (n, f"{n}_error") if name in frame]
     return frame[["closing", "scoring", "noise", *order, "unchanged", "standard_error"]]
+
+
+def as_rival(
+    against: Rival, labels: Iterable[str], scorings: Iterable[str]
+) -> tuple[str | None, str | None]:
+    """The closing and the scoring, None for each row's own, that gains are over."""
+    name, scoring = against if isinstance(against, tuple) else (against, None)
+    for value, known in ((name, labels), (scoring, scorings)):
+        if value is not None:
+            choice("against", value, tuple(known))
+    return name, scoring
 
 
 def _values(

@@ -187,6 +187,33 @@ def test_the_projection_under_inner_products_is_the_limit_of_far_queries() -> No
     assert by["P", "inner-product"] <= centred + 1e-4
 
 
+@pytest.mark.parametrize("order", ["closing first", "noise first"])
+def test_a_gain_may_be_over_another_closing_under_another_scoring(order: str) -> None:
+    queries, gallery, targets = sides(n=60, m=5)
+    closings = {"far": gu.HullProjection(radius=2), "c": gu.HullProjection(center=True)}
+    arguments = queries, gallery, closings, {"": gu.GaussianNoise(0.4)}
+    given = {"targets": targets, "order": order, "draws": 50, "bootstrap": 4000}
+    plain = gu.compare_closings(*arguments, **given).set_index(["closing", "scoring"])
+    rival = "c", "inner-product"
+    frame = gu.compare_closings(*arguments, **given, against=rival)
+    frame = frame.set_index(["closing", "scoring"])
+    for measure, gain in (("robustness", "gain"), ("right", "right_gain")):
+        expected = plain[measure] - plain.loc[rival, measure]
+        np.testing.assert_allclose(frame[gain], expected, atol=1e-12)
+        assert frame.loc[rival, f"{gain}_error"] == 0
+        alone = plain[f"{measure}_error"]
+        assert 0 < frame.loc[("far", "euclidean"), f"{gain}_error"] < alone["far", "euclidean"]
+    own = gu.compare_closings(*arguments, **given, against="c").set_index(["closing", "scoring"])
+    assert (own.loc["c", "gain"] == 0).all()
+    if order == "closing first":
+        noise, c = gu.GaussianNoise(0.4), closings["c"]
+        kept = gu.robustness(*closings["far"].fit_transform(queries, gallery), noise)
+        base = c.fit_transform(queries, gallery)
+        kept = kept - gu.robustness(*base, noise, scoring="inner-product")
+        error = float(kept.std(correction=0)) / len(queries) ** 0.5
+        assert frame.loc[("far", "euclidean"), "gain_error"] == pytest.approx(error, rel=0.05)
+
+
 def test_seeds_and_generators_draw_alike_for_all_closings() -> None:
     queries, gallery, _ = sides()
     arguments = queries, gallery, {**ORIGINAL, "s": gu.MeanShift()}, {"": gu.GaussianNoise(0.4)}
@@ -210,6 +237,8 @@ def test_seeds_and_generators_draw_alike_for_all_closings() -> None:
         ({"bootstrap": 1}, ValueError, "bootstrap: .* got 1"),
         ({"draws": 0}, ValueError, "draws: .* got 0"),
         ({"seed": -1}, ValueError, "seed: .* got -1"),
+        ({"against": "a"}, ValueError, "against: expected one of original, got 'a'"),
+        ({"against": ("original", "l1")}, ValueError, "against: .* cosine, got 'l1'"),
         ({"closings": {"a": "shift"}}, TypeError, "closings: a: expected a closing"),
         ({"noises": {"a": 0.04}}, TypeError, "noises: expected a noise for 'a', got 0.04"),
     ],

@@ -426,6 +426,16 @@ def test_no_change_within_the_certified_radius_moves_a_neighbour(seed: int, d: i
             assert np.linalg.norm(query - gallery - change, axis=1).argmin() != near
 
 
+@pytest.mark.parametrize("offset", [1e3, 1e6])
+def test_a_common_offset_leaves_the_certificate(offset: float) -> None:
+    queries, gallery = sides(4, 20, 30, 32)
+    shift = offset * np.random.default_rng(0).normal(size=32)
+    near = gu.certified_radius(queries, gallery)
+    torch.testing.assert_close(
+        gu.certified_radius(queries + shift, gallery + shift), near, atol=1e-6, rtol=0
+    )
+
+
 def test_certified_radius_edges() -> None:
     queries, gallery = sides(0, 3, 1, 4)
     assert bool(torch.isinf(gu.certified_radius(queries, gallery)).all())
