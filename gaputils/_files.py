@@ -51,7 +51,10 @@ def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
     parts: list[Path] = []
     try:
         for path in paths:
-            handle, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
+            if path.exists() and not path.stat().st_mode & 0o222:
+                raise PermissionError(errno.EACCES, "It is write-protected", str(path))
+            begins = os.fsdecode(os.fsencode(path.name)[:_LONGEST])
+            handle, name = tempfile.mkstemp(".part", f".{begins}.", path.parent)
             os.close(handle)
             parts.append(Path(name))
         yield parts
@@ -114,6 +117,7 @@ def _umask() -> int:
 
 
 _KEY = "gaputils"
+_LONGEST = 235  # bytes of a name, of which systems take 255, with room for what is added
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 

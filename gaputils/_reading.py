@@ -10,13 +10,17 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 Path_ = str | os.PathLike[str]
 
 REMEDY = "Copy it again, or make it anew"
 _LONGEST = 300
+_SYSTEMS_OWN = (
+    "__MACOSX", "__pycache__", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "lost+found",
+    "System Volume Information",
+)  # fmt: skip
 _HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -103,6 +107,12 @@ def lines_of(text: str) -> list[str]:
     ['one', 'two\\u2028still two']
     """
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+
+
+def shown(path: PurePath) -> bool:
+    """Whether `path`, within a folder or an archive, is none that a system keeps for itself."""
+    hidden = (part.startswith(".") and part != ".." for part in path.parts)
+    return not any(hidden) and not any(part in _SYSTEMS_OWN for part in path.parts)
 
 
 def texts(values: Iterable[Any]) -> list[str]:

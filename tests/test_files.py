@@ -192,3 +192,19 @@ def test_a_full_disk_names_the_file_and_leaves_none(kind: str, tmp_path: Path) -
         signal.signal(signal.SIGXFSZ, ignored)
     assert re.search("File too large|is the disk full", str(told.value))
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_write_protected_stays(tmp_path: Path) -> None:
+    """Root may write it all the same: that it is protected was said on purpose."""
+    path = tmp_path / "e.npz"
+    path.write_bytes(b"precious")
+    path.chmod(0o444)
+    with pytest.raises(PermissionError, match=r"It is write-protected: .*e\.npz"):
+        write_npz(gu.Embeddings(X, X), path)
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"precious"]
+
+
+@pytest.mark.parametrize("name", ["a" * 251 + ".npz", "é" * 125 + ".npz"])
+def test_names_may_be_as_long_as_the_system_takes(name: str, tmp_path: Path) -> None:
+    write_npz(gu.Embeddings(X, X), tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]

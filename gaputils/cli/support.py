@@ -237,10 +237,25 @@ def require_outputs(
     outputs: Mapping[str, Path | None], inputs: Iterable[str | os.PathLike[str] | None]
 ) -> None:
     """Raise unless the `outputs`, by their options, can be written without loss of an input."""
+    from gaputils.storage.files import SUFFIXES
+
     read_from = [Path(one) for one in inputs if one is not None and Path(one).exists()]
+    options: dict[Path, str] = {}
     for option, path in outputs.items():
         require_folder(path)
-        if path is None or not path.exists():
+        if path is None:
+            continue
+        place = path.resolve()
+        twin = options.setdefault(place, option)
+        if twin != option:
+            raise ValueError(f"{option}: {path} is {twin} too; name another file")
+        around = next((one for one in read_from if one.resolve() in place.parents), None)
+        if around is not None and path.suffix in SUFFIXES:
+            raise ValueError(
+                f"{option}: {path} would be one of the files of {around}, which is read here; name "
+                f"another place"
+            )
+        if not path.exists():
             continue
         lost = next((one for one in read_from if path.samefile(one)), None)
         if lost is not None:

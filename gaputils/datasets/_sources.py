@@ -14,7 +14,7 @@ import torch
 
 from gaputils._checks import integer
 from gaputils._extras import require_extra
-from gaputils._reading import reading
+from gaputils._reading import reading, shown
 from gaputils.datasets._broken import image_name, without
 from gaputils.datasets.base import CaptionDataset, DataUnavailable, Images
 
@@ -31,10 +31,6 @@ _REMEDY = "Copy it again, or leave it out: skip_broken=True, on the command line
 _CAMERA_BITS = (8, 10, 12, 14, 16)
 _TIFF = (258, 262, 339)  # bits a sample, what is white, and which numbers samples are
 _WHITE_IS_ZERO, _UNSIGNED, _SIGNED = 0, 1, 2
-_SYSTEMS_OWN = (
-    "__MACOSX", "__pycache__", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "lost+found",
-    "System Volume Information",
-)  # fmt: skip
 
 Root = str | os.PathLike[str] | None
 
@@ -60,8 +56,9 @@ class ImageFiles:
         return len(self.paths)
 
     def name(self, index: int) -> str:
-        """The file below the folder that holds them all."""
-        return self.paths[index].relative_to(self.above).as_posix()
+        """The file below the folder that holds them all; bytes that are no UTF-8 as numbers."""
+        name = self.paths[index].relative_to(self.above).as_posix()
+        return os.fsencode(name).decode(errors="backslashreplace")
 
     @cached_property
     def above(self) -> Path:
@@ -79,8 +76,15 @@ def decode(source: Path | BinaryIO, name: str) -> Image.Image:
     require_extra("data", f"{name}: reading an image", "PIL")
     from PIL import Image
 
-    with reading(name, "a whole image", remedy=_REMEDY), Image.open(source) as image:
-        return as_rgb(image, name)
+    with reading(name, "a whole image", remedy=_REMEDY):
+        with Image.open(source) as image:
+            if image.format != "PNG":
+                return as_rgb(image, name)
+            image.verify()  # Pillow reads checksums only when asked, and then nothing else
+        if not isinstance(source, Path):
+            source.seek(0)
+        with Image.open(source) as image:
+            return as_rgb(image, name)
 
 
 def as_rgb(image: Image.Image, name: str) -> Image.Image:
@@ -125,12 +129,6 @@ def _range(values: Any, floats: bool) -> tuple[float, float]:
         return 0.0, 1.0
     needed = int(high).bit_length()
     return 0.0, 2.0 ** next((bits for bits in _CAMERA_BITS if bits >= needed), needed) - 1
-
-
-def shown(path: PurePath) -> bool:
-    """Whether `path`, relative to a data set's folder, is none that a system keeps for itself."""
-    hidden = (part.startswith(".") and part != ".." for part in path.parts)
-    return not any(hidden) and not any(part in _SYSTEMS_OWN for part in path.parts)
 
 
 def files_below(folder: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from gaputils._reading import read_json, reading
 from gaputils.datasets._parquet import ParquetImages, read_columns
 from gaputils.datasets._sources import ImageFiles, Root, data_folder, first_existing, missing
 from gaputils.datasets.base import ChoiceDataset, Images
+from gaputils.storage._folders import in_order
 
 _FIELDS = ("question", "choices", "correct_choice_idx")
 _SOURCE = "https://allenai.org/project/a-okvqa (aokvqa_v1p0.tar.gz)"
@@ -33,7 +34,8 @@ def aokvqa(split: str = "val", *, root: Root = None, images: Root = None) -> Cho
     if file.is_file():
         return _from_json(file, folder, split, None if images is None else Path(images))
     stem = "validation" if split == "val" else split
-    parts = sorted([*folder.glob(f"{stem}-*.parquet"), *folder.glob(f"data/{stem}-*.parquet")])
+    found = [*folder.glob(f"{stem}-*.parquet"), *folder.glob(f"data/{stem}-*.parquet")]
+    parts = [path for shards in in_order(folder, found).values() for path in shards]
     if not parts:
         wanted = f"{file} or {folder / 'data' / f'{stem}-*.parquet'}"
         raise missing("aokvqa", wanted, f"{_SOURCE} or, with images, {_HUB}")

@@ -51,10 +51,13 @@ def imagefolder(
     if not folder.is_dir():
         raise missing(name, f"a folder {folder} with images")
     below = files_below(folder)
-    files = [path for path in below if path.name in _METADATA]
+    files = [path for path in below if path.name.lower() in _METADATA]
     if files:
         texts: dict[Path, list[str]] = {}
+        firsts: dict[Path, Path] = {}
         for file in files:
+            if firsts.setdefault(file.parent, file) is not file:
+                raise ValueError(f"{firsts[file.parent]}: there is {file.name} too; keep one")
             for path, some in _entries(file, caption):
                 texts.setdefault(path, []).extend(some)
         images, captions = ImageFiles(texts), list(texts.values())
@@ -64,8 +67,9 @@ def imagefolder(
     paths = [path for path in below if path.suffix.lower() in IMAGE_SUFFIXES]
     if not paths:
         raise missing(name, f"images in {folder}")
-    beside = [path.with_suffix(".txt") for path in paths]
-    if any(path.is_file() for path in beside):
+    written = {path.with_suffix(""): path for path in below if path.suffix.lower() == ".txt"}
+    beside = [written.get(path.with_suffix("")) for path in paths]
+    if any(beside):
         captions = _beside(name, paths, beside)
         images = ImageFiles(paths)
         return with_captions(name, images, captions, split, {}, captions_per_image, skip_broken)
@@ -94,17 +98,18 @@ def _entries(file: Path, caption: str | None) -> list[tuple[Path, list[str]]]:
 
 
 def _rows(file: Path, wanted: Sequence[str]) -> list[Mapping[str, Any]]:
-    if file.suffix == ".parquet":
+    suffix = file.suffix.lower()
+    if suffix == ".parquet":
         columns = read_columns([file], ("file_name", *wanted))
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    return list(read_csv(file) if file.suffix == ".csv" else read_json_lines(file))
+    return list(read_csv(file) if suffix == ".csv" else read_json_lines(file))
 
 
-def _beside(name: str, paths: list[Path], texts: list[Path]) -> list[list[str]]:
-    lacking = [path for path, text in zip(paths, texts, strict=True) if not text.is_file()]
+def _beside(name: str, paths: list[Path], texts: list[Path | None]) -> list[list[str]]:
+    lacking = [path for path, text in zip(paths, texts, strict=True) if text is None]
     if lacking:
         raise ValueError(f"{name}: {len(lacking)} images have no .txt beside them, as {lacking[0]}")
-    return [[line for line in lines_of(read_text(text)) if line.strip()] for text in texts]
+    return [[line for line in lines_of(read_text(text)) if line.strip()] for text in texts if text]
 
 
 def _classes(name: str, folder: Path, paths: list[Path], split: str) -> ClassificationDataset:
@@ -117,6 +122,9 @@ def _classes(name: str, folder: Path, paths: list[Path], split: str) -> Classifi
         )
     classes = sorted(set(labels))
     names = [one.replace("_", " ") for one in classes]
+    strange = next((one for one in classes if not one.isprintable()), None)
+    if strange is not None:
+        raise ValueError(f"{folder}: {strange!r} is no name of a class in UTF-8; rename the folder")
     if len(set(names)) < len(names):
         twice = [one for one, name in zip(classes, names, strict=True) if names.count(name) > 1]
         raise ValueError(f"{folder}: {' and '.join(twice[:2])} are one class name; rename a folder")

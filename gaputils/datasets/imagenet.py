@@ -9,7 +9,7 @@ import torch
 
 from gaputils._checks import choice
 from gaputils._extras import require_extra
-from gaputils._reading import read_csv, reading
+from gaputils._reading import read_csv, reading, shown
 from gaputils.datasets._sources import (
     IMAGE_SUFFIXES,
     ImageFiles,
@@ -17,7 +17,6 @@ from gaputils.datasets._sources import (
     data_folder,
     first_existing,
     missing,
-    shown,
 )
 from gaputils.datasets.base import ClassificationDataset
 

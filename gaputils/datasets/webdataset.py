@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 
 from gaputils._checks import choice
-from gaputils._reading import lines_of, parse_json, read_text, reading
+from gaputils._reading import lines_of, parse_json, read_text, reading, shown
 from gaputils.datasets._broken import LEFT_OUT
 from gaputils.datasets._sources import (
     IMAGE_SUFFIXES,
@@ -23,7 +23,6 @@ from gaputils.datasets._sources import (
     decode,
     first_existing,
     missing,
-    shown,
     with_captions,
 )
 from gaputils.datasets.base import CaptionDataset, ClassificationDataset
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 T = TypeVar("T")
+_END = 2**20
+_TAR = re.compile(r"\.(?:tar|tgz|tar\.(?:gz|bz2|xz|zst))$", re.IGNORECASE)
 _RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
@@ -167,7 +168,9 @@ def _shards(name: str, root: Path, split: str) -> list[Path]:
         before, after = str(root)[: pattern.start()], str(root)[pattern.end() :]
         paths = [Path(f"{before}{number:0{len(first)}d}{after}") for number in numbers]
     elif root.is_dir():
-        paths = sorted(p for p in (root / split).glob("*.tar") if shown(Path(p.name)))
+        paths = sorted(
+            p for p in (root / split).glob("*") if _TAR.search(p.name) and shown(Path(p.name))
+        )
     else:
         paths = [root]
     absent = next((path for path in paths if not path.is_file()), None)
@@ -184,9 +187,11 @@ def _samples(shard: Path) -> Iterator[_Sample]:
     whole = "a whole, uncompressed tar file"
     with reading(shard, whole) as at, tarfile.open(shard, "r:") as archive:
         for member in archive:
-            if not member.isfile() or not shown(PurePosixPath(member.name)):
+            if member.isdir() or not shown(PurePosixPath(member.name)):
                 continue
             at.place = f"member {member.name!r}"
+            if not member.isfile() or member.issparse():
+                raise at.fault("it is a link or sparse; pack the files themselves (tar -h)")
             if member.offset_data + member.size > size:
                 raise at.fault("it ends before the member does")
             folder, _, base = member.name.rpartition("/")
@@ -203,6 +208,12 @@ def _samples(shard: Path) -> Iterator[_Sample]:
             elif ending in ("txt", "cls", "json"):
                 content = archive.extractfile(member)
                 current.texts[ending] = content.read() if content else b""
+        at.place = f"byte {archive.offset}"
+        with shard.open("rb") as file:
+            file.seek(archive.offset)
+            end = file.read(_END)
+        if len(end) < tarfile.BLOCKSIZE or any(end):  # where `tarfile` ends without a word
+            raise at.fault("its members end here, but not the file as a tar file ends")
     if current is not None:
         yield current
 

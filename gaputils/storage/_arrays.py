@@ -72,7 +72,7 @@ def _tensors(path: Path) -> Arrays:
     with reading(path, TENSORS, remedy=_BY_NAME) as at:
         try:
             with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Detected pickle protocol")
+                warnings.filterwarnings("ignore", message="Detected pickle|Validating sparse")
                 content = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
             asked = _UNSAFE.search(str(error))
@@ -95,8 +95,8 @@ def _tensors(path: Path) -> Arrays:
 
 def _in_numpy(value: Tensor) -> Array:
     """`value` as NumPy has it, which knows no bfloat16 and nothing narrower than half."""
-    dense = value.detach().to_dense() if value.layout != torch.strided else value.detach()
+    dense = value if value.layout == torch.strided else value.to_dense()
     narrow = dense.dtype.is_floating_point and dense.dtype not in (
         torch.float16, torch.float32, torch.float64
     )  # fmt: skip
-    return np.asarray((dense.float() if narrow else dense).numpy())
+    return (dense.float() if narrow else dense).numpy(force=True)

@@ -23,7 +23,7 @@ OWN = (
     "names"
 )
 _SPLITS, _STATE = "dataset_dict.json", "state.json"
-_NUMBERED = re.compile(r"(.*?)[-_.]?(\d+)(?:-of-\d+)?")
+_NUMBERED = re.compile(r"(.*?)[-_.]?(\d+)(?:-of-(\d+)(?:-[0-9a-f]+)?)?")
 _KNOWN = (
     "expected .npy or .parquet files with numbered shards, clip-retrieval's img_emb and text_emb, "
     "what `save_to_disk` of Hugging Face's datasets writes, or shards of `gaputils embed`"
@@ -65,8 +65,15 @@ def shards_of(folder: Path) -> dict[str, list[Array]]:
     """The mapped shards (rows, d) or (rows,) of each array of a folder of ``.npy`` files."""
     places = [folder / name for name in CLIP_RETRIEVAL if (folder / name).is_dir()]
     if places:
-        return {place.name: _only(place) for place in places}
-    groups = _in_order(folder, _visible(folder, ".npy"))
+        sides = {place.name: _only(place) for place in places}
+        cuts = [{f.stem.removeprefix(p.name) for f in _visible(p, ".npy")} for p in places]
+        if alone := cuts[0] ^ cuts[-1]:
+            raise ValueError(
+                f"{folder}: of {' and '.join(p.name for p in places)} only one has the shard "
+                f"{min(alone)!r}; without it rows would move. Copy it too"
+            )
+        return sides
+    groups = in_order(folder, _visible(folder, ".npy"))
     if not groups:
         held = ", ".join(sorted(path.name for path in folder.iterdir())[:5]) or "nothing"
         raise ValueError(f"{folder}: {_KNOWN}; it holds {held}")
@@ -80,7 +87,7 @@ def _is_clip_retrieval(folder: Path) -> bool:
 
 def _tables(folder: Path, files: list[Path]) -> Arrays:
     """The columns of numbered ``.parquet`` files below each other."""
-    groups = _in_order(folder, files)
+    groups = in_order(folder, files)
     if len(groups) > 1:
         raise ValueError(
             f"{folder}: expected the shards of one table, got {', '.join(map(repr, groups))}"
@@ -113,22 +120,38 @@ def _only(place: Path) -> list[Array]:
 
 def _visible(folder: Path, suffix: str) -> list[Path]:
     return [
-        path for path in folder.iterdir() if path.suffix == suffix and not path.name.startswith(".")
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() == suffix and not path.name.startswith(".")
     ]
 
 
-def _in_order(folder: Path, files: Iterable[Path]) -> dict[str, list[Path]]:
-    """The `files` of each array by their numbers, none of which may lack."""
+def in_order(folder: Path, files: Iterable[Path]) -> dict[str, list[Path]]:
+    """The `files` of each array by their numbers.
+
+    Raises `ValueError` where a shard lacks, also of as many as their names say, or is there twice.
+    """
     groups: dict[str, dict[int, Path]] = {}
+    totals: dict[str, set[int]] = {}
     for path in sorted(files):
         found = _NUMBERED.fullmatch(path.stem)
         name, number = (found[1], int(found[2])) if found else (path.stem, 0)
         twin = groups.setdefault(name, {}).setdefault(number, path)
         if twin is not path:
             raise ValueError(f"{folder}: {twin.name} and {path.name} are the same shard")
+        if found and found[3]:
+            totals.setdefault(name, set()).add(int(found[3]))
     for name, numbered in groups.items():
-        lacking = set(range(min(min(numbered), 1), max(numbered))) - numbered.keys()
-        if len(numbered) > 1 and lacking:
+        stated = totals.get(name, set())
+        if len(stated) > 1:
+            counts = " and ".join(map(str, sorted(stated)))
+            raise ValueError(f"{folder}: the shards {name!r} are of {counts}, two ways to cut one")
+        first, last = min(*numbered, 1), max(numbered) if len(numbered) > 1 else 0
+        if stated:
+            first = int(max(stated) in numbered)
+            last = first + max(stated)
+        lacking = set(range(first, last)) - numbered.keys()
+        if lacking:
             raise ValueError(
                 f"{folder}: {len(lacking)} of the shards {name!r} are not there, the first is "
                 f"number {min(lacking)}; without them rows would move. Copy them too"
@@ -157,7 +180,7 @@ def _require_alike(files: list[Path], parts: list[Array]) -> None:
 
 def _labels_beside(metadata: Path, rows: set[int]) -> Mapping[str, Array | Unusable]:
     """The columns of clip-retrieval's metadata that may be labels, one value for each row."""
-    groups = _in_order(metadata, _visible(metadata, ".parquet"))
+    groups = in_order(metadata, _visible(metadata, ".parquet"))
     found: dict[str, Array | Unusable] = {}
     for files in groups.values():
         tables = [parquet_columns(path) for path in files]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any
 
 import numpy as np
 
-from gaputils._reading import reading
+from gaputils._reading import reading, shown
 
 Array = np.ndarray[Any, Any]
 
@@ -18,9 +18,9 @@ def mapped_npy(path: Path) -> Array:
     """The array of a ``.npy`` file, mapped, not read."""
     with reading(path, "a whole .npy file") as at, path.open("rb") as file:
         shape, _, dtype = _header(file)
-        size = math.prod(shape) * dtype.itemsize
-        if size > path.stat().st_size - file.tell():
-            raise at.fault(f"it declares {shape} of {dtype}, {size} bytes, and ends before")
+        size, there = math.prod(shape) * dtype.itemsize, path.stat().st_size - file.tell()
+        if size != there:
+            raise at.fault(f"it declares {shape} of {dtype}, {size} bytes, and holds {there}")
         return np.asanyarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
@@ -29,6 +29,8 @@ def npz_arrays(path: Path) -> dict[str, Array]:
     arrays = {}
     with reading(path, "a whole .npz file") as at, zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
+            if member.is_dir() or not shown(PurePath(member.filename)):
+                continue
             name = member.filename.removesuffix(".npy")
             at.place = f"array {name!r}"
             if name in arrays:

@@ -17,6 +17,8 @@ Array = np.ndarray[Any, Any]
 
 _INDEX = re.compile(r"__index_level_\d+__")
 _OF_FILES = b"ARROW1"
+_STREAM_END = b"\xff\xff\xff\xff\0\0\0\0"
+_DIGITS = "0123456789"
 
 
 def parquet_columns(path: Path) -> Arrays:
@@ -25,7 +27,7 @@ def parquet_columns(path: Path) -> Arrays:
     import pyarrow.parquet as parquet
 
     with reading(path, "a whole .parquet file"):
-        return _columns(parquet.read_table(path))
+        return _columns(parquet.ParquetFile(path).read())
 
 
 def arrow_columns(paths: Sequence[Path]) -> Arrays:
@@ -42,6 +44,10 @@ def arrow_columns(paths: Sequence[Path]) -> Arrays:
             opened = (pa.ipc.open_file if of_files else pa.ipc.open_stream)(content)
             tables.append(opened.read_all())
             tables[-1].validate(full=True)  # reading believes the offsets that a file states
+            if not of_files:
+                content.seek(content.tell() - len(_STREAM_END))
+                if content.read() != _STREAM_END:
+                    raise ValueError("its batches end, but not the file as a stream ends")
             if not tables[-1].schema.equals(tables[0].schema):
                 raise ValueError(f"its columns are not those of {paths[0].name}")
     with reading(paths[0], "a whole .arrow file"):
@@ -51,6 +57,7 @@ def arrow_columns(paths: Sequence[Path]) -> Arrays:
 def _columns(table: Any) -> Arrays:
     index = (table.schema.pandas_metadata or {}).get("index_columns", [])
     columns: dict[str, Array | Unusable] = {}
+    passed: dict[str, Any] = {}
     if len(set(table.column_names)) < table.num_columns:
         raise ValueError(f"two of its columns have one name, of {table.column_names}")
     for name, column in zip(table.column_names, table.columns, strict=True):
@@ -61,6 +68,12 @@ def _columns(table: Any) -> Arrays:
                 values = Unusable(f"column {name!r} holds {column.type}", (len(column),))
             if values is not None:
                 columns[name] = values
+            else:
+                passed[name] = column.type
+    series = {name.rstrip(_DIGITS) for name in columns if name[-1:].isdigit()}
+    for name, kind in passed.items():  # one of x0, x1, … is not left out without a word
+        if name[-1:].isdigit() and name.rstrip(_DIGITS) in series:
+            columns[name] = Unusable(f"column {name!r} holds {kind}", (table.num_rows,))
     return columns
 
 

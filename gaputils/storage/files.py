@@ -257,13 +257,14 @@ def _one(path: Path, arrays: Arrays, name: str | None, role: str) -> tuple[str, 
 def _require_one_order(
     path: Path, _: Arrays, first: tuple[str, ...], second: tuple[str, ...]
 ) -> None:
-    """Raise if a coordinate of both sides is not in the same place of both."""
-    places = {name: place for place, name in enumerate(first)}
-    for place, name in enumerate(second):
-        if len(first) > 1 and places.get(name, place) != place:
+    """Raise if columns of one name do not stand in the same places of both sides."""
+    if len(first) == 1 or set(first).isdisjoint(second):
+        return
+    for place, (one, other) in enumerate(zip(first, second, strict=False)):
+        if one != other:
             raise ValueError(
-                f"{path}: its coordinate {name!r} is number {place}, in the other file number "
-                f"{places[name]}; bring the columns of both into one order"
+                f"{path}: its coordinate number {place} is {other!r}, in the other file {one!r}; "
+                f"bring the columns of both into one order"
             )
 
 

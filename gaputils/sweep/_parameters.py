@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import lazy_loader
 from gaputils.sweep._yaml import Unclear
 
 nbformat: Any = lazy_loader.load("nbformat")
+_HALVES = re.compile(r"[\ud800-\udfff]")
 
 
 def parameter_names(notebook: Path) -> set[str]:
@@ -63,8 +65,12 @@ def require_plain(name: Any, value: Any) -> None:
             if not isinstance(key, str):
                 shown = key.text if isinstance(key, Unclear) else repr(key)
                 raise ValueError(f"parameter {name}: expected text as keys, got {shown}")
+            require_plain(name, key)
             require_plain(name, item)
-    elif not (value is None or isinstance(value, (bool, int, float, str))):
+    elif isinstance(value, str):
+        if _HALVES.search(value):
+            raise ValueError(f"parameter {name}: {value!r} holds half a character of a pair")
+    elif not (value is None or isinstance(value, (bool, int, float))):
         raise ValueError(
             f"parameter {name}: expected text, a number, true, false, null, a list or a mapping, "
             f"got {type(value).__name__} {value}; put it in quotes to hand over text"

@@ -62,6 +62,8 @@ def read_yaml(path: Path) -> Any:
     Loader.add_constructor("tag:yaml.org,2002:float", lambda _, node: _float(node.value))
     text = read_text(path, "YAML", argument="grid")
     with reading(path, "YAML", argument="grid", remedy="Correct it there"):
+        if "\x85" in text:  # a line's end in YAML 1.1, a character in 1.2
+            raise ValueError("it holds U+0085; write \\N in double quotes")
         return yaml.load(text, Loader)
 
 

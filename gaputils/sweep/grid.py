@@ -17,6 +17,8 @@ from gaputils._reading import reading
 from gaputils.sweep._parameters import parameter_names, require_plain
 from gaputils.sweep._yaml import read_yaml
 
+_KEYS = {"page", "grid", "each", "fixed"}
+
 
 @dataclass(frozen=True)
 class Run:
@@ -55,6 +57,11 @@ def plan(grid: str | Path) -> list[Run]:
     entries = content.get("sweeps") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:
         raise ValueError(f"grid: expected a list 'sweeps' in {path}")
+    stray = sorted(_KEYS & content.keys())
+    if stray:
+        raise ValueError(
+            f"grid: {path}: {stray[0]!r} beside 'sweeps' reaches no page; put it below"
+        )
     runs: list[Run] = []
     for number, entry in enumerate(entries):
         runs += _expand(entry, path.parent, f"{path}, entry {number}")
@@ -65,8 +72,7 @@ def plan(grid: str | Path) -> list[Run]:
 
 
 def _expand(entry: Any, folder: Path, where: str) -> list[Run]:
-    known = {"page", "grid", "each", "fixed"}
-    if not isinstance(entry, dict) or "page" not in entry or set(entry) - known:
+    if not isinstance(entry, dict) or "page" not in entry or set(entry) - _KEYS:
         raise ValueError(f"grid: {where}: expected 'page' and of 'grid', 'each', 'fixed'; {entry}")
     page = (folder / str(entry["page"])).resolve()
     if not page.is_file():

@@ -53,9 +53,13 @@ def tidy(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """The table of `gaputils.sweep.load_results`, of the done runs among `records`."""
     records = list(records)
     pages = _page_names({record["notebook"] for record in records})
+    given = [{_column(k): v for k, v in record["parameters"].items()} for record in records]
+    for name in {name for some in given for name in some}:
+        with_it = [some for some in given if name in some]
+        for some, value in zip(with_it, _alike([some[name] for some in with_it]), strict=True):
+            some[name] = value
     rows = []
-    for record in records:
-        parameters = {_column(k): _plain(v) for k, v in record["parameters"].items()}
+    for record, parameters in zip(records, given, strict=True):
         for name, value in record["values"].items():
             number = isinstance(value, (int, float))
             rows.append(
@@ -72,11 +76,6 @@ def tidy(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame(columns=list(COLUMNS))
     ends = list(COLUMNS[2:])
-    for column in [c for c in frame.columns if c not in ends]:
-        present = frame[column].dropna()
-        kinds = {type(value) for value in present}
-        if not (kinds <= {int, float} or kinds <= {bool} or kinds <= {str}):
-            frame[column] = frame[column].map(lambda v: v if pd.isna(v) else str(v))
     frame["value"] = frame["value"].astype(float)
     frame["text"] = frame["text"].astype("string")
     return frame[[c for c in frame.columns if c not in ends] + ends]
@@ -115,11 +114,14 @@ def is_whole(record: dict[str, Any]) -> bool:
     return known and all(isinstance(v, (int, float, str)) for v in record["values"].values())
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, (list, dict)):
-        return json.dumps(value)
-    large = isinstance(value, int) and abs(value) > 2**53
-    return str(value) if large else value
+def _alike(values: list[Any]) -> list[Any]:
+    """The `values` of a parameter as they are; as JSON if one column would not tell them apart."""
+    kinds = {type(value) for value in values if value is not None}
+    numbers = kinds <= {int, float} and all(abs(v) <= 2**53 for v in values if type(v) is int)
+    missing = None in values and any(value != value for value in values)
+    if (numbers and not missing) or kinds <= {bool} or kinds <= {str}:
+        return values
+    return [None if v is None and not missing else json.dumps(v) for v in values]
 
 
 def _column(parameter: str) -> str:
@@ -144,8 +146,9 @@ def load_results(path: str | Path | None = None) -> pd.DataFrame:
 
     A row for each value of each done run: `run`; `page`, the notebook's name, with the folders
     that tell it from another of that name; a column for each parameter of any run, missing where a
-    page has none of that name, lists and mappings as JSON; `name`; `value` (NaN for text); `text`
-    (missing for numbers). Parameters called like one of these columns are in ``parameter.name``.
+    page has none of that name or where it is null, and as JSON where its values are of several
+    kinds, lists or mappings; `name`; `value` (NaN for text); `text` (missing for numbers).
+    Parameters called like one of these columns are in ``parameter.name``.
 
     Raises `FileNotFoundError` if there is no such file and `ValueError` if it is none of a sweep.
     """
@@ -153,7 +156,7 @@ def load_results(path: str | Path | None = None) -> pd.DataFrame:
     if not file.is_file():
         raise FileNotFoundError(f"path: there is no file {file}; a sweep writes results.parquet")
     with reading(file, "a whole .parquet file", argument="path"):
-        found = pd.read_parquet(file)
+        found = pd.read_parquet(file, partitioning=None)
     missing = set(COLUMNS) - set(found.columns)
     if missing:
         raise ValueError(f"path: {file} is no sweep's table: it lacks {', '.join(sorted(missing))}")

@@ -59,6 +59,8 @@ def run_sweep(
     """
     require_extra("sweep", "a sweep")
     folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"out: expected a folder, but {out} is a file")
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder):
         if (folder / "results.parquet").exists():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bad_input import arrays, files, gaps, manifests, settings, systems
+from bad_input import arrays, files, gaps, manifests, parts, settings, systems
 from bad_input.entries import ENTRIES
 from bad_input.kinds import ANSWERED, KINDS, Attempt, Outcome, outcome
 
@@ -59,7 +59,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
 def all_attempts() -> list[Attempt]:
     """Every attempt."""
     sides = [attempt for entry in ENTRIES for attempt in arrays.attempts(entry)]
-    own = [settings, files, manifests, gaps, systems]
+    own = [settings, files, manifests, gaps, parts, systems]
     return [*sides, *(attempt for module in own for attempt in module.attempts())]
 
 

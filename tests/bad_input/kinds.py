@@ -34,6 +34,7 @@ KINDS: dict[str, str] = {
     "lie": "a list of files says what its files do not hold",
     "gap": "a table lacks rows or numbers, an image any range of them",
     "labels": "labels that no rows of the gallery answer to",
+    "part": "a part of what is given would be passed over",
     "value": "a value that would not reach a page as it is written",
 }
 """The columns of the table, each in words."""

@@ -200,3 +200,19 @@ def test_a_result_is_whole_or_not_there(tmp_path: Path) -> None:
     reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE)
     write("through a pipe", tmp_path / "pipe")
     assert reader.communicate()[0] == b"through a pipe\n"
+
+
+def test_two_results_have_two_places_and_none_among_what_is_read(tmp_path: Path) -> None:
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    for name in "qg":
+        np.save(shards / f"{name}_0.npy", np.eye(4))
+    asked = ["close", f"{shards}", "--queries", "q", "--gallery", "g", "-o"]
+    for out, said in {
+        shards / "c.npy": "would be one of the files of",
+        tmp_path / "c.safetensors": "is --out too",
+    }.items():
+        result = CliRunner().invoke(app, [*asked, f"{out}", "--save", f"{tmp_path}/c.safetensors"])
+        assert result.exit_code == 1
+        assert said in result.stderr
+    assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["g_0.npy", "q_0.npy"]

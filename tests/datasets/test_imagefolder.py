@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,3 +78,36 @@ def test_a_class_is_the_folder_right_below_however_deep_its_images(
     assert data.class_names == ["a", "b"]
     found = [data.class_names[i] for i in data.targets]
     assert found == [data.images.name(i).partition("/")[0] for i in range(3)]
+
+
+def test_names_of_files_may_be_in_capitals(tmp_path: Path, paint: Painter) -> None:
+    paint("one/a.PNG")
+    (tmp_path / "one" / "A.TXT").write_text("not its caption")
+    (tmp_path / "one" / "a.TXT").write_text("beside it")
+    assert load("imagefolder", tmp_path).captions == ["beside it"]
+    (tmp_path / "one" / "Metadata.CSV").write_text("file_name,text\na.PNG,from the list\n")
+    assert load("imagefolder", tmp_path).captions == ["from the list"]
+
+
+def test_two_lists_in_one_folder_are_refused(tmp_path: Path, paint: Painter) -> None:
+    paint("a.png")
+    described(tmp_path, {"file_name": "a.png", "text": "once"})
+    (tmp_path / "metadata.csv").write_text("file_name,text\na.png,once\n")
+    with pytest.raises(ValueError, match=r"metadata\.csv: there is metadata\.jsonl too"):
+        load("imagefolder", tmp_path)
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"two\nlines"])
+def test_bytes_that_are_no_text_name_no_class(tmp_path: Path, paint: Painter, name: bytes) -> None:
+    paint("cat/a.png")
+    (tmp_path / "cat").rename(tmp_path / os.fsdecode(name))
+    with pytest.raises(ValueError, match="is no name of a class"):
+        load("imagefolder", tmp_path)
+
+
+def test_a_file_whose_name_is_no_utf8_can_be_named(tmp_path: Path, paint: Painter) -> None:
+    paint("cat/a.png")
+    (tmp_path / "cat" / "a.png").rename(tmp_path / "cat" / os.fsdecode(b"caf\xe9.png"))
+    data = load("imagefolder", tmp_path)
+    assert data.images.name(0) == r"caf\xe9.png"
+    assert data.images[0].size

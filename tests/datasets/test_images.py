@@ -155,6 +155,17 @@ def test_a_deep_scan_is_turned_too() -> None:
     assert decode(io.BytesIO(file.getvalue()), "x").size == (4, 256)
 
 
+@pytest.mark.parametrize("source", ["file", "tar"])
+def test_a_png_with_a_changed_pixel_is_refused(tmp_path: Path, source: str) -> None:
+    """Pillow itself draws it, with the wrong pixels."""
+    file = io.BytesIO()
+    Image.fromarray(_scaled(255, "u1")).save(file, "PNG", compress_level=0)
+    spoilt = bytearray(file.getvalue())
+    spoilt[len(spoilt) // 2] ^= 1
+    with pytest.raises(ValueError, match="broken PNG file"):
+        _opened(bytes(spoilt), source, tmp_path)
+
+
 STRANGERS = [
     ".ipynb_checkpoints/cat-checkpoint.png",
     "cat/.ipynb_checkpoints/0-checkpoint.png",

@@ -89,3 +89,41 @@ def test_samples_that_lack_something_are_left_out_by_name_if_asked(tmp_path: Pat
     alone = shard(tmp_path / "t.tar", *members[:2])
     with pytest.raises(ValueError, match="no sample has both an image and a text"):
         load("webdataset", alone, skip_broken=True)
+
+
+SAMPLE = (("a.png", png(1)), ("a.txt", "one"), ("b.png", png(2)), ("b.txt", "two"))
+
+
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
+def test_a_sample_of_links_is_never_passed_over(tmp_path: Path, kind: bytes) -> None:
+    shard(tmp_path / "s.tar", *SAMPLE)
+    with tarfile.open(tmp_path / "s.tar", "a") as archive:
+        for ending in ("png", "txt"):
+            info = tarfile.TarInfo(f"c.{ending}")
+            info.type, info.linkname = kind, f"a.{ending}"
+            archive.addfile(info)
+    with pytest.raises(ValueError, match=r"s\.tar .*member 'c\.png': it is a link"):
+        load("webdataset", tmp_path)
+
+
+def test_members_after_a_damaged_one_are_never_passed_over(tmp_path: Path) -> None:
+    """`tarfile` itself takes a header that is damaged, or lacks, for the end."""
+    whole = shard(tmp_path / "s.tar", *SAMPLE).read_bytes()
+    starts = [at for at in range(0, len(whole), 512) if whole[at : at + 2] in (b"a.", b"b.")]
+    spoilt = bytearray(whole)
+    spoilt[starts[2]] ^= 1
+    for content in (spoilt, whole[: starts[2]], whole + whole, whole[:-1] + b"x"):
+        (tmp_path / "s.tar").write_bytes(content)
+        with pytest.raises(ValueError, match=r"s\.tar .*byte \d+: its members end here"):
+            load("webdataset", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["t.tar.gz", "t.TGZ", "t.tar.zst"])
+def test_a_compressed_shard_beside_others_is_not_passed_over(tmp_path: Path, name: str) -> None:
+    shard(tmp_path / "s.tar", *SAMPLE)
+    (tmp_path / name).write_bytes(b"\x1f\x8b" + bytes(600))
+    with pytest.raises(ValueError, match=f"{name} is not a whole, uncompressed tar file"):
+        load("webdataset", tmp_path)
+    (tmp_path / name).unlink()
+    shard(tmp_path / "T.TAR", *SAMPLE)
+    assert len(load("webdataset", tmp_path)) == 4

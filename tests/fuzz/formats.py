@@ -27,15 +27,32 @@ from gaputils.sweep import gallery, results
 
 @dataclass(frozen=True)
 class Format:
-    """`make` writes a whole file into a folder, `read` reads it with all that lies beside it."""
+    """`make` writes a whole file into a folder, `read` reads it with all that lies beside it.
+
+    `covered` is what the file's checksums vouch for in what was read.
+    """
 
     make: whole.Make
     read: Callable[[Path], Any]
     within: damages.Damage = damages.damaged
+    covered: Callable[[Any], Any] | None = None
 
-    def damaged(self, random: Random, content: bytes) -> bytes:
-        """Accidents to the whole file, or to what its checksums cover and its grammar says."""
-        return random.choice((damages.damaged, self.within))(random, content)
+    def damaged(self, random: Random, content: bytes) -> tuple[bytes, bool]:
+        """Accidents to the whole file, or to what its checksums cover and its grammar says.
+
+        And whether they must show in the checksums.
+        """
+        damage = random.choice((damages.damaged, self.within))
+        return damage(random, content), damage is damages.damaged
+
+    def vouched(self, found: Any) -> Any:
+        """What of `found` must be that of the whole file, or nothing."""
+        return None if self.covered is None else self.covered(found)
+
+
+def _numbers(found: gu.Embeddings) -> list[bytes]:
+    sides = (found.queries, found.gallery, found.targets)
+    return [b"" if side is None else side.numpy().tobytes() for side in sides]
 
 
 def _read_labels(path: Path) -> None:
@@ -44,11 +61,11 @@ def _read_labels(path: Path) -> None:
     _sound(gu.read_pair(path.with_name("q.npy"), path.with_name("g.npy"), targets=path))
 
 
-def _read_pair(path: Path) -> None:
-    _sound(gu.read_pair(path))
+def _read_pair(path: Path) -> gu.Embeddings:
+    return _sound(gu.read_pair(path))
 
 
-def _sound(found: gu.Embeddings) -> None:
+def _sound(found: gu.Embeddings) -> gu.Embeddings:
     """What any pair that was read must be, whatever the file said."""
     sides, targets = (found.queries, found.gallery), found.targets
     assert all(side.ndim == 2 and len(side) and side.isfinite().all() for side in sides)
@@ -57,6 +74,7 @@ def _sound(found: gu.Embeddings) -> None:
         assert targets.shape == (len(found.queries),)
         assert int(targets.min()) >= 0
         assert int(targets.max()) < len(found.gallery)
+    return found
 
 
 def _read_flickr(path: Path) -> None:
@@ -69,10 +87,11 @@ def _read_weights(path: Path) -> None:
 
 
 def _all_images(name: str) -> Callable[[Path], Any]:
-    def read(path: Path) -> None:
+    def read(path: Path) -> Any:
         data = gu.datasets.load(name, path.parent)
         for index in range(len(data)):
             data.images[index]
+        return data
 
     return read
 
@@ -86,7 +105,9 @@ def _image(suffix: str, **options: Any) -> Format:
         whole.picture_file(folder / "cat" / f"1.{suffix}", **options)
         return folder / "cat" / f"1.{suffix}"
 
-    return Format(make, read, grammars.in_png if suffix == "png" else damages.damaged)
+    if suffix == "png":
+        return Format(make, read, grammars.in_png, lambda image: image.tobytes())
+    return Format(make, read)
 
 
 FORMATS: dict[str, Format] = {
@@ -102,6 +123,7 @@ FORMATS: dict[str, Format] = {
         ),
         _read_pair,
         grammars.in_zip,
+        _numbers,
     ),
     "npz, compressed": Format(
         whole.saved(
@@ -109,6 +131,7 @@ FORMATS: dict[str, Format] = {
         ),
         _read_pair,
         grammars.in_zip,
+        _numbers,
     ),
     "safetensors": Format(
         whole.saved("e.safetensors", lambda p: save_file(whole.SIDES, p)),
@@ -142,7 +165,10 @@ FORMATS: dict[str, Format] = {
     ),
     "arrow": Format(whole.saved("e.arrow", whole.arrow_file), _read_pair, grammars.in_arrow),
     "tensors": Format(
-        whole.saved("e.pt", lambda p: torch.save(whole.SIDES, p)), _read_pair, grammars.in_zip
+        whole.saved("e.pt", lambda p: torch.save(whole.SIDES, p)),
+        _read_pair,
+        grammars.in_zip,
+        _numbers,
     ),
     "parquet of images": Format(
         whole.hub_file, lambda p: list(ParquetImages([p], "image")), grammars.in_parquet
@@ -180,7 +206,7 @@ FORMATS: dict[str, Format] = {
         _all_images("imagefolder"),
         grammars.in_parquet,
     ),
-    "tar of classes": Format(whole.tar_of_classes, _all_images("webdataset"), grammars.in_tar),
+    "tar of classes": Format(whole.tar_of_classes, _all_images("webdataset"), grammars.in_tar, len),
     "names of classes": Format(
         whole.names_of_classes, _all_images("webdataset"), grammars.in_words
     ),
@@ -212,7 +238,7 @@ FORMATS: dict[str, Format] = {
         _all_images("imagefolder"),
         grammars.in_json_lines,
     ),
-    "tar": Format(whole.tar_file, _all_images("webdataset"), grammars.in_tar),
+    "tar": Format(whole.tar_file, _all_images("webdataset"), grammars.in_tar, len),
     "Karpathy's JSON": Format(
         whole.flickr, lambda p: gu.datasets.load("flickr30k", p.parent), grammars.in_json
     ),

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -19,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from formats import FORMATS, Format
 
+Wholes = dict[str, tuple[Path, bytes, Any]]
 FEW, MANY = 8, int(os.environ.get("GAPUTILS_FUZZ", "1000"))
 _NAMES = ("queries", "gallery", "targets", "owners", "grid", "path", "dataset", "split")
 _DATASETS = ("imagefolder", "webdataset", "coco", "flickr30k", "aokvqa", "cifar10")
@@ -29,11 +31,14 @@ CORPUS = json.loads(Path(__file__).with_name("corpus.json").read_text(encoding="
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
-def try_out(kind: Format, path: Path, content: bytes) -> bool:
-    """Read `content` in the place of the whole file; whether it was refused."""
+def try_out(kind: Format, path: Path, content: bytes, vouched: Any = None) -> bool:
+    """Read `content` in the place of the whole file; whether it was refused.
+
+    What is read must have `vouched` in it, if that is given.
+    """
     path.write_bytes(content)
     started = time.monotonic()
-    refused = _refusal(kind, path)
+    refused = _refusal(kind, path, vouched)
     if refused is not None:
         message = str(refused)
         named = path.name in message or path.parent.name in message
@@ -44,11 +49,12 @@ def try_out(kind: Format, path: Path, content: bytes) -> bool:
     return refused is not None
 
 
-def _refusal(kind: Format, path: Path) -> Exception | None:
+def _refusal(kind: Format, path: Path, vouched: Any) -> Exception | None:
     try:
-        kind.read(path)
+        found = kind.read(path)
     except (ValueError, TypeError, OSError) as error:
         return error
+    assert vouched is None or kind.vouched(found) == vouched, "another value, without a word"
     return None
 
 
@@ -62,23 +68,24 @@ def _origin(error: BaseException) -> str:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, bytes]]:
-    """A whole file of each format, and its bytes."""
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Wholes:
+    """A whole file of each format, its bytes, and what its checksums vouch for."""
     found = {}
     for name, kind in FORMATS.items():
         path = kind.make(tmp_path_factory.mktemp("whole"))
-        found[name] = path, path.read_bytes()
+        found[name] = path, path.read_bytes(), kind.vouched(kind.read(path))
     return found
 
 
-def _check(name: str, whole: dict[str, tuple[Path, bytes]], random: Random) -> None:
-    path, content = whole[name]
-    try_out(FORMATS[name], path, FORMATS[name].damaged(random, content))
+def _check(name: str, whole: Wholes, random: Random) -> None:
+    path, content, vouched = whole[name]
+    spoilt, must_show = FORMATS[name].damaged(random, content)
+    try_out(FORMATS[name], path, spoilt, vouched if must_show else None)
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_whole_file_is_read(name: str, whole) -> None:
-    path, content = whole[name]
+    path, content, _ = whole[name]
     path.write_bytes(content)
     FORMATS[name].read(path)
 
@@ -103,5 +110,5 @@ def test_many_damaged_files_are_read_or_refused_by_name(name: str, whole, random
 
 @pytest.mark.parametrize("found", CORPUS, ids=lambda found: f"{found['reader']}: {found['what']}")
 def test_what_was_once_found_is_refused_by_name(found: dict[str, str], whole) -> None:
-    path, _ = whole[found["reader"]]
+    path, *_ = whole[found["reader"]]
     assert try_out(FORMATS[found["reader"]], path, base64.b64decode(found["content"]))

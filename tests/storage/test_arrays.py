@@ -62,3 +62,11 @@ def test_half_a_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "e.pt").write_bytes(content[: len(content) // 2])
     with pytest.raises(UnreadableFile, match=r"e\.pt is not a file of tensors"):
         gu.read_pair(tmp_path / "e.pt")
+
+
+def test_views_that_numpy_does_not_know_are_read(tmp_path: Path) -> None:
+    pair = {"queries": torch._neg_view(X.detach()), "gallery": Y.to_sparse()}
+    torch.save(pair, tmp_path / "e.pt")
+    e = gu.read_pair(tmp_path / "e.pt")
+    assert torch.equal(e.queries, -X.detach())
+    assert torch.equal(e.gallery, Y)

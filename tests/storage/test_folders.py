@@ -225,3 +225,47 @@ def test_tables_of_two_names_are_refused(tmp_path: Path) -> None:
     (folder / "part-00002.parquet").rename(folder / "other-00000.parquet")
     with pytest.raises(ValueError, match="shards of one table, got 'other', 'part'"):
         folder_arrays(folder)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [([0, 1], "1 of the shards 'x' .* number 2"), ([1, 2], "number 0"), ([2], "2 of the shards")],
+)
+def test_as_many_shards_are_there_as_their_names_say(
+    tmp_path: Path, numbers: list[int], told: str
+) -> None:
+    for number in numbers:
+        np.save(tmp_path / f"x-{number:05d}-of-00003.npy", ROWS[:2])
+    with pytest.raises(ValueError, match=told):
+        folder_arrays(tmp_path)
+    for number in range(3):
+        np.save(tmp_path / f"x-{number:05d}-of-00003.npy", ROWS[2 * number :][:2])
+    np.testing.assert_array_equal(read_matrix(tmp_path), ROWS)
+    (tmp_path / "x-00002-of-00003.npy").rename(tmp_path / "x-00002-of-00004.npy")
+    with pytest.raises(ValueError, match="of 3 and 4"):
+        folder_arrays(tmp_path)
+
+
+def test_a_first_shard_that_one_side_lacks_moves_no_rows(retrieved: Path) -> None:
+    (retrieved / "img_emb" / "img_emb_0.npy").unlink()
+    (retrieved / "text_emb" / "text_emb_11.npy").unlink()
+    with pytest.raises(ValueError, match="only one has the shard '_0'"):
+        gu.read_pair(retrieved)
+
+
+def test_a_stream_that_ends_between_two_batches_is_not_whole(tmp_path: Path) -> None:
+    batch = pa.record_batch({"image": pa.array(list(X)), "text": pa.array(list(Y))})
+    sizes = []
+    with (
+        (tmp_path / "e.arrow").open("wb") as sink,
+        pa.ipc.new_stream(sink, batch.schema) as stream,
+    ):
+        for _ in range(2):
+            stream.write_batch(batch)
+            sizes.append(sink.tell())
+    content = (tmp_path / "e.arrow").read_bytes()
+    assert len(gu.read_pair(tmp_path / "e.arrow").queries) == 2 * len(X)
+    for other in (content[: sizes[0]], content[: sizes[1]], content * 2):
+        (tmp_path / "e.arrow").write_bytes(other)
+        with pytest.raises(UnreadableFile, match=r"e\.arrow is not a whole \.arrow file"):
+            gu.read_pair(tmp_path / "e.arrow")

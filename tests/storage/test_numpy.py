@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,22 @@ def test_a_file_that_ends_too_early_is_told(tmp_path: Path) -> None:
         (tmp_path / "a.npy").write_bytes(content[:kept])
         with pytest.raises(UnreadableFile, match=r"a\.npy is not a whole \.npy file"):
             mapped_npy(tmp_path / "a.npy")
+
+
+def test_what_follows_an_array_is_never_passed_over(tmp_path: Path) -> None:
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.save(file, ARRAYS["rows"])
+        np.save(file, ARRAYS["rows"] + 1)
+    with pytest.raises(
+        UnreadableFile, match=r"a\.npy .*\(3, 4\) of float64, 96 bytes, and holds 320"
+    ):
+        mapped_npy(tmp_path / "a.npy")
+
+
+def test_an_archive_may_hold_its_folder_and_what_a_system_keeps(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", rows=ARRAYS["rows"])
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("below/", b"")
+        archive.writestr("__MACOSX/._rows.npy", b"\0\5\26\7")
+        archive.writestr(".DS_Store", b"\0")
+    assert list(npz_arrays(tmp_path / "a.npz")) == ["rows"]

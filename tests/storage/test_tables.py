@@ -168,3 +168,25 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     for suffix in ("parquet", "arrow"):
         with pytest.raises(ValueError, match=rf"p\.{suffix} is not a whole .{suffix} file"):
             read_pair(tmp_path / f"p.{suffix}")
+
+
+@pytest.mark.parametrize("place", ["label=3", "epoch=12"])
+def test_the_name_of_a_folder_is_no_column(tmp_path: Path, place: str) -> None:
+    folder = tmp_path / place
+    folder.mkdir()
+    rows = RNG.normal(size=(6, 4)).astype(np.float32)
+    for name in ("q", "g"):
+        pd.DataFrame(rows, columns=list("abcd")).to_parquet(folder / f"{name}.parquet")
+    e = read_pair(folder / "q.parquet", folder / "g.parquet")
+    np.testing.assert_array_equal(e.queries.numpy(), rows)
+    assert e.targets.tolist() == list(range(6))
+
+
+@pytest.mark.parametrize("values", [list("012345"), [True] * 6, [None] * 6])
+def test_a_coordinate_of_another_kind_is_not_left_out(tmp_path: Path, values: list) -> None:
+    rows = RNG.normal(size=(6, 4)).astype(np.float32)
+    for name in ("q", "g"):
+        frame = pd.DataFrame(rows, columns=["x0", "x1", "x2", "x3"]).assign(x2=values, word="a")
+        frame.to_parquet(tmp_path / f"{name}.parquet")
+    with pytest.raises(ValueError, match=r"q\.parquet: column 'x2' holds"):
+        read_pair(tmp_path / "q.parquet", tmp_path / "g.parquet")

@@ -216,6 +216,8 @@ def test_a_table_that_no_sweep_wrote_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is no sweep's table"):
         run_sweep([], tmp_path)
     assert pd.read_parquet(tmp_path / "results.parquet").equals(mine)
+    with pytest.raises(NotADirectoryError, match=r"out: expected a folder, but .*results"):
+        run_sweep([], tmp_path / "results.parquet")
 
 
 def test_a_file_is_no_folder(out: Path, tmp_path: Path) -> None:

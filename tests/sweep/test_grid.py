@@ -206,3 +206,11 @@ def test_two_pages_of_one_name_have_runs_of_their_own(tmp_path: Path) -> None:
 def test_different_values_make_different_runs(tmp_path: Path, pair: tuple) -> None:
     page = tmp_path / "page.ipynb"
     assert Run(page, {"x": pair[0]}).name != Run(page, {"x": pair[1]}).name
+
+
+@pytest.mark.parametrize("key", ["fixed", "grid", "each", "page"])
+def test_what_stands_beside_the_sweeps_is_not_passed_over(planned, key: str) -> None:
+    with pytest.raises(ValueError, match=f"'{key}' beside 'sweeps' reaches no page"):
+        planned(f"grid: {{x: [1]}}\n{key}: {{y: 5}}\n")
+    shared = "shared: &one {y: 5}\nsweeps:\n  - page: page.ipynb\n    "
+    assert planned("fixed: *one\n", shared)[0].parameters == {"y": 5}

@@ -69,6 +69,8 @@ def test_plain_values_pass(value: Any) -> None:
         ({"a": [Unclear("yes")]}, "yes is a date, or YAML's versions read it differently"),
         ((1, 2), "got tuple"),
         (b"x", "got bytes"),
+        ("a\ud800", "holds half a character"),
+        ([{"\udfff": 1}], "holds half a character"),
     ],
 )
 def test_what_would_reach_the_page_as_another_value_is_refused(value: Any, message: str) -> None:

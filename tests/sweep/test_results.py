@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import nbformat
@@ -94,3 +95,25 @@ def test_a_damaged_record_is_made_anew(tmp_path: Path, content: str) -> None:
     for key in whole:
         (tmp_path / f"{run.name}.json").write_text(json.dumps({**whole, key: [None]}))
         assert _finished(run, tmp_path, "0") is None, key
+
+
+@pytest.mark.parametrize(
+    ("values", "column"),
+    [
+        ((1, 1.0, "1", True), ["1", "1.0", '"1"', "true"]),
+        (("None", None, 3), ['"None"', None, "3"]),
+        ((math.nan, None), ["NaN", "null"]),
+        (([1], "[1]"), ["[1]", '"[1]"']),
+        ((2**60, "1152921504606846976"), [str(2**60), f'"{2**60}"']),
+        (({"a": 1}, None), ['{"a": 1}', None]),
+        ((0.1 + 0.2, 0.3), [0.1 + 0.2, 0.3]),
+        ((1, None, 2.5), [1.0, None, 2.5]),
+        (("a", None), ["a", None]),
+    ],
+)
+def test_values_that_differ_differ_in_the_table(
+    values: tuple, column: list, tmp_path: Path
+) -> None:
+    tidy([_record(str(i), x=value) for i, value in enumerate(values)]).to_parquet(tmp_path / "r")
+    found = pd.read_parquet(tmp_path / "r")["x"].tolist()
+    assert [None if pd.isna(value) else value for value in found] == column

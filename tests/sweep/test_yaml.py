@@ -72,7 +72,9 @@ def test_mappings_can_be_merged(tmp_path: Path) -> None:
     assert found["x"] == {"a": 3, "c": 2}
 
 
-@pytest.mark.parametrize("text", ["x: [1", "x: !!python/object/apply:os.getcwd []", "\t- x"])
+@pytest.mark.parametrize(
+    "text", ["x: [1", "x: !!python/object/apply:os.getcwd []", "\t- x", "x: 'a\x85b'"]
+)
 def test_another_file_names_itself(tmp_path: Path, text: str) -> None:
     with pytest.raises(ValueError, match=r"^grid: .*grid\.yml is not YAML"):
         read(tmp_path, text)
