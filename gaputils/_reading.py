@@ -146,10 +146,10 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def read_json(path: Path, *, argument: str = "") -> Any:
+def read_json(path: Path) -> Any:
     """The JSON in `path`."""
-    text = read_text(path, "whole JSON", argument=argument)
-    with reading(path, "whole JSON", argument=argument):
+    text = read_text(path, "whole JSON")
+    with reading(path, "whole JSON"):
         return parse_json(text)
 
 

@@ -244,3 +244,19 @@ def unit_rows(embeddings: Embeddings) -> Embeddings:
         embeddings.targets,
         dict(embeddings.info),
     )
+
+
+def draw(count: int, limit: int, generator: torch.Generator) -> Tensor:
+    """At most `limit` of `count` places, in their order."""
+    if count <= limit:
+        return torch.arange(count)
+    return torch.randperm(count, generator=generator)[:limit].sort().values
+
+
+def draw_beside(wanted: Tensor, count: int, limit: int, generator: torch.Generator) -> Tensor:
+    """The places `wanted` of `count` and others, `limit` in all if so many are not wanted."""
+    rest = torch.ones(count, dtype=torch.bool)
+    rest[wanted] = False
+    others = rest.nonzero()[:, 0]
+    spare = others[draw(len(others), max(0, limit - len(wanted)), generator)]
+    return torch.cat([wanted, spare]).sort().values

@@ -163,14 +163,6 @@ def check_scoring(gallery: Tensor, scoring: str, queries: Tensor | None = None) 
             require_nonzero_rows("queries", queries, "cosine")
 
 
-def agreement(
-    queries: Tensor, gallery: Tensor, moved_queries: Tensor, moved_gallery: Tensor
-) -> float:
-    """Share of queries with the same Euclidean nearest item before and after."""
-    same = nearest(queries, gallery) == nearest(moved_queries, moved_gallery)
-    return float(same.double().mean())
-
-
 def top_k(queries: Any, gallery: Any, k: int = 1, scoring: str = "cosine") -> Tensor:
     """(n, k) indices of the k best gallery items of each query, best first; of equals, the first.
 

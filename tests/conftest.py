@@ -25,14 +25,16 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 # The short run draws the same examples every time; the nightly one looks for new ones. A few are
-# enough where the same tests are run a thousand times, under mutation.
-settings.register_profile("short", derandomize=True)
-settings.register_profile("few", derandomize=True, max_examples=25)
+# enough where the same tests are run a thousand times, under mutation. No example is
+# timed: on a busy machine that says nothing about the code.
+settings.register_profile("short", derandomize=True, deadline=None)
+settings.register_profile("few", derandomize=True, max_examples=25, deadline=None)
+settings.register_profile("long", deadline=None)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose how hypothesis draws."""
-    usual = "default" if config.getoption("--nightly") else "short"
+    usual = "long" if config.getoption("--nightly") else "short"
     settings.load_profile(config.getoption("--hypothesis-profile") or usual)
 
 

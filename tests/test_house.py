@@ -100,6 +100,35 @@ def test_every_name_is_there_in_a_fresh_interpreter_in_any_order(seed: int) -> N
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+# What tells how probably an answer survives a noise.
+ENGINE = {"robustness", "estimate", "accuracy_under_noise", "answers_under", "ExactWins"}
+# Closings are compared in `evaluation/compare.py` alone. These ask the engine for something else:
+ASKS_THE_ENGINE = {
+    "evaluation/curve.py": "a line from the original to a closing and on, from shared products",
+    "pages/multiple_choice.py": "each query has a gallery of its own",
+    "pages/exact_robustness/bounds.py": "the engine itself, between its bounds",
+    "pages/exact_robustness/cost.py": "the engine itself, against sampling",
+    "pages/exact_robustness/grid.py": "the engine itself, against a grid",
+    "pages/explorer/boundary.py": "one image and two texts in the plane, nothing closed",
+    "pages/speed/contenders.py": "the engine is timed",
+    "pages/why_distance_hurts.py": "galleries that are moved away, nothing closed",
+}
+
+
+def test_what_a_closing_is_worth_is_computed_at_one_place() -> None:
+    asking = set()
+    for path in PACKAGE.rglob("*.py"):
+        place = path.relative_to(PACKAGE).as_posix()
+        if place == "evaluation/compare.py" or place.startswith("noise/"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = node.func if isinstance(node, ast.Call) else None
+            name = getattr(called, "id", getattr(called, "attr", ""))
+            if name in ENGINE:
+                asking.add(place)
+    assert asking == set(ASKS_THE_ENGINE)
+
+
 def test_the_map_for_contributors_is_that_of_the_house() -> None:
     text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert tuple(re.findall(r"^\| `(\w+)` \|.*\|.*\|$", text, re.MULTILINE)) == ORDER

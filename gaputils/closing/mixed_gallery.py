@@ -6,14 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import Any, Self
 
-import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from gaputils._checks import as_matrix, as_pair, work
-from gaputils.closing.base import Closing
+from gaputils._checks import as_pair, work
+from gaputils.closing.base import Closing, as_given
 
 _ROWS_AT_ONCE = 2**15
 _FACTOR_BITS = 8
@@ -122,7 +121,7 @@ class MixedGallery(Closing):
         rows = self._rows("queries", queries)
         moved = self._about(work(rows), self.query_mean_.to(rows.device))
         added = moved.new_tensor([[1.0, 0.0] if self.equal_norms else [1.0]])
-        return _as_given(torch.cat([moved, added.expand(len(moved), -1)], dim=1), queries)
+        return as_given(torch.cat([moved, added.expand(len(moved), -1)], dim=1), rows, queries)
 
     def transform_gallery(self, galleries: Any) -> Any:
         """The rows of each kind in `galleries` as they are stored; kinds may be left out.
@@ -179,7 +178,7 @@ class MixedGallery(Closing):
                         f"equal norms were fitted, got {longest:.6g}"
                     )
                 into[:, self.dim_ + 1] = room.clamp_min(0).sqrt()
-        return _as_given(lifted, values)
+        return as_given(lifted, rows, values)
 
     def _about(self, rows: Tensor, mean: Tensor) -> Tensor:
         """`rows` about `mean` at norm one, or as they are without `center`."""
@@ -187,12 +186,7 @@ class MixedGallery(Closing):
 
     def _rows(self, name: str, values: Any) -> Tensor:
         check_is_fitted(self, "dim_")
-        rows = as_matrix(name, values)
-        if rows.shape[1] != self.dim_:
-            raise ValueError(
-                f"{name}: expected dimension {self.dim_} as fitted, got {rows.shape[1]}"
-            )
-        return rows
+        return self._checked(name, values)
 
 
 def _require_spread(name: str, rows: Tensor) -> None:
@@ -249,14 +243,6 @@ def _as_kinds(galleries: Any) -> dict[str, Any]:
     if not galleries:
         raise ValueError("galleries: expected at least one kind, got none")
     return dict(galleries)
-
-
-def _as_given(values: Tensor, like: Any) -> Any:
-    """`values` as an array or a tensor and in the floating type that `like` has."""
-    if isinstance(like, np.ndarray):
-        array = values.numpy()
-        return array.astype(like.dtype.newbyteorder("=") if like.dtype.kind == "f" else np.float32)
-    return values.to(like.dtype if like.is_floating_point() else torch.float32)
 
 
 def _name(kind: str) -> str:

@@ -164,10 +164,9 @@ def image_batches(
     *,
     batch_size: int = 256,
     workers: int = 0,
-    start: int = 0,
     broken: set[int] | None = None,
 ) -> Iterator[Tensor]:
-    """What `model.encode_images` takes, `batch_size` images at a time, from image `start` on.
+    """What `model.encode_images` takes, `batch_size` images at a time.
 
     Pixels that lie in memory at the model's own size are handed over as they are; any other
     images are read and preprocessed by `workers` processes ahead of the model, into pinned memory
@@ -176,10 +175,10 @@ def image_batches(
     """
     pixels = getattr(images, "pixels", None)
     if pixels is not None and tuple(pixels.shape[2:]) == model.image_size:
-        yield from pixels[start:].split(batch_size)
+        yield from pixels.split(batch_size)
         return
     loader = DataLoader(
-        _Preprocessed(images, model.preprocess, start),
+        _Preprocessed(images, model.preprocess),
         batch_size=batch_size,
         collate_fn=collate,
         num_workers=workers,
@@ -225,7 +224,7 @@ def find_broken(model: Model, images: Images, workers: int = 0) -> set[int]:
     """The places of the `images` that cannot be read; every one is read once for this."""
     found: set[int] = set()
     for batch in DataLoader(
-        _Preprocessed(images, model.preprocess, 0, keep=False),
+        _Preprocessed(images, model.preprocess, keep=False),
         batch_size=64,
         collate_fn=collate,
         num_workers=workers,
@@ -235,17 +234,15 @@ def find_broken(model: Model, images: Images, workers: int = 0) -> set[int]:
 
 
 class _Preprocessed(torch.utils.data.Dataset[Tensor | Broken]):
-    def __init__(self, images: Images, preprocess: Any, start: int, keep: bool = True) -> None:
+    def __init__(self, images: Images, preprocess: Any, keep: bool = True) -> None:
         self.images = images
         self.preprocess = preprocess
-        self.start = start
         self.keep = keep
 
     def __len__(self) -> int:
-        return len(self.images) - self.start
+        return len(self.images)
 
-    def __getitem__(self, index: int) -> Tensor | Broken:
-        place = self.start + index
+    def __getitem__(self, place: int) -> Tensor | Broken:
         name = image_name(self.images, place)
         try:
             image = self.images[place]

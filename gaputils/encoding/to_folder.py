@@ -233,7 +233,7 @@ def _images(
         read: Iterator[Any] = (pixels[batch[0] : batch[-1] + 1] for batch in batches)
     else:
         loader = DataLoader(
-            _Preprocessed(dataset.images, model.preprocess, 0),
+            _Preprocessed(dataset.images, model.preprocess),
             batch_sampler=batches,
             collate_fn=collate,
             num_workers=workers,

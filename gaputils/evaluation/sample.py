@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from gaputils import _checks
-from gaputils.embeddings import OWNERS, Embeddings
+from gaputils.embeddings import OWNERS, Embeddings, draw, draw_beside
 from gaputils.geometry.streaming import hand_back
 
 ITEMS = 5000
@@ -35,18 +35,14 @@ class Sample:
         items = _checks.integer("items", items, low=2)
         queries, gallery, answers = _sides(source)
         generator = _checks.as_generator(seed)
-        shown = _draw(len(queries), rows, generator)
+        shown = draw(len(queries), rows, generator)
         wanted = torch.empty(0, dtype=torch.int64)
         if answers is not None:
             answers = answers.cpu()[shown]
             wanted = torch.unique(answers[answers >= 0])
         kept = torch.arange(len(gallery))
         if len(gallery) > items:
-            rest = torch.ones(len(gallery), dtype=torch.bool)
-            rest[wanted] = False
-            others = rest.nonzero()[:, 0]
-            spare = others[_draw(len(others), max(0, items - len(wanted)), generator)]
-            kept = torch.cat([wanted, spare]).sort().values
+            kept = draw_beside(wanted, len(gallery), items, generator)
         targets = None
         if answers is not None:
             places = torch.searchsorted(kept, answers.clamp_min(0))
@@ -92,12 +88,6 @@ def _sides(source: Embeddings | tuple[Any, ...]) -> tuple[Any, Any, torch.Tensor
         device = torch.device("cpu")
         targets = _checks.as_answers("targets", targets, len(queries), len(gallery), device)
     return queries, gallery, targets
-
-
-def _draw(count: int, limit: int, generator: torch.Generator) -> torch.Tensor:
-    if count <= limit:
-        return torch.arange(count)
-    return torch.randperm(count, generator=generator)[:limit].sort().values
 
 
 def _take(side: Any, rows: torch.Tensor) -> Any:

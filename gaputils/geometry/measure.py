@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gaputils import _checks
-from gaputils.embeddings import OWNERS, Embeddings, require_embeddings
+from gaputils.embeddings import OWNERS, Embeddings, draw, draw_beside, require_embeddings
 from gaputils.geometry.catalogue import MEASURES, Sample
 from gaputils.geometry.moments import Moments, moment_measures
 
@@ -154,29 +154,25 @@ def _sample(e: Embeddings, limit: int, seed: int) -> Embeddings:
     if max(len(e.queries), len(e.gallery)) <= limit:
         return e
     generator = _checks.as_generator(seed)
-    rows = _draw(len(e.queries), limit, generator)
+    rows = draw(len(e.queries), limit, generator)
     if e.paired:
         return Embeddings(e.queries[rows], e.gallery[rows], None, _about(e))
     if e.targets is None:
-        items = _draw(len(e.gallery), limit, generator)
+        items = draw(len(e.gallery), limit, generator)
         return _unpaired(e.queries[rows], e.gallery[items])
-    wanted = torch.unique(e.targets[rows])
-    rest = torch.ones(len(e.gallery), dtype=torch.bool)
-    rest[wanted.cpu()] = False
-    others = rest.nonzero()[:, 0]
-    spare = others[_draw(len(others), max(0, limit - len(wanted)), generator)]
-    items = torch.cat([wanted.cpu(), spare]).sort().values
+    wanted = torch.unique(e.targets[rows]).cpu()
+    items = draw_beside(wanted, len(e.gallery), limit, generator)
     index = torch.searchsorted(items, e.targets[rows].cpu())
     return Embeddings(e.queries[rows], e.gallery[items], index.to(e.queries.device), _about(e))
 
 
 def _half(e: Embeddings, generator: torch.Generator) -> Embeddings:
     """Half of the rows, drawn without replacement, in the way that the data were drawn."""
-    rows = _draw(len(e.queries), len(e.queries) // 2, generator)
+    rows = draw(len(e.queries), len(e.queries) // 2, generator)
     if e.paired:
         return Embeddings(e.queries[rows], e.gallery[rows], None, _about(e))
     if e.targets is None:
-        items = _draw(len(e.gallery), len(e.gallery) // 2, generator)
+        items = draw(len(e.gallery), len(e.gallery) // 2, generator)
         return _unpaired(e.queries[rows], e.gallery[items])
     return Embeddings(e.queries[rows], e.gallery, e.targets[rows], _about(e))
 
@@ -190,9 +186,3 @@ def _unpaired(queries: Tensor, gallery: Tensor) -> Embeddings:
     result = Embeddings(queries, gallery)
     result.targets = None
     return result
-
-
-def _draw(rows: int, limit: int, generator: torch.Generator) -> Tensor:
-    if rows <= limit:
-        return torch.arange(rows)
-    return torch.randperm(rows, generator=generator)[:limit].sort().values

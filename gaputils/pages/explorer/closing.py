@@ -14,7 +14,6 @@ from gaputils.evaluation.compare import compare_closings
 from gaputils.evaluation.curve import robustness_curve
 from gaputils.geometry import gap_vector
 from gaputils.noise.perturbations import GaussianNoise
-from gaputils.noise.robustness import robustness
 from gaputils.pages.explorer.explorer import Explorer, explorer
 from gaputils.pages.explorer.pictures import blank
 from gaputils.plots.theme import COLOR, closing_color
@@ -77,10 +76,12 @@ def published_closing(
         queries, gallery, shift = fitted(model, m, components)
         moved = gallery + alpha * shift.shift_.to(gallery)
         along = curve(model, m, variance, components)
-        if alpha in _GRID:
-            now = float(along["robustness"].iloc[_GRID.index(alpha)])
+        if alpha not in _GRID:
+            noise = GaussianNoise(variance)
+            at_alpha = robustness_curve(queries, gallery, shift, [alpha], noise)["robustness"]
+            now = float(at_alpha.iloc[0])
         else:
-            now = float(robustness(queries, moved, GaussianNoise(variance)).mean())
+            now = float(along["robustness"].iloc[_GRID.index(alpha)])
         return _draw(queries, gallery, moved, (alpha, now), along, rivals(model, m, variance))
 
     return explorer(
