@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import re
 import subprocess
 import sys
+import tomllib
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import gaputils as gu
 from gaputils.pages import intro
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 NAME = "liang2022-clip-coco"
 
@@ -82,6 +88,60 @@ def test_right_answers_and_storage_are_told_as_measured(
     ) in text
 
 
+@pytest.fixture
+def headline(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The tool that measures the headline, imported."""
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    yield importlib.import_module("headline")
+    sys.modules.pop("headline", None)
+
+
+def test_picture_and_cards_say_what_the_tables_say(headline: Any, frame: pd.DataFrame) -> None:
+    committed = (ROOT / "book" / "_data" / "headline.json").read_text(encoding="utf-8")
+    stored, measured = json.loads(committed), json.loads(headline.told(frame))
+    assert stored["variance"] == measured["variance"]
+    for size, row in measured["captions"].items():
+        assert stored["captions"][size] == pytest.approx(row, abs=2e-4)
+    with Image.open(ROOT / "book" / "_static" / "story.png") as picture:
+        assert picture.info["headline"] == committed
+
+
+def test_the_picture_is_drawn_with_its_numbers(
+    headline: Any, clip: gu.Embeddings, frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    headline.draw(clip, frame, tmp_path / "story.png")
+    with Image.open(tmp_path / "story.png") as drawn:
+        assert drawn.info["headline"] == headline.told(frame)
+        with Image.open(ROOT / "book" / "_static" / "story.png") as committed:
+            assert drawn.size == pytest.approx(committed.size, rel=0.05)
+
+
+def test_extras_are_those_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    told = re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)
+    inner = {"all", "book", "test"}
+    assert set(told) - {"notebooks", "book", "gaputils", "tests"} == (
+        set(project["optional-dependencies"]) - inner
+    )
+    assert project["requires-python"] == ">=3.11"
+    assert "Python 3.11 or newer" in README
+
+
+def test_times_are_the_recorded_ones() -> None:
+    recorded = pd.read_csv(ROOT / "gaputils" / "data" / "benchmarks.csv")
+    value = recorded.set_index("quantity")["value"]
+    rows = "statistics of 10,000,000 × 512 rows"
+    seconds, peak = value[f"{rows} in a file"], value[f"{rows}: peak memory"]
+    text = " ".join(README.split())
+    assert f"10,000,000 × 512 rows takes {seconds:.0f} s and {peak:.2f} GB on 2 cores" in text
+
+
+def test_no_other_number_was_typed() -> None:
+    """Whatever has a unit of time or memory in the README is held by the test above."""
+    told = re.findall(r"[\d.,]+ (?:s|ms|min|MB|GB|GiB|kB)\b", README)
+    assert told == ["63 s", "0.98 GB"]
+
+
 @pytest.mark.usefixtures("clip")
 def test_the_ten_lines_run_and_print_what_they_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -117,9 +177,8 @@ def test_the_lines_for_own_arrays_run_on_the_published_files(
 def test_the_lines_pass_strict_types(block: int, tmp_path: Path) -> None:
     pytest.importorskip("mypy")
     (tmp_path / "snippet.py").write_text(CODE[block])
-    root = Path(__file__).resolve().parents[1]
     command = [sys.executable, "-m", "mypy", "--strict", str(tmp_path / "snippet.py")]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 

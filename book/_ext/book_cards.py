@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 import textwrap
 from functools import cache
@@ -13,8 +14,11 @@ from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 from sphinx.application import Sphinx
 
+from gaputils.pages import with_error
+
 SIZE = (1200, 630)
 HEAVY = 20_000
+DATA = Path(__file__).resolve().parents[1] / "_data"
 IMAGE, TEXT, INK, FAINT = "#0072B2", "#D55E00", "#1a1a1a", "#595959"
 
 
@@ -25,8 +29,19 @@ def font(size: int, weight: str = "normal") -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(font_manager.findfont(properties), size)
 
 
+@cache
+def headline() -> str:
+    """What closing is worth, as `tools/headline.py` measured it, a line a number of captions."""
+    measured = json.loads((DATA / "headline.json").read_text(encoding="utf-8"))
+    lines = [f"answers that survive noise, by cosine, σ² = {measured['variance']}"]
+    for size, row in measured["captions"].items():
+        gain = with_error(row["centred"] - row["original"], row["gain_error"], signed=True)
+        lines.append(f"{size} captions: {row['original']:.3f} → {row['centred']:.3f} ({gain})")
+    return "\n".join(lines)
+
+
 def draw_card(title: str) -> Image.Image:
-    """The page's title beside two clouds of points and the arrow between their means."""
+    """The page's title and the headline beside two clouds of points and the arrow between them."""
     card = Image.new("RGB", SIZE, "white")
     pen = ImageDraw.Draw(card)
     chance = random.Random(7)
@@ -39,8 +54,9 @@ def draw_card(title: str) -> Image.Image:
     pen.ellipse((996, 436, 1024, 464), fill=INK)
     pen.rectangle((0, 0, 16, SIZE[1]), fill=IMAGE)
     lines = textwrap.wrap(title, 17)[:4]
-    pen.multiline_text((80, 130), "\n".join(lines), font=font(64, "bold"), fill=INK, spacing=18)
-    pen.text((80, 540), "The Modality Gap · gaputils", font=font(32), fill=FAINT)
+    pen.multiline_text((80, 70), "\n".join(lines), font=font(64, "bold"), fill=INK, spacing=18)
+    pen.multiline_text((80, 425), headline(), font=font(24), fill=INK, spacing=10)
+    pen.text((80, 560), "The Modality Gap · gaputils", font=font(32), fill=FAINT)
     return card
 
 

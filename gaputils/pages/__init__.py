@@ -34,16 +34,19 @@ def glue(key: str, value: float | int | str) -> None:
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _POWER = re.compile(r"(?<=\d)e([+-]\d+)\b")
 _MINUS = re.compile(r"(?<![\w.)])-(?=\.?\d)")
+_BELOW_ZERO = re.compile(r"(?<![\w.)])[-−](?=0(?:\.0*)?(?![\d.e]))")
+_WORDS = {"inner-product": "inner product", "euclidean": "Euclidean"}
 
 
 def typeset(text: str) -> str:
     """`text` with its numbers set as in print: "-1.5e-06" becomes "−1.5·10⁻⁶".
 
-    A hyphen between words or digits stays what it is.
+    A hyphen between words or digits stays what it is, and what rounds to zero has no sign.
 
-    >>> typeset("-1.5e-06 of ViT-B/16"), typeset("2022-08")
-    ('−1.5·10⁻⁶ of ViT-B/16', '2022-08')
+    >>> typeset("-1.5e-06 of ViT-B/16"), typeset("2022-08"), typeset("-0.000 ± 0.002")
+    ('−1.5·10⁻⁶ of ViT-B/16', '2022-08', '0.000 ± 0.002')
     """
+    text = _BELOW_ZERO.sub("", text)
     powers = _POWER.sub(lambda m: f"·10{str(int(m[1])).translate(_SUPERSCRIPT)}", text)
     return _MINUS.sub("−", powers)
 
@@ -72,12 +75,13 @@ def _held(text: str) -> str:
 
 def table(frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}") -> Any:
     """`frame` as a table for a page: numbers formatted and typeset, missing values as a dash, words
-    to the left, no plain row numbers, one row of headings, and names of columns broken at
-    underscores where room is short.
+    to the left, scorings by their names for people, no plain row numbers, one row of headings, and
+    names of columns broken at underscores where room is short.
     """
     plain = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
     if frame.index.nlevels > 1:
         frame, plain = frame.reset_index(), True
+    frame = frame.replace(_WORDS).rename(index=_WORDS, columns=_WORDS)
     if frame.columns.nlevels == 1:
         heading: Any = frame.index.name
         frame = frame.rename_axis(index=None, columns=heading)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,6 +71,26 @@ def test_figures_are_lightened_once_and_look_the_same(extension: Any, tmp_path: 
         assert seen.convert("RGB").getpixel((500, 200)) == (255, 255, 255)
     lighten(tmp_path)
     assert (tmp_path / "figure.png").read_bytes() == once
+
+
+def test_cards_say_the_measured_headline_and_nothing_covers_it(extension: Any) -> None:
+    pytest.importorskip("PIL.Image")
+    cards = extension("book_cards")
+    measured = json.loads((ROOT / "book" / "_data" / "headline.json").read_text())
+    for size, row in measured["captions"].items():
+        assert f"{size} captions: {row['original']:.3f} → {row['centred']:.3f}" in cards.headline()
+    card = cards.draw_card("The modality gap: what it costs, and how to close it")
+    assert card.size == cards.SIZE
+    inked = card.crop((80, 425, 700, 540)).convert("L").point(lambda level: level < 128)
+    assert inked.getbbox() is not None
+    pen = cards.ImageDraw.Draw(card)
+    title = pen.multiline_textbbox(
+        (80, 70), "\n".join(["word"] * 4), font=cards.font(64, "bold"), spacing=18
+    )
+    told = pen.multiline_textbbox((80, 425), cards.headline(), font=cards.font(24), spacing=10)
+    assert title[3] < told[1]
+    assert told[3] < 560
+    assert told[2] < cards.SIZE[0]
 
 
 def test_the_print_heading_is_no_second_heading(extension: Any) -> None:

@@ -96,6 +96,8 @@ def test_a_table_has_one_row_of_headings() -> None:
         ("-0.8 ± 0.1", "−0.8 ± 0.1"),
         ("(-.5)", "(−.5)"),
         ("ViT-B/16, 2022-08, 8-bit", "ViT-B/16, 2022-08, 8-bit"),
+        ("-0.000 ± 0.002", "0.000 ± 0.002"),
+        ("−0.00, -0.001 and -0", "0.00, −0.001 and 0"),
     ],
 )
 def test_numbers_are_set_as_in_print(plain: str, printed: str) -> None:
@@ -105,6 +107,17 @@ def test_numbers_are_set_as_in_print(plain: str, printed: str) -> None:
 def test_a_table_sets_its_numbers_as_in_print() -> None:
     html = table(pd.DataFrame({"error": [-1.5e-6]}), "{:.1e}").to_html()
     assert "−1.5·10⁻⁶" in html
+
+
+def test_a_table_calls_scorings_as_people_do() -> None:
+    frame = pd.DataFrame({"scoring": ["euclidean"], "inner-product": [-1e-5], 10: [1]})
+    indexed = frame.set_index(pd.Index(["euclidean"], name="by"))
+    for shown in (frame, indexed, pd.concat({"one": indexed})):
+        html = table(shown).to_html()
+        assert "inner product" in html
+        assert "Euclidean" in html
+        assert "euclidean" not in html
+        assert ">0.000<" in html
 
 
 def test_the_opening_clouds_are_named_where_they_lie(ax) -> None:
