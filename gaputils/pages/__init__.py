@@ -61,6 +61,7 @@ def with_error(value: float, error: float, digits: int = 3, *, signed: bool = Fa
         exact = f"{value:+.4f}" if signed else f"{value:.{digits}f}"
         return typeset("0" if signed and abs(value) < 5e-5 else exact)
     digits = min(4, max(digits, math.ceil(-math.log10(error))))
+    value = round(value, digits) + 0.0  # no minus before a zero
     return typeset(f"{value:{'+' * signed}.{digits}f} ± {error:.{digits}f}")
 
 

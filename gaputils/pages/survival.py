@@ -21,6 +21,7 @@ from gaputils.pages import with_error
 Sides = tuple[Tensor, Tensor]
 
 ORIGINAL = "original"
+BY_COSINE = "original, by cosine"
 CENTRED = "hull projection, centred"
 SCALED = "hull projection, scaled"
 CLOSINGS: dict[str, Closing | None] = {
@@ -81,3 +82,36 @@ def plus_minus(values: Any, errors: Any, digits: int = 3, signed: bool = False) 
 def told(row: pd.Series, value: str, signed: bool = False) -> str:
     """One value of a row with its error as text."""
     return plus_minus([row[value]], [row[f"{value}_error"]], signed=signed)[0]
+
+
+def with_errors(frame: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
+    """`frame` with each column that has one named after it with "error" as text with that error.
+
+    >>> with_errors(pd.DataFrame({"gain": [0.1], "gain_error": [0.02], "n": [5]})).iloc[0].to_list()
+    ['+0.100 ± 0.020', 5]
+    """
+    columns: dict[str, Any] = {}
+    for name in map(str, frame):
+        beside = [other for other in (f"{name}_error", f"{name} error") if other in frame]
+        if name.endswith("error"):
+            continue
+        values = frame[name]
+        columns[name] = (
+            plus_minus(values, frame[beside[0]], digits, signed="gain" in name)
+            if beside
+            else values
+        )
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def by_scoring(frame: pd.DataFrame) -> pd.DataFrame:
+    """A comparison for readers: a row a closing, a column a scoring; gains in brackets."""
+    columns: dict[str, Any] = {}
+    for scoring, part in frame.groupby("scoring", sort=False):
+        kept = plus_minus(part["robustness"], part["robustness_error"])
+        gains = plus_minus(part["gain"], part["gain_error"], signed=True)
+        columns[str(scoring)] = [
+            share if name == ORIGINAL else f"{share} ({gain})"
+            for name, share, gain in zip(part["closing"], kept, gains, strict=True)
+        ]
+    return pd.DataFrame(columns, index=list(dict.fromkeys(frame["closing"])))

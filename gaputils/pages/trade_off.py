@@ -1,25 +1,22 @@
-"""What closing cannot do: large galleries, noise elsewhere, new items, right answers, reranking."""
+"""What closing cannot do: large galleries, noise elsewhere, new items, right answers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import clone
-from torch import Tensor
 
 from gaputils._checks import integer, work
 from gaputils.closing import GRCLIP, HullProjection, MeanShift, Standardizing
-from gaputils.closing.catalogue import Closings, fitted, moved
+from gaputils.closing.catalogue import Closings
 from gaputils.closing.on_hull import OnHull, comparing
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.compare import compare_blocks, compared
-from gaputils.evaluation.protocol import bootstrap_means
 from gaputils.evaluation.table import Comparison
-from gaputils.noise import GaussianNoise, Noise, variance_between
+from gaputils.noise import GaussianNoise
 from gaputils.pages.survival import (
     CENTRED,
     CLOSINGS,
@@ -27,7 +24,6 @@ from gaputils.pages.survival import (
     SCALED,
     plus_minus,
 )
-from gaputils.scoring import nearest, top_k
 
 FAITHFUL = {name: CLOSINGS[name] for name in (ORIGINAL, "mean shift", "hull projection", SCALED)}
 MEANS: Closings = {
@@ -106,8 +102,9 @@ def grown(
     """A closing fitted on the first `counts` items, used on all of them, under cosine.
 
     Columns: `fitted on`, `off the hull` (items), `farthest` (their greatest distance from it),
-    `unchanged` (share of answers that closing leaves), `robustness` (of the closed answers), each
-    of the last two once more with " after add", when the other items were taken in.
+    `unchanged` (share of answers that closing leaves), `robustness` (of the closed answers) and
+    its error over the queries, the last three once more with " after add", when the other items
+    were taken in.
     """
     closing = HullProjection(center=True) if closing is None else closing
     sides = embeddings.queries, embeddings.gallery
@@ -122,40 +119,12 @@ def grown(
             if after:
                 learned.add(sides[1][count:])
             found = compared(sides, {"": learned}, {"": noise}, None, ["cosine"])
-            values = found.table(bootstrap=0).iloc[0]
+            values = found.table().iloc[0]
             row[f"unchanged{after}"] = values["unchanged"]
             row[f"robustness{after}"] = values["robustness"]
+            row[f"robustness{after} error"] = values["robustness_error"]
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def reranked(
-    blocks: Sequence[Embeddings], closings: Closings, codes: Mapping[str, Noise], k: int = 10
-) -> pd.DataFrame:
-    """Answers by cosine from compressed codes, alone and with the `k` best reranked by floats.
-
-    Columns: `codes`, `variance` (equivalent, of the untouched rows), `closing`, `alone` and
-    `reranked` (shares of the untouched floats' answers) and their errors over the queries. An
-    answer among the k is found by the reranking, since closing leaves the floats' ranking.
-    """
-    rows = []
-    for label, code in codes.items():
-        spent = float(np.mean([variance_between(b.gallery, _coded(b, code)[1]) for b in blocks]))
-        for name, closing in closings.items():
-            alone, among = [], []
-            for task in blocks:
-                raw = task.queries, task.gallery
-                sides = moved(fitted(closing, *raw), *raw)
-                queries, coded = _coded(Embeddings(*sides), code)
-                found = top_k(queries, coded, min(k, len(coded)), "cosine")
-                hit = found == nearest(*raw, "cosine")[:, None]
-                alone.append(hit[:, 0])
-                among.append(hit.any(dim=1))
-            values = torch.stack([torch.cat(alone), torch.cat(among)], dim=1).double()
-            errors = bootstrap_means(values).std(axis=0)
-            rows.append((label, spent, name, *values.mean(dim=0).tolist(), *errors))
-    columns = ["codes", "variance", "closing", "alone", "reranked", "alone_error", "reranked_error"]
-    return pd.DataFrame(rows, columns=columns)
 
 
 def right_table(closing_first: pd.DataFrame, noise_first: pd.DataFrame) -> pd.DataFrame:
@@ -172,20 +141,3 @@ def right_table(closing_first: pd.DataFrame, noise_first: pd.DataFrame) -> pd.Da
         ),
     }
     return pd.DataFrame(columns, index=list(closing_first["closing"]))
-
-
-def _coded(task: Embeddings, code: Noise) -> tuple[Tensor, Tensor]:
-    queries, gallery = code.apply(task.queries, task.gallery, torch.Generator().manual_seed(0))
-    return queries, gallery
-
-
-def reranked_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """`reranked` for readers: shares with errors as text."""
-    return pd.DataFrame(
-        {
-            "closing": frame["closing"].to_list(),
-            "codes alone": plus_minus(frame["alone"], frame["alone_error"]),
-            "ten best reranked": plus_minus(frame["reranked"], frame["reranked_error"]),
-        },
-        index=[f"{row.codes} (variance {row.variance:.1e})" for row in frame.itertuples()],
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,13 @@ import torch
 from torch import Tensor
 
 from gaputils._checks import Seed, as_direction, as_generator, as_pair, integer, number
+from gaputils.closing import MeanShift
+from gaputils.closing.on_hull import comparing
+from gaputils.embeddings import Embeddings
+from gaputils.evaluation.protocol import bootstrap_means, paired_gain
+from gaputils.geometry import gap_vector
 from gaputils.noise import GaussianNoise, robustness
+from gaputils.pages.survival import by_scoring
 from gaputils.scoring import nearest
 from gaputils.theory import survival, survival_slope
 
@@ -183,16 +189,64 @@ def random_slopes(count: int, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
+SHIFTS = ("original", "mean shift", "mean shift, renormalised", "naive shift")
+
+
+def shifted(task: Embeddings) -> dict[str, Tensor]:
+    """The gallery of `task` (m, d) as it is and after each of `SHIFTS`, all the way."""
+    sides = task.queries, task.gallery
+    with comparing():
+        shift = MeanShift().fit(*sides)
+    closed = as_pair(*shift.transform(*sides))[1]
+    naive = task.gallery + gap_vector(*sides)
+    galleries = task.gallery, closed, torch.nn.functional.normalize(closed, dim=1), naive
+    return dict(zip(SHIFTS, galleries, strict=True))
+
+
 def compared(
-    queries: Tensor, galleries: Mapping[str, Tensor], noise: GaussianNoise
+    blocks: Sequence[Embeddings],
+    noise: GaussianNoise,
+    scorings: Sequence[str] = ("cosine", "euclidean"),
 ) -> pd.DataFrame:
-    """Share of neighbours that differ from those in the first gallery, and the mean robustness."""
-    first = nearest(queries, next(iter(galleries.values())))
-    rows = {
-        name: {
-            "neighbours changed": float((nearest(queries, gallery) != first).double().mean()),
-            "robustness": float(robustness(queries, gallery, noise).mean()),
-        }
-        for name, gallery in galleries.items()
-    }
-    return pd.DataFrame(rows).T.rename_axis("gallery").reset_index()
+    """What each shift does to the answers of all `blocks`, a row for each and each scoring.
+
+    Columns: `gallery`, `scoring`, `changed` (share of queries with another nearest item than in the
+    untouched gallery), `robustness`, its `gain` over the untouched rows under the same scoring, and
+    the (paired) bootstrap errors of both over the queries.
+    """
+    galleries = [shifted(block) for block in blocks]
+    rows = []
+    for scoring in scorings:
+        kept: dict[str, Tensor] = {}
+        for name in SHIFTS:
+            each = [
+                (block.queries, block.gallery, moved[name])
+                for block, moved in zip(blocks, galleries, strict=True)
+            ]
+            changed = [
+                nearest(queries, gallery, scoring) != nearest(queries, plain, scoring)
+                for queries, plain, gallery in each
+            ]
+            kept[name] = torch.cat(
+                [
+                    robustness(queries, gallery, noise, scoring=scoring)
+                    for queries, _, gallery in each
+                ]
+            ).double()
+            error = float(bootstrap_means(kept[name][:, None]).std())
+            gain = paired_gain(kept[name], kept[SHIFTS[0]])
+            share = float(torch.cat(changed).double().mean())
+            rows.append((name, scoring, share, float(kept[name].mean()), error, *gain))
+    columns = ["gallery", "scoring", "changed", "robustness", "robustness_error", "gain"]
+    return pd.DataFrame(rows, columns=[*columns, "gain_error"])
+
+
+def compared_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """`compared` for readers, a row a shift: neighbours changed, and what survives and its gain."""
+    found = by_scoring(frame.rename(columns={"gallery": "closing"}))
+    changed = frame.pivot(index="gallery", columns="scoring", values="changed").loc[list(SHIFTS)]
+    columns: dict[str, Any] = {}
+    for scoring in found:
+        columns[f"{scoring}: changed"] = [f"{share:.3f}" for share in changed[scoring]]
+        columns[f"{scoring}: survive"] = found[scoring]
+    return pd.DataFrame(columns, index=list(SHIFTS))

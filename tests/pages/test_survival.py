@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.nn.functional import normalize
@@ -36,3 +37,20 @@ def test_nothing_is_gained_by_cosine_with_more_items_than_dimensions() -> None:
 def test_values_and_errors_are_told_with_a_true_minus() -> None:
     assert survival.plus_minus([-0.12345], [0.1], signed=True) == ["−0.123 ± 0.100"]
     assert survival.plus_minus([0.5], [0.01], digits=2) == ["0.50 ± 0.01"]
+
+
+def test_errors_stand_beside_their_values() -> None:
+    frame = pd.DataFrame({"gain": [0.0119], "gain_error": [0.0004], "share": [1.0]})
+    told = survival.with_errors(frame)
+    assert told.to_dict("list") == {"gain": ["+0.0119 ± 0.0004"], "share": [1.0]}
+
+
+def test_gains_stand_in_brackets_under_each_scoring() -> None:
+    e = pairs()
+    found = gu.compare_closings(e.queries, e.gallery, TWO, {"": NOISE})
+    told = survival.by_scoring(found)
+    assert list(told) == list(gu.scoring.SCORINGS)
+    row = found[(found["closing"] == "mean shift") & (found["scoring"] == "cosine")].iloc[0]
+    gain = survival.told(row, "gain", signed=True)
+    assert told.loc["mean shift", "cosine"].endswith(f"({gain})")
+    assert "(" not in told.loc["original", "cosine"]

@@ -53,20 +53,4 @@ def test_a_gallery_that_grew_is_mended_by_add() -> None:
     whole = gu.HullProjection(center=True).fit_transform(e.queries, e.gallery)
     expected = gu.robustness(*whole, NOISE, scoring="cosine").mean()
     assert row["robustness after add"] == pytest.approx(float(expected), abs=1e-6)
-
-
-def test_reranking_finds_what_is_among_the_best_codes() -> None:
-    blocks = survival.tasks(pairs(), 10)
-    codes = {"1 bit": gu.BinaryQuantization()}
-    closings = {"original": None, survival.CENTRED: gu.HullProjection(center=True)}
-    frame = trade_off.reranked(blocks, closings, codes, k=10)
-    assert (frame["reranked"] == 1).all(), "ten of ten are reranked"
-    hits = [
-        gu.scoring.nearest(b.queries, gu.BinaryQuantization().quantize(b.gallery), "cosine")
-        == gu.scoring.nearest(b.queries, b.gallery, "cosine")
-        for b in blocks
-    ]
-    assert frame["alone"].iloc[0] == pytest.approx(float(torch.cat(hits).double().mean()))
-    few = trade_off.reranked(blocks, closings, codes, k=1)
-    assert (few["reranked"] == few["alone"]).all()
-    assert trade_off.reranked_table(frame).shape == (2, 3)
+    assert 0 < row["robustness error"] < 0.2

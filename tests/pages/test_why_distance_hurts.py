@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 import gaputils as gu
@@ -45,12 +46,22 @@ def test_nearest_items_lose_and_farthest_gain() -> None:
     assert not table.equals(page.random_slopes(16, seed=1))
 
 
-def test_galleries_are_compared_with_the_first() -> None:
-    queries, gallery, direction = page.flat_gallery(40, 6, 8, gap=1.0, seed=0)
-    galleries = {"original": gallery, "shifted": gallery + direction, "turned": gallery.roll(1, 0)}
-    table = page.compared(queries, galleries, gu.GaussianNoise(0.4)).set_index("gallery")
-    assert table["neighbours changed"].tolist() == [0.0, 0.0, 1.0]
-    assert table["robustness"]["shifted"] > table["robustness"]["original"]
-    expected = float(gu.robustness(queries, gallery, gu.GaussianNoise(0.4)).mean())
-    assert table["robustness"]["original"] == expected
-    assert isinstance(gallery, torch.Tensor)
+def test_shifts_are_compared_with_the_untouched_galleries_of_all_blocks() -> None:
+    queries, gallery, _ = page.flat_gallery(40, 6, 8, gap=1.0, seed=0)
+    answers = gu.scoring.nearest(queries, gallery)
+    blocks = [gu.Embeddings(queries[:n], gallery, answers[:n]) for n in (40, 9)]
+    noise = gu.GaussianNoise(0.4)
+    table = page.compared(blocks, noise).set_index(["scoring", "gallery"])
+    plain, closed = (table.loc[("euclidean", name)] for name in ("original", "mean shift"))
+    kept = gu.robustness(torch.cat([queries, queries[:9]]), gallery, noise)
+    assert plain["robustness"] == float(kept.mean())
+    assert plain["robustness_error"] == pytest.approx(float(kept.std()) / 7, rel=0.1)
+    assert plain["gain"] == plain["gain_error"] == plain["changed"] == closed["changed"] == 0
+    assert closed["gain"] > 2 * closed["gain_error"] > 0
+    turned = gu.scoring.nearest(queries[:9], page.shifted(blocks[1])["naive shift"]) != answers[:9]
+    alone = page.compared(blocks[1:], noise, ["euclidean"]).set_index("gallery")
+    assert alone.loc["naive shift", "changed"] == float(turned.double().mean())
+    words = page.compared_table(table.reset_index())
+    assert list(words.index) == list(page.SHIFTS)
+    assert "(" not in words.loc["original", "cosine: survive"]
+    assert "(+" in words.loc["mean shift", "cosine: survive"]

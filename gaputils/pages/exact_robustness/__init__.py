@@ -1,6 +1,6 @@
 """The exact engine beside quadrature and Monte Carlo, and its bounds: what the page computes."""
 
-from gaputils.pages.exact_robustness.bounds import falling, over_original, radii, sandwiches, told
+from gaputils.pages.exact_robustness.bounds import falling, radii, sandwiches
 from gaputils.pages.exact_robustness.cost import (
     cost_of_distances,
     cost_of_exactness,
@@ -19,10 +19,8 @@ __all__ = [
     "falling",
     "monte_carlo_errors",
     "node_counts",
-    "over_original",
     "radii",
     "sampled_distances",
     "sandwiches",
     "seconds_of_exact",
-    "told",
 ]

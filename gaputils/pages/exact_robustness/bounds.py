@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+import torch
 
-from gaputils.closing.base import Closing
-from gaputils.closing.catalogue import fitted, moved
-from gaputils.evaluation.compare import compare_closings
+from gaputils.closing.catalogue import Closings, fitted, moved
+from gaputils.embeddings import Embeddings
+from gaputils.evaluation.compare import compare_blocks
 from gaputils.noise.bounds import sandwich
 from gaputils.noise.perturbations import GaussianNoise
 from gaputils.noise.robustness import certified_radius, robustness
-from gaputils.pages.survival import plus_minus
 
 
 def sandwiches(queries: Any, gallery: Any, variances: Sequence[float]) -> pd.DataFrame:
@@ -34,38 +34,19 @@ def sandwiches(queries: Any, gallery: Any, variances: Sequence[float]) -> pd.Dat
 
 
 def falling(
-    queries: Any, gallery: Any, closings: Mapping[str, Closing | None], variances: Sequence[float]
+    blocks: Sequence[Embeddings], closings: Closings, variances: Sequence[float]
 ) -> pd.DataFrame:
-    """Mean Euclidean robustness of each closing: `closing`, `variance` (total), `robustness`."""
+    """`compare_blocks` by Euclidean distance with the total `variance` of each noise beside it."""
     noises = {str(v): GaussianNoise(float(v)) for v in variances}
-    frame = compare_closings(queries, gallery, closings, noises, scorings=["euclidean"])
-    frame["variance"] = frame["noise"].map({name: noise.variance for name, noise in noises.items()})
-    return frame[["closing", "variance", "robustness"]]
+    frame = compare_blocks(blocks, closings, noises, scorings=["euclidean"])
+    return frame.assign(variance=[noises[name].variance for name in frame["noise"]])
 
 
-def radii(queries: Any, gallery: Any, closings: Mapping[str, Closing | None]) -> pd.DataFrame:
-    """Certified radius of each query, a row, after each of `closings`, a column."""
-    sides = queries, gallery
+def radii(blocks: Sequence[Embeddings], closings: Closings) -> pd.DataFrame:
+    """Certified radius of each query of all blocks, a row, after each of `closings`, a column."""
+    sides = [(block.queries, block.gallery) for block in blocks]
     found = {
-        name: certified_radius(*moved(fitted(closing, *sides), *sides))
+        name: torch.cat([certified_radius(*moved(fitted(closing, *s), *s)) for s in sides])
         for name, closing in closings.items()
     }
     return pd.DataFrame({name: radius.numpy() for name, radius in found.items()})
-
-
-def over_original(frame: pd.DataFrame) -> pd.DataFrame:
-    """What each closing of `falling` adds to the original at each variance, as `gain`."""
-    original = frame[frame["closing"] == "original"].set_index("variance")["robustness"]
-    gained = frame.assign(gain=frame["robustness"] - frame["variance"].map(original))
-    return gained[gained["closing"] != "original"]
-
-
-def told(frame: pd.DataFrame) -> pd.DataFrame:
-    """A table of `compare_closings` for readers: robustness and gain with their errors."""
-    return pd.DataFrame(
-        {
-            "closing": frame["closing"],
-            "robustness": plus_minus(frame["robustness"], frame["robustness_error"]),
-            "gain": plus_minus(frame["gain"], frame["gain_error"], signed=True),
-        }
-    )
