@@ -98,7 +98,7 @@ def article(site: Path, page: str, pages: set[str]) -> Tag:
         if element.name == "img" and source and not source.startswith("data:"):
             element["src"] = data_uri((site / f"{page}.html").parent / source)
     for rules in found.select("style"):  # those of tables name cells by their ids
-        named = re.sub(r"#(T_\w+)", lambda cell: f"#{anchor(page, cell[1])}", rules.get_text())
+        named = re.sub(r"#(T_\w+)", lambda cell: f"#{anchor(page, cell[1])}", str(rules.string))
         rules.string = named
     found["id"] = anchor(page)
     return found

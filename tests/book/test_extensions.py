@@ -260,5 +260,5 @@ def test_a_table_of_the_single_file_keeps_the_look_of_its_cells(
         '<table id="T_1"><td id="T_1_row0_col0">x</td></table></article>'
     )
     found = importlib.import_module("single_file").article(tmp_path, "a", {"a"})
-    rules = found.find("style").get_text()
+    rules = str(found.find("style").string)
     assert f"#{found.find('td')['id']}, #a--T_1_row1_col0 {{" in rules
