@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from sklearn.base import clone
 from torch import Tensor
 
-from gaputils._checks import work
 from gaputils.closing.base import Closing, registered
 from gaputils.closing.on_hull import comparing
 from gaputils.embeddings import Embeddings, known_targets
-from gaputils.geometry.hull import principal_components, project
 
 Closings = Mapping[str, Closing | None]
 
@@ -93,25 +91,3 @@ def fit_all(
         name: None if closing is None else fit(copy(closing), embeddings, calibration)
         for name, closing in closings.items()
     }
-
-
-def about_circumcentre(embeddings: Embeddings) -> Embeddings:
-    """Both sides relative to the projection of the origin onto the gallery's affine hull.
-
-    A translation of everything: no Euclidean distance changes, yet a grid that spans the entries
-    gets finer, and inner product and cosine rank anew.
-    """
-    components, _ = principal_components(embeddings.gallery)
-    mean = work(embeddings.gallery).mean(dim=0)
-    center = mean - project(mean, components)
-    return Embeddings(
-        (work(embeddings.queries) - center).to(embeddings.queries.dtype),
-        (work(embeddings.gallery) - center).to(embeddings.gallery.dtype),
-        embeddings.targets,
-        dict(embeddings.info),
-    )
-
-
-def spread(gallery: Tensor) -> float:
-    """Root mean squared distance of the rows of `gallery` (m, d) from their mean."""
-    return float(work(gallery).var(dim=0, correction=0).sum().sqrt())

@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import torch
 
 from gaputils._checks import as_matrix, integer
 from gaputils.embeddings import Embeddings, choose_items, known_targets, require_embeddings
 
-# Rows nearer than this share of their mean squared norm are one item, written twice.
-_EQUAL = 2e-6
 _AT_ONCE = 2**22
 
 
@@ -35,29 +31,6 @@ def answerable_blocks(embeddings: Embeddings, size: int) -> list[Embeddings]:
     blocks = (range(start, start + step) for start in range(0, rows - step + 1, step))
     hit = set((targets // step).tolist())
     return [choose_items(embeddings, block) for block in blocks if block.start // step in hit]
-
-
-def distinct_items(embeddings: Embeddings) -> Embeddings:
-    """The same task with equal rows of the gallery as one item, which answers for all of them.
-
-    An item that is stored twice loses half of its wins to its double under any noise, and neither
-    is more right than the other. Rows count as equal if they differ by less than single precision
-    keeps of them. Raises `ValueError` without targets.
-
-    >>> e = Embeddings(torch.eye(3), torch.eye(3)[[0, 1, 1]])
-    >>> distinct_items(e).targets.tolist()
-    [0, 1, 1]
-    """
-    require_embeddings(embeddings)
-    targets = known_targets(embeddings)
-    gallery = embeddings.gallery.double()
-    scale = gallery.square().sum(1).mean()
-    equal = torch.cdist(gallery, gallery, compute_mode="donot_use_mm_for_euclid_dist")
-    first = (equal.square() <= _EQUAL * scale).to(torch.uint8).argmax(1)
-    kept, item = torch.unique(first, return_inverse=True)
-    return Embeddings(
-        embeddings.queries, embeddings.gallery[kept], item[targets], dict(embeddings.info)
-    )
 
 
 def bootstrap_means(values: Any, resamples: int = 1000, seed: int = 0) -> np.ndarray[Any, Any]:
@@ -99,28 +72,3 @@ def paired_gain(
         raise ValueError(f"baseline: expected shape {ours.shape} as values, got {theirs.shape}")
     difference = (ours - theirs)[:, None]
     return float(difference.mean()), float(bootstrap_means(difference, resamples, seed).std())
-
-
-def correlation(
-    x: Any, y: Any, groups: Any, resamples: int = 2000, seed: int = 0
-) -> tuple[float, float, float]:
-    """Pearson's r of `x` (n,) and `y` (n,) and its 95 % bootstrap interval over `groups` (n,).
-
-    Points of one group are drawn together: two data sets of one model are no independent evidence.
-
-    >>> r, low, high = correlation([0, 1, 2, 4], [0, 1, 2, 4], groups=["a", "b", "c", "d"])
-    >>> round(r, 6), round(low, 6), round(high, 6)
-    (1.0, 1.0, 1.0)
-    """
-    of_group = pd.factorize(np.asarray(groups))[0]
-    count = int(of_group.max()) + 1
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
-    weights = np.vstack([np.ones(len(of_group)), drawn[:, of_group]])
-    weights = weights / weights.sum(axis=1, keepdims=True)
-    columns = [np.asarray(value, dtype=float) for value in (x, y)]
-    a, b = (column - weights @ column[:, None] for column in columns)
-    products = [(weights * u * v).sum(axis=1) for u, v in ((a, b), (a, a), (b, b))]
-    with np.errstate(invalid="ignore"):
-        r = products[0] / np.sqrt(products[1] * products[2])
-    low, high = np.nanpercentile(r[1:], [2.5, 97.5])
-    return float(r[0]), float(low), float(high)

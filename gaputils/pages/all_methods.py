@@ -11,7 +11,7 @@ import torch
 
 from gaputils._checks import work
 from gaputils.closing import Closing
-from gaputils.closing.catalogue import Closings, copy, fit, moved, spread, standard_closings
+from gaputils.closing.catalogue import Closings, copy, fit, moved, standard_closings
 from gaputils.embeddings import Embeddings, known_targets
 from gaputils.evaluation.table import Comparison
 from gaputils.noise.robustness import certified_radius
@@ -134,7 +134,7 @@ def properties(
     `spread` of the gallery over the original's, and `seconds` for fit and transform. Raises
     `ValueError` without targets, or for a gallery whose rows are all alike.
     """
-    targets, width = known_targets(embeddings), spread(embeddings.gallery)
+    targets, width = known_targets(embeddings), _spread(embeddings.gallery)
     if width == 0:
         raise ValueError("gallery: expected rows that differ, they are all alike")
     most = min(max(ks), len(embeddings.gallery))
@@ -143,7 +143,7 @@ def properties(
         start = time.perf_counter()
         learned = None if closing is None else fit(copy(closing), embeddings, calibration)
         sides = moved(learned, embeddings.queries, embeddings.gallery)
-        told = {"spread": spread(sides[1]) / width, "seconds": time.perf_counter() - start}
+        told = {"spread": _spread(sides[1]) / width, "seconds": time.perf_counter() - start}
         for scoring in SCORINGS:
             hits = top_k(*sides, most, scoring) == targets[:, None]
             recalls = {f"recall@{k}": float(hits[:, :k].any(dim=1).double().mean()) for k in ks}
@@ -166,3 +166,8 @@ def _certificate(queries: torch.Tensor, gallery: torch.Tensor, scoring: str) -> 
     two = cost(queries, work(gallery), scoring).topk(2, dim=1, largest=False).values
     norms = torch.linalg.vector_norm(queries, dim=1)
     return float(((two[:, 1] - two[:, 0]) / (2**0.5 * norms)).mean())
+
+
+def _spread(gallery: torch.Tensor) -> float:
+    """Root mean squared distance of the rows of `gallery` (m, d) from their mean."""
+    return float(work(gallery).var(dim=0, correction=0).sum().sqrt())

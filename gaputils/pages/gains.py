@@ -14,10 +14,11 @@ from gaputils.datasets import DataUnavailable, load, published, published_source
 from gaputils.embeddings import Embeddings
 from gaputils.encoding.embed import embed
 from gaputils.evaluation.compare import compare_blocks
-from gaputils.evaluation.protocol import answerable_blocks, distinct_items
+from gaputils.evaluation.protocol import answerable_blocks
 from gaputils.geometry import gap_vector
 from gaputils.models import load_model, training_steps
 from gaputils.noise import GaussianNoise
+from gaputils.pages.survival import distinct_items
 from gaputils.scoring import SCORINGS
 
 UNTOUCHED, SHIFT, OURS = "original", "mean shift", "hull projection, centred"

@@ -15,12 +15,13 @@ from gaputils.closing import Closing, MeanShift, NaiveShift
 from gaputils.closing.catalogue import close
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.compare import compare_closings
-from gaputils.evaluation.protocol import distinct_items, paired_gain
+from gaputils.evaluation.protocol import paired_gain
 from gaputils.geometry import gap_vector
 from gaputils.geometry.hull import principal_components, project
 from gaputils.noise import GaussianNoise
 from gaputils.pages import with_error
 from gaputils.pages.gains import short_title
+from gaputils.pages.survival import distinct_items
 from gaputils.scoring import SCORINGS, nearest
 
 ORIGINAL, NAIVE, BOTH, MEAN = "original", "naive shift", "naive shift, renormalised", "mean shift"

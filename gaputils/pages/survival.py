@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
 from gaputils.closing import Closing, HullProjection, MeanShift
 from gaputils.closing.catalogue import Closings
 from gaputils.closing.on_hull import comparing
-from gaputils.embeddings import Embeddings
+from gaputils.embeddings import Embeddings, known_targets, require_embeddings
 from gaputils.evaluation.compare import compare_blocks
-from gaputils.evaluation.protocol import answerable_blocks, distinct_items
+from gaputils.evaluation.protocol import answerable_blocks
 from gaputils.noise import GaussianNoise
 from gaputils.pages import with_error
 
@@ -32,6 +33,8 @@ CLOSINGS: dict[str, Closing | None] = {
     SCALED: HullProjection(radius=2),
 }
 PAIR = {name: CLOSINGS[name] for name in (ORIGINAL, CENTRED)}
+# Rows nearer than this share of their mean squared norm are one item, written twice.
+_EQUAL = 2e-6
 COSINE_FIRST = ("cosine", "inner-product", "euclidean")
 
 
@@ -45,6 +48,29 @@ def tasks(embeddings: Embeddings, size: int) -> list[Embeddings]:
         embeddings.queries[:count], embeddings.gallery[:count], info=dict(embeddings.info)
     )
     return [distinct_items(block) for block in answerable_blocks(pairs, size)]
+
+
+def distinct_items(embeddings: Embeddings) -> Embeddings:
+    """The same task with equal rows of the gallery as one item, which answers for all of them.
+
+    An item that is stored twice loses half of its wins to its double under any noise, and neither
+    is more right than the other. Rows count as equal if they differ by less than single precision
+    keeps of them. Raises `ValueError` without targets.
+
+    >>> e = Embeddings(torch.eye(3), torch.eye(3)[[0, 1, 1]])
+    >>> distinct_items(e).targets.tolist()
+    [0, 1, 1]
+    """
+    require_embeddings(embeddings)
+    targets = known_targets(embeddings)
+    gallery = embeddings.gallery.double()
+    scale = gallery.square().sum(1).mean()
+    equal = torch.cdist(gallery, gallery, compute_mode="donot_use_mm_for_euclid_dist")
+    first = (equal.square() <= _EQUAL * scale).to(torch.uint8).argmax(1)
+    kept, item = torch.unique(first, return_inverse=True)
+    return Embeddings(
+        embeddings.queries, embeddings.gallery[kept], item[targets], dict(embeddings.info)
+    )
 
 
 def over_sizes(

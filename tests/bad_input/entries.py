@@ -11,10 +11,10 @@ import torch
 import gaputils as gu
 from bad_input.arrays import D, Entry, good
 from gaputils import closing, geometry, theory
-from gaputils.closing.catalogue import about_circumcentre
 from gaputils.embeddings import choose_items, unit_rows
 from gaputils.pages.all_methods import properties
 from gaputils.pages.born import cosine_sample, gap_and_robustness
+from gaputils.pages.compressed_indexes import about_circumcentre
 from gaputils.pages.why_distance_hurts import changed_by_shift
 from gaputils.scoring import nearest, top_k
 

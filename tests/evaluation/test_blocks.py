@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gaputils as gu
-from gaputils.evaluation.protocol import bootstrap_means, distinct_items, paired_gain
+from gaputils.evaluation.protocol import bootstrap_means, paired_gain
 
 
 @given(n=st.integers(1, 40), m=st.integers(2, 15), size=st.integers(2, 20), seed=st.integers(0, 99))
@@ -37,13 +37,6 @@ def test_blocks_are_disjoint_and_hold_each_query_with_its_item(
 def test_blocks_need_targets() -> None:
     with pytest.raises(ValueError, match="expected targets"):
         gu.answerable_blocks(gu.Embeddings(torch.eye(3), torch.eye(3)[:2]), 2)
-
-
-def test_equal_items_become_one() -> None:
-    gallery = torch.randn(4, 5, generator=torch.Generator().manual_seed(0))[[0, 1, 0, 2, 1]]
-    e = distinct_items(gu.Embeddings(torch.randn(5, 5), gallery))
-    assert torch.equal(e.gallery, gallery[[0, 1, 3]])
-    assert e.targets.tolist() == [0, 1, 0, 2, 1]
 
 
 def test_resamples_are_the_same_however_many_are_drawn_at_once(

@@ -16,6 +16,7 @@ from gaputils.evaluation.table import Comparison, Outcome
 from gaputils.noise._monte_carlo import Estimate
 from gaputils.pages import all_methods, survival, with_error
 from gaputils.pages.all_methods import properties
+from gaputils.pages.compressed_indexes import about_circumcentre
 from gaputils.pages.moving_the_gap import accuracy_curve, summarize_curve
 from gaputils.scoring import nearest
 
@@ -174,7 +175,7 @@ def test_choosing_items_keeps_their_queries_alone():
 def test_unit_rows_and_the_circumcentre():
     e = unit_rows(task())
     torch.testing.assert_close(e.gallery.norm(dim=1), torch.ones(8).double())
-    moved = catalogue.about_circumcentre(e)
+    moved = about_circumcentre(e)
     norms = moved.gallery.norm(dim=1)
     torch.testing.assert_close(norms, norms[:1].expand(8))
     torch.testing.assert_close(

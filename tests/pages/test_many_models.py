@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gaputils.pages import many_models
 from gaputils.pages.figures import many_models as figures
@@ -173,3 +176,22 @@ def test_each_way_of_training_is_a_colour_or_a_filling(frame) -> None:
     assert labels == ["InfoLOOB", "InfoLOOB and Hopfield", "InfoNCE", "InfoNCE and Hopfield"]
     empty = many_models.ablation(frame.assign(trained_on=None))
     assert figures.gap_by_loss(empty, plt.subplots()[1]).get_legend() is None
+
+
+@given(n=st.integers(4, 40), seed=st.integers(0, 30))
+def test_correlation_is_pearsons_and_within_its_interval(n: int, seed: int) -> None:
+    x, y = np.random.default_rng(seed).standard_normal((2, n))
+    r, low, high = many_models.correlation(x, y + x, np.arange(n), resamples=200)
+    assert r == pytest.approx(np.corrcoef(x, x + y)[0, 1], abs=1e-9)
+    assert -1 - 1e-9 <= low <= high <= 1 + 1e-9
+
+
+def test_points_of_one_group_are_no_independent_evidence() -> None:
+    x, y = np.random.default_rng(0).standard_normal((2, 20))
+    y = y + x
+    twice = np.concatenate([x, x]), np.concatenate([y, y])
+    alone = many_models.correlation(x, y, np.arange(20))
+    grouped = many_models.correlation(*twice, np.tile(np.arange(20), 2))
+    apart = many_models.correlation(*twice, np.arange(40))
+    assert grouped == pytest.approx(alone, abs=1e-9)
+    assert apart[2] - apart[1] < 0.85 * (alone[2] - alone[1])

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
 import gaputils as gu
@@ -54,3 +56,37 @@ def test_gains_stand_in_brackets_under_each_scoring() -> None:
     gain = survival.told(row, "gain", signed=True)
     assert told.loc["mean shift", "cosine"].endswith(f"({gain})")
     assert "(" not in told.loc["original", "cosine"]
+
+
+def free_pairs(rows: int, dim: int = 5, seed: int = 0) -> gu.Embeddings:
+    generator = torch.Generator().manual_seed(seed)
+    sides = torch.randn(2, rows, dim, generator=generator, dtype=torch.float64)
+    return gu.Embeddings(sides[0], sides[1], info={"model": "m"})
+
+
+@given(copies=st.lists(st.integers(0, 5), min_size=2, max_size=12), seed=st.integers(0, 20))
+def test_doubles_are_one_item_that_answers_for_all(copies: list[int], seed: int) -> None:
+    e = free_pairs(6, seed=seed)
+    double = gu.Embeddings(e.queries[: len(copies)].repeat(2, 1)[: len(copies)], e.gallery[copies])
+    one = survival.distinct_items(double)
+    assert len(one.gallery) == len(set(copies))
+    assert torch.equal(one.gallery[one.targets], double.gallery)
+
+
+def test_an_item_and_its_double_share_their_wins_and_one_item_has_them_all() -> None:
+    noise = gu.GaussianNoise(0.1)
+    gallery = torch.eye(4, dtype=torch.float64)[[0, 0, 1]]
+    double = gu.Embeddings(gallery[:1], gallery, torch.tensor([0]))
+    one = survival.distinct_items(double)
+    before = gu.robustness(double.queries, double.gallery, noise)
+    after = gu.robustness(one.queries, one.gallery, noise)
+    assert float(before) == pytest.approx(float(after) / 2, abs=1e-2)
+    with pytest.raises(ValueError, match="embeddings: expected targets"):
+        survival.distinct_items(gu.Embeddings(gallery[:1], gallery))
+
+
+def test_equal_items_become_one() -> None:
+    gallery = torch.randn(4, 5, generator=torch.Generator().manual_seed(0))[[0, 1, 0, 2, 1]]
+    e = survival.distinct_items(gu.Embeddings(torch.randn(5, 5), gallery))
+    assert torch.equal(e.gallery, gallery[[0, 1, 3]])
+    assert e.targets.tolist() == [0, 1, 0, 2, 1]

@@ -33,10 +33,10 @@ from symmetries import (
 
 import gaputils as gu
 from gaputils import closing, geometry
-from gaputils.closing.catalogue import about_circumcentre
 from gaputils.embeddings import unit_rows
 from gaputils.pages.all_methods import properties
 from gaputils.pages.born import cosine_sample, gap_and_robustness
+from gaputils.pages.compressed_indexes import about_circumcentre
 from gaputils.scoring import nearest, top_k
 
 

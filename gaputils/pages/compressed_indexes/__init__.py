@@ -12,15 +12,15 @@ import torch
 from torch import Tensor
 from torch.utils.data import Subset
 
-from gaputils._checks import integer
+from gaputils._checks import integer, work
 from gaputils.closing import Closing, HullProjection
-from gaputils.closing.catalogue import Closings, about_circumcentre, fitted, moved
+from gaputils.closing.catalogue import Closings, fitted, moved
 from gaputils.datasets import DataUnavailable, load, published_rows
 from gaputils.embeddings import Embeddings
 from gaputils.encoding.embed import embed
 from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.protocol import bootstrap_means, paired_gain
-from gaputils.geometry.hull import principal_components
+from gaputils.geometry.hull import principal_components, project
 from gaputils.models import load_model
 from gaputils.noise import BinaryQuantization, UniformQuantization, covariance_between
 from gaputils.noise import variance_between as variance
@@ -286,3 +286,20 @@ def over_bins(blocks: Sequence[Embeddings], bins: Iterable[int], seed: int = 0) 
     beside = compare_blocks(about, {ABOUT_C: None}, noises, scorings=["euclidean"], seed=seed)
     both = pd.concat([frame, beside], ignore_index=True)
     return both.assign(bins=both["noise"].astype(int))
+
+
+def about_circumcentre(embeddings: Embeddings) -> Embeddings:
+    """Both sides relative to the projection of the origin onto the gallery's affine hull.
+
+    A translation of everything: no Euclidean distance changes, yet a grid that spans the entries
+    gets finer, and inner product and cosine rank anew.
+    """
+    components, _ = principal_components(embeddings.gallery)
+    mean = work(embeddings.gallery).mean(dim=0)
+    center = mean - project(mean, components)
+    return Embeddings(
+        (work(embeddings.queries) - center).to(embeddings.queries.dtype),
+        (work(embeddings.gallery) - center).to(embeddings.gallery.dtype),
+        embeddings.targets,
+        dict(embeddings.info),
+    )
