@@ -32,6 +32,20 @@ def test_errors_on_a_small_grid_keep_the_bound() -> None:
     np.testing.assert_allclose(tied.quadrature, 1 / tied["items"], rtol=1e-6)
 
 
+def test_the_table_has_the_worst_error_of_each_scoring_and_size() -> None:
+    names = list(gu.scoring.SCORINGS)
+    grid = pd.DataFrame(
+        [(name, items, (k + 1) / items * part) for k, name in enumerate(names)
+         for items in (2, 1000) for part in (1e-5, 4e-5)],
+        columns=["scoring", "items", "error"],
+    )  # fmt: skip
+    columns = ["exact (s)", "Monte Carlo, extrapolated (s)", "ratio"]
+    costs = pd.DataFrame([(0.002, 5.0, 2510.0)] * 3, index=names, columns=columns)
+    table = exact_robustness.errors_and_times(grid, costs)
+    assert list(table[names[1]]) == ["4·10⁻⁵", "8·10⁻⁸", "2.0", "5.0", "2500"]
+    assert list(table.index[:2]) == ["worst error, 2 items", "worst error, 1,000 items"]
+
+
 def test_draws_and_their_costs() -> None:
     queries, gallery = sides()
     sampled = exact_robustness.monte_carlo_errors(queries, gallery, 0.3, [50, 200], seed=1)

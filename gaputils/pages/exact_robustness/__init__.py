@@ -9,12 +9,13 @@ from gaputils.pages.exact_robustness.cost import (
     sampled_distances,
     seconds_of_exact,
 )
-from gaputils.pages.exact_robustness.grid import POINTS, errors_on_a_grid
+from gaputils.pages.exact_robustness.grid import POINTS, errors_and_times, errors_on_a_grid
 
 __all__ = [
     "POINTS",
     "cost_of_distances",
     "cost_of_exactness",
+    "errors_and_times",
     "errors_on_a_grid",
     "falling",
     "monte_carlo_errors",

@@ -17,6 +17,7 @@ import torch
 from scipy import special, stats
 
 from gaputils.noise._wins import ExactWins
+from gaputils.pages import typeset
 
 Array = npt.NDArray[np.float64]
 
@@ -76,6 +77,22 @@ def errors_on_a_grid(
     names = ["scoring", "dim", "items", "length", "crowd", "exact", "quadrature"]
     frame = pd.DataFrame(rows, columns=names)
     return frame.assign(error=(frame["exact"] - frame["quadrature"]).abs())
+
+
+def errors_and_times(frame: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
+    """The worst of `errors_on_a_grid` for each number of items, and what exactness costs, as text.
+
+    `costs` has a row of `cost_of_exactness` for each scoring, which is a column here.
+    """
+    worst = frame.pivot_table(index="items", columns="scoring", values="error", aggfunc="max")
+    rows = {
+        f"worst error, {items:,} items": [typeset(f"{errors[name]:.0e}") for name in costs.index]
+        for items, errors in worst.iterrows()
+    }
+    rows["exact (ms)"] = [f"{1000 * value:.1f}" for value in costs["exact (s)"]]
+    rows["sampling (s)"] = [f"{value:.1f}" for value in costs["Monte Carlo, extrapolated (s)"]]
+    rows["times as long"] = [f"{round(value, -2):.0f}" for value in costs["ratio"]]
+    return pd.DataFrame(rows, index=list(costs.index)).T
 
 
 def _row(
