@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,6 +93,18 @@ def in_words(reason: BaseException | str) -> str:
     text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     plain = isinstance(reason, (str, ValueError, OSError))
     return text if plain and text else f"{type(reason).__name__}: {text}".removesuffix(": ")
+
+
+def require_sums(path: Path) -> None:
+    """Raise `ValueError` if `path` is a zip file and a member is not that of its checksum.
+
+    PyTorch does not look at them.
+    """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            changed = archive.testzip()
+        if changed is not None:
+            raise ValueError(f"the checksum of {changed!r} in it is not the one recorded")
 
 
 def read_text(path: Path, what: str = "a text in UTF-8", *, argument: str = "") -> str:

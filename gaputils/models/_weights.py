@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from gaputils._files import write_safetensors
-from gaputils._reading import reading
+from gaputils._reading import reading, require_sums
 
 PREFIXES = ("module.", "_orig_mod.", "model.", "_forward_module.", "clip.", "net.")
 """What data-parallel training, `torch.compile`, Lightning and others put before every name."""
@@ -113,6 +113,7 @@ def _changed(path: Path) -> dict[str, Tensor] | None:
 
 
 def _unpickled(path: Path) -> Mapping[Any, Any] | None:
+    require_sums(path)
     safe_globals = getattr(torch.serialization, "safe_globals", None)
     with nullcontext() if safe_globals is None else safe_globals(_numbers()):
         try:

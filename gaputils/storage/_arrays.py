@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from gaputils._files import read_safetensors
-from gaputils._reading import reading
+from gaputils._reading import reading, require_sums
 from gaputils.storage._folders import folder_arrays
 from gaputils.storage._labels import ONLY, Arrays, Unusable, is_named
 from gaputils.storage._numpy import mapped_npy, npz_arrays
@@ -70,6 +70,7 @@ def arrays_of(path: Path) -> Arrays:
 def _tensors(path: Path) -> Arrays:
     """The tensors of what `torch.save` wrote: one, or several by their names."""
     with reading(path, TENSORS, remedy=_BY_NAME) as at:
+        require_sums(path)
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="Detected pickle|Validating sparse")

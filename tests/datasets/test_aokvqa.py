@@ -66,3 +66,9 @@ def test_no_questions_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "val2017").mkdir()
     with pytest.raises(ValueError, match="there are no questions"):
         load("aokvqa", written(tmp_path, []))
+
+
+def test_a_part_of_the_hubs_files_that_is_not_there_is_missed(tmp_path: Path) -> None:
+    (tmp_path / "validation-00001-of-00002-0a1b.parquet").touch()
+    with pytest.raises(ValueError, match="1 of the shards 'validation' are not there"):
+        load("aokvqa", tmp_path)

@@ -97,6 +97,17 @@ def test_what_holds_no_weights_says_what_it_holds(content, message, tmp_path: Pa
         gu.load_model("tiny-openmoji", tmp_path / "w.pt")
 
 
+def test_a_weight_that_was_changed_is_noticed(state: State, tmp_path: Path) -> None:
+    """PyTorch itself loads it."""
+    torch.save(state, tmp_path / "w.pt")
+    content = bytearray((tmp_path / "w.pt").read_bytes())
+    largest = max(state.values(), key=torch.Tensor.numel)
+    content[content.index(largest.contiguous().numpy().tobytes()) + 3] ^= 64
+    (tmp_path / "w.pt").write_bytes(content)
+    with pytest.raises(UnreadableFile, match=r"w\.pt is not a whole .*the checksum of"):
+        gu.load_model("tiny-openmoji", tmp_path / "w.pt")
+
+
 def test_weights_of_another_model_are_listed_in_short(state: State, tmp_path: Path) -> None:
     lacking = {name: value for name, value in state.items() if "visual" not in name}
     torch.save(lacking | {"odd.weight": torch.ones(2)}, tmp_path / "w.pt")

@@ -70,3 +70,13 @@ def test_views_that_numpy_does_not_know_are_read(tmp_path: Path) -> None:
     e = gu.read_pair(tmp_path / "e.pt")
     assert torch.equal(e.queries, -X.detach())
     assert torch.equal(e.gallery, Y)
+
+
+def test_a_number_that_was_changed_is_noticed(tmp_path: Path) -> None:
+    """PyTorch itself reads it."""
+    torch.save({"queries": X.detach(), "gallery": Y}, tmp_path / "e.pt")
+    content = bytearray((tmp_path / "e.pt").read_bytes())
+    content[content.index(Y.numpy().tobytes()) + 3] ^= 64
+    (tmp_path / "e.pt").write_bytes(content)
+    with pytest.raises(UnreadableFile, match=r"e\.pt is not .* the checksum of 'e/data/0'"):
+        gu.read_pair(tmp_path / "e.pt")
