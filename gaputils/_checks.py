@@ -22,7 +22,8 @@ def as_matrix(name: str, value: Any, *, min_rows: int = 1) -> Tensor:
         raise TypeError(f"{name}: expected a plain array, got a masked one; fill it first")
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in "fiu":
-            raise TypeError(f"{name}: expected real numbers, got dtype {value.dtype}")
+            hint = "; np.stack makes one matrix of its rows" if value.dtype.kind == "O" else ""
+            raise TypeError(f"{name}: expected real numbers, got dtype {value.dtype}{hint}")
         native = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("="))
         tensor = torch.from_numpy(native if native.flags.writeable else native.copy())
     elif isinstance(value, Tensor):
@@ -30,6 +31,7 @@ def as_matrix(name: str, value: Any, *, min_rows: int = 1) -> Tensor:
     else:
         raise TypeError(
             f"{name}: expected a NumPy array or a torch tensor, got {type(value).__name__}"
+            f"{_instead(value)}"
         )
     if tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(f"{name}: expected real numbers, got dtype {tensor.dtype}")
@@ -46,6 +48,20 @@ def as_matrix(name: str, value: Any, *, min_rows: int = 1) -> Tensor:
         bad = int((~torch.isfinite(tensor)).any(1).sum())
         raise ValueError(f"{name}: expected finite values, got NaN or infinity in {bad} row(s)")
     return tensor
+
+
+_INSTEAD = {
+    "pooler_output": "pass its pooler_output",
+    "to_numpy": "pass its to_numpy()",
+    "queries": "pass its queries or its gallery",
+}
+
+
+def _instead(value: Any) -> str:
+    """What to pass instead of a `value` that holds an array."""
+    if isinstance(value, (list, tuple)):
+        return "; stack its rows first"
+    return next((f"; {hint}" for has, hint in _INSTEAD.items() if hasattr(value, has)), "")
 
 
 def as_pair(

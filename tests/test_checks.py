@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -188,3 +190,19 @@ def test_generators() -> None:
     assert free[0] != free[1]
     with pytest.raises(ValueError, match=r"seed: .* at least 0, got -1"):
         _checks.as_generator(-1)
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ([np.zeros(2)], "list; stack its rows first"),
+        (pd.DataFrame(np.zeros((2, 2))), r"DataFrame; pass its to_numpy\(\)"),
+        (pd.Series([np.zeros(2)]).to_numpy(), "dtype object; np.stack makes one matrix"),
+        (SimpleNamespace(pooler_output=0), "SimpleNamespace; pass its pooler_output"),
+        (gu.Embeddings(np.eye(2), np.eye(2)), "Embeddings; pass its queries or its gallery"),
+        (7, "int$"),
+    ],
+)
+def test_an_error_says_what_to_pass_instead(value: object, hint: str) -> None:
+    with pytest.raises(TypeError, match=f"x: .*{hint}"):
+        _checks.as_matrix("x", value)

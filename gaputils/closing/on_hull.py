@@ -132,7 +132,7 @@ class OnHull(Closing, registered=False):
             warnings.warn(
                 f"{type(self).__name__} moves nothing: the {self.count_} rows of the gallery span "
                 f"all {self.dim_} dimensions, so nothing of the gap is orthogonal to their hull. "
-                "Scale (HullProjection(radius=2)), center, or keep fewer n_components",
+                "Scale (HullProjection(radius=2)), or keep fewer n_components",
                 ClosingDoesNothing,
                 stacklevel=4,
             )
