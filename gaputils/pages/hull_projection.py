@@ -17,7 +17,7 @@ from gaputils.closing import Closing, HullProjection, MeanShift
 from gaputils.closing.catalogue import fitted, moved
 from gaputils.closing.on_hull import comparing
 from gaputils.embeddings import Embeddings
-from gaputils.evaluation.compare import compare_blocks, compare_closings, over_blocks
+from gaputils.evaluation.compare import compare_closings, over_blocks
 from gaputils.evaluation.protocol import bootstrap_means, paired_gain
 from gaputils.geometry.hull import Hull, project
 from gaputils.noise import GaussianNoise
@@ -52,13 +52,18 @@ def over_radius(
 ) -> pd.DataFrame:
     """Robustness (Euclidean) of queries at each of `radii` circumradii, over all `blocks`.
 
-    Columns `radius`, `robustness`, and `robustness_error` over the queries. Raises `ValueError`
-    for a gallery without a circumcentre.
+    Columns `radius`, `robustness`, `gain` over radius 2, and each with ``_error`` over the queries.
+    Raises `ValueError` for a gallery without a circumcentre.
     """
-    closings = {repr(float(radius)): HullProjection(radius=float(radius)) for radius in radii}
-    frame = compare_blocks(blocks, closings, {"": noise}, scorings=["euclidean"])
+    closings: dict[str, Closing | None] = {
+        repr(float(radius)): HullProjection(radius=float(radius)) for radius in (*radii, 2)
+    }
+    found = over_blocks(blocks, closings, {"": noise}, scorings=["euclidean"])
+    frame = found.table(against="2.0")
     frame = frame.assign(radius=frame["closing"].astype(float))
-    return frame[["radius", "robustness", "robustness_error"]]
+    frame = frame[frame["radius"].isin([float(radius) for radius in radii])]
+    columns = ["radius", "robustness", "robustness_error", "gain", "gain_error"]
+    return frame[columns].reset_index(drop=True)
 
 
 def gain_of_auto(blocks: Sequence[Embeddings], noise: GaussianNoise) -> tuple[float, float]:
@@ -69,12 +74,21 @@ def gain_of_auto(blocks: Sequence[Embeddings], noise: GaussianNoise) -> tuple[fl
     return float(row["gain"]), float(row["gain_error"])
 
 
+def gain_of_cosine(blocks: Sequence[Embeddings], noise: GaussianNoise) -> tuple[float, float]:
+    """What cosine adds to the robustness of untouched rows by Euclidean distance, and its error."""
+    scorings = ["cosine", "euclidean"]
+    outcomes = over_blocks(blocks, {}, {"": noise}, scorings=scorings).outcomes
+    kept = [outcomes[None, scoring, ""].kept.per_query for scoring in scorings]
+    return paired_gain(*kept)
+
+
 def limit_of_scaling(
     blocks: Sequence[Embeddings], noise: GaussianNoise, radius: float = 1e4
 ) -> pd.DataFrame:
     """Scaled queries by distance, and the projected query Py - c by inner product: `robustness`.
 
-    Index: the closing and its scoring; `robustness_error` is that over the queries.
+    Index: the closing and its scoring; `robustness_error` is that over the queries, `lead` what the
+    first row keeps more than each, with its paired error.
     """
     centred = "hull projection, centred"
     closings = {
@@ -82,16 +96,22 @@ def limit_of_scaling(
         f"radius {radius:,g}": HullProjection(radius=radius),
         centred: HullProjection(center=True),
     }
-    frame = compare_blocks(blocks, closings, {"": noise}).set_index(["closing", "scoring"])
-    shown = {
-        f"{closing}, by {words}": frame.loc[closing, scoring]
+    outcomes = over_blocks(blocks, closings, {"": noise}).outcomes
+    kept = {
+        f"{closing}, by {words}": outcomes[closing, scoring, ""].kept.per_query
         for closing, scoring, words in (
             *((name, "euclidean", "Euclidean distance") for name in closings if name != centred),
             (centred, "inner-product", "inner product"),
             (centred, "cosine", "cosine"),
         )
     }
-    return pd.DataFrame(shown).T[["robustness", "robustness_error"]].astype(float)
+    first = next(iter(kept.values()))
+    rows = {
+        name: (*paired_gain(values, 0 * values), *paired_gain(first, values))
+        for name, values in kept.items()
+    }
+    columns = ["robustness", "robustness_error", "lead", "lead_error"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
 def whole_rankings(
@@ -268,9 +288,6 @@ def scoring_table(frame: pd.DataFrame, size: int) -> pd.DataFrame:
         untouched = closing == "original"
         value, sign = ("robustness", False) if untouched else ("gain", True)
         texts = plus_minus(part[value], part[f"{value}_error"], signed=sign)
-        names = part["scoring"].replace(
-            {"euclidean": "Euclidean", "inner-product": "inner product"}
-        )
         label = "original" if untouched else f"gain of {closing}"
-        parts[label] = dict(zip(names, texts, strict=True))
+        parts[label] = dict(zip(part["scoring"], texts, strict=True))
     return pd.DataFrame.from_dict(parts, orient="index")

@@ -115,6 +115,22 @@ def _gains(rows: pd.DataFrame, column: str) -> pd.Series[str]:
     return pd.Series(told, index=rows.index)
 
 
+def mean_over_models(
+    values: pd.Series[float], models: pd.Series[str], resamples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """The mean of `values`, one a set, and its standard error over draws of whole models.
+
+    >>> mean_over_models(pd.Series([1.0, 1.0, 1.0]), pd.Series(["a", "a", "b"]))
+    (1.0, 0.0)
+    """
+    of_model = pd.factorize(models)[0]
+    count = int(of_model.max()) + 1
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
+    weights = drawn[:, of_model]
+    means = weights @ values.to_numpy() / weights.sum(axis=1)
+    return float(values.mean()), float(means.std())
+
+
 def ablation(frame: pd.DataFrame) -> pd.DataFrame:
     """The models that differ in their loss alone, one row each, by loss and training set."""
     rows = one_row_a_set(frame)
@@ -144,9 +160,15 @@ def numbers(frame: pd.DataFrame) -> dict[str, float | int]:
             right, error = rows["right_gain"], rows["right_gain_error"]
             found[f"{key}_right_raised_{scoring}"] = int((right > 2 * error).sum())
             found[f"{key}_right_lowered_{scoring}"] = int((right < -2 * error).sum())
-            found[f"{key}_mean_{scoring}"] = float(rows["gain"].mean())
-            found[f"{key}_most_{scoring}"] = float(rows["gain"].max())
-            found[f"{key}_right_mean_{scoring}"] = float(right.mean())
+            most = rows.loc[rows["gain"].idxmax(), ["gain", "gain_error"]]
+            means: dict[str, Any] = {
+                "mean": mean_over_models(rows["gain"], rows["model"]),
+                "most": most,
+                "right_mean": mean_over_models(right, rows["model"]),
+            }
+            for name, (value, error_of) in means.items():
+                found[f"{key}_{name}_{scoring}"] = float(value)
+                found[f"{key}_{name}_{scoring}_error"] = float(error_of)
         for key, x in (("gap", shift["gap"]), ("outside", shift["outside"] ** 2)):
             r, low, high = correlation(x, shift["gain"], shift["model"])
             found |= {f"r_{key}_{scoring}": r, f"r_{key}_{scoring}_low": low}
@@ -207,12 +229,16 @@ def check(found: Mapping[str, float | int]) -> None:
 
 
 def glue_numbers(found: Mapping[str, float | int]) -> None:
-    """Make `found` available to the prose under "many_" and each key, gains with three digits,
-    other shares with two, and a dash for what only the published sets can tell.
+    """Make `found` available to the prose under "many_" and each key, gains with three digits or
+    their error, other shares with two, and a dash for what only the published sets can tell.
     """
     for key in set(_OF_ABLATION) - set(found):
         glue(f"many_{key}", "–")
     for key, value in found.items():
+        if f"{key}_error" in found:
+            told = with_error(value, found[f"{key}_error"], signed=True)
+            glue(f"many_{key}", told)
+            continue
         digits = (
             3 if any(part in key for part in ("_mean_", "_most_", "stuck_outside", "_gain")) else 2
         )

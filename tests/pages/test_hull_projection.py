@@ -34,14 +34,31 @@ def test_radii_over_blocks() -> None:
         for b in blocks
     ]
     assert frame["robustness"][1] == pytest.approx(float(torch.cat(kept).mean()))
+    assert frame["radius"].tolist() == [0.5, 2]
+    assert frame["gain"][1] == 0
+    lost = frame["robustness"][0] - frame["robustness"][1]
+    assert frame["gain"][0] == pytest.approx(lost)
+    assert frame["gain_error"][0] > 0
     gain, error = hp.gain_of_auto(blocks, NOISE)
     assert abs(gain) < 0.02
     assert error >= 0
 
 
 def test_scaling_ends_at_the_inner_product() -> None:
-    value = hp.limit_of_scaling(survival.tasks(pairs(), 10), NOISE)["robustness"]
+    frame = hp.limit_of_scaling(survival.tasks(pairs(), 10), NOISE)
+    value = frame["robustness"]
     assert value.iloc[1] == pytest.approx(value.iloc[2], abs=1e-3)
+    assert frame["lead"].tolist() == pytest.approx((value.iloc[0] - value).tolist())
+    assert (frame["lead_error"] < frame["robustness_error"]).all()
+
+
+def test_a_change_of_scoring_is_held_against_the_same_queries() -> None:
+    blocks = survival.tasks(pairs(), 10)
+    frame = survival.over_sizes(pairs(), [10], {"original": None}, NOISE)
+    level = frame.set_index("scoring")["robustness"]
+    gain, error = hp.gain_of_cosine(blocks, NOISE)
+    assert gain == pytest.approx(level["cosine"] - level["euclidean"])
+    assert 0 < error < 0.1
 
 
 def test_only_the_true_circumcentre_keeps_whole_rankings_of_unequal_norms() -> None:
@@ -101,8 +118,8 @@ def test_a_table_of_scorings_has_a_row_for_each_closing() -> None:
     frame = survival.over_sizes(pairs(), [10], {"original": None, "x": gu.MeanShift()}, NOISE)
     table = hp.scoring_table(frame, 10)
     assert list(table.index) == ["original", "gain of x"]
-    assert list(table) == ["cosine", "inner product", "Euclidean"]
-    assert table.loc["gain of x", "inner product"] == "0"
+    assert list(table) == ["cosine", "inner-product", "euclidean"]
+    assert table.loc["gain of x", "inner-product"] == "0"
     parts = hp.parts_over_sizes(pairs(), [3, 6])
     assert list(parts.index) == [3, 6]
     assert np.isfinite(parts.to_numpy()).all()

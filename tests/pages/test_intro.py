@@ -59,7 +59,7 @@ def test_the_headline_is_the_mean_over_all_blocks(
         (intro.SHIFT, 0.0, 0.0, "0.868 (+0)"),
         (intro.SHIFT, 0.02438, 0.00127, "0.868 (+0.024 ± 0.001)"),
         (intro.SHIFT, 0.00543, 0.0002, "0.868 (+0.0054 ± 0.0002)"),
-        (intro.SHIFT, -0.0132, 0.004, "0.868 (-0.013 ± 0.004)"),
+        (intro.SHIFT, -0.0132, 0.004, "0.868 (−0.013 ± 0.004)"),
     ],
 )
 def test_a_cell_says_level_gain_and_error(closing, gain, error, words) -> None:

@@ -102,6 +102,7 @@ def test_numbers_are_the_tables(frame) -> None:
     assert (found["sets"], found["models"], found["from_amumo"]) == (8, 8, 8)
     assert found["shift_raised_cosine"] == found["ours_raised_euclidean"] == 8
     assert found["shift_lowered_cosine"] == 0
+    assert found["shift_most_cosine_error"] == 0.001
     assert found["shift_most_cosine"] == pytest.approx(0.1 * 0.9**2)
     assert found["r_outside_cosine"] == pytest.approx(1)
     assert found["r_gap_cosine_low"] < found["r_gap_cosine"] < 1
@@ -133,6 +134,16 @@ def test_the_ablation_has_gap_and_recall_by_loss(frame) -> None:
     table = many_models.ablation_table(frame)
     assert table.loc["InfoNCE", "CC3M, epoch 31"] == "0.20 (0.65)"
     assert list(table.columns) == ["CC3M, epoch 31", "YFCC, epoch 28"]
+
+
+def test_a_mean_over_sets_is_as_sure_as_its_models_are_many() -> None:
+    values = pd.Series([0.1, 0.1, 0.3, 0.3])
+    apart, together = (
+        many_models.mean_over_models(values, pd.Series(list(models))) for models in ("abcd", "aabb")
+    )
+    assert apart[0] == together[0] == pytest.approx(0.2)
+    assert apart[1] == pytest.approx(0.1 / 2, rel=0.1)
+    assert together[1] == pytest.approx(0.1 / 2**0.5, rel=0.1)
 
 
 def test_without_the_ablation_a_dash_stands_for_its_numbers(frame, monkeypatch) -> None:
