@@ -10,13 +10,13 @@ import pandas as pd
 import torch
 
 from gaputils._checks import work
-from gaputils.closing import Closing
+from gaputils.closing import Closing, Procrustes
 from gaputils.closing.catalogue import Closings, copy, fit, moved, standard_closings
 from gaputils.embeddings import Embeddings, known_targets
 from gaputils.evaluation.table import Comparison
 from gaputils.noise.robustness import certified_radius
 from gaputils.pages.survival import CENTRED, ORIGINAL, plus_minus
-from gaputils.scoring import SCORINGS, cost, top_k
+from gaputils.scoring import SCORINGS, cost, nearest, top_k
 
 _RESOLUTION = 2e-4
 _DIM = 4
@@ -118,6 +118,22 @@ def level_with_best(comparison: Comparison, measure: str, names: Sequence[str]) 
 def _by_cosine(comparison: Comparison, against: str | None = None) -> pd.DataFrame:
     frame = comparison.table(against=against)
     return frame[frame["scoring"] == "cosine"].set_index("closing")
+
+
+def rotated(blocks: Sequence[Embeddings]) -> tuple[float, float]:
+    """Right answers (cosine) on the first block after `Procrustes`, learned from the pairs of the
+    next block and from those of all others.
+    """
+    task, others = (
+        blocks[0],
+        [(b.queries, b.gallery[known_targets(b)]) for b in blocks[1:] or blocks],
+    )
+    found = []
+    for some in (others[:1], others):
+        learned = Procrustes().fit(*(torch.cat(side) for side in zip(*some, strict=True)))
+        right = task.right(nearest(*moved(learned, task.queries, task.gallery), "cosine"))
+        found.append(float(right.double().mean()))
+    return found[0], found[1]
 
 
 def properties(

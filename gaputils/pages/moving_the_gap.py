@@ -21,7 +21,7 @@ from gaputils.geometry.hull import principal_components, project
 from gaputils.noise import GaussianNoise
 from gaputils.pages import with_error
 from gaputils.pages.gains import short_title
-from gaputils.pages.survival import distinct_items
+from gaputils.pages.survival import COSINE_FIRST, distinct_items
 from gaputils.scoring import SCORINGS, nearest
 
 ORIGINAL, NAIVE, BOTH, MEAN = "original", "naive shift", "naive shift, renormalised", "mean shift"
@@ -148,9 +148,11 @@ def renormalised(tasks: Mapping[str, Embeddings]) -> pd.DataFrame:
 
 
 def renormalised_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """`renormalised` for readers: answers unchanged by the shift, and after renormalising."""
+    """`renormalised` for readers: answers unchanged by the shift, and after renormalising; "all"
+    where none changes either way.
+    """
     words = [
-        f"{plain:.3f} → {sphere:.3f}"
+        "all" if plain == sphere == 1 else f"{plain:.3f} → {sphere:.3f}"
         for plain, sphere in zip(frame["unchanged"], frame["unchanged, renormalised"], strict=True)
     ]
     table = pd.Series(words, index=frame.index).unstack(sort=False)
@@ -167,6 +169,7 @@ def under_noise(embeddings: Embeddings, variance: float, seed: int = 0) -> pd.Da
         closings,
         {"": GaussianNoise(variance)},
         targets=embeddings.targets,
+        scorings=COSINE_FIRST,
         seed=seed,
     )
 
@@ -176,9 +179,10 @@ def noise_table(frame: pd.DataFrame) -> pd.DataFrame:
     cells: dict[str, dict[str, str]] = {}
     for row in frame.to_dict("records"):
         for column, gain in (("robustness", "gain"), ("right", "right_gain")):
-            words = f"{row[column]:.3f}"
+            words = with_error(row[column], row[f"{column}_error"])
             if row["closing"] != ORIGINAL:
-                words += f" ({with_error(row[gain], row[f'{gain}_error'], signed=True)})"
+                gained = with_error(row[gain], row[f"{gain}_error"], signed=True)
+                words = f"{row[column]:.3f} ({gained})"
             place = f"{row['scoring']}, {'survive' if column == 'robustness' else 'right'}"
             cells.setdefault(place, {})[row["closing"]] = words
     return pd.DataFrame(cells).T

@@ -6,14 +6,16 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
 from gaputils.closing import MeanShift
 from gaputils.datasets import DataUnavailable, load, published, published_rows
-from gaputils.embeddings import Embeddings
+from gaputils.embeddings import Embeddings, known_targets
 from gaputils.encoding.embed import embed
+from gaputils.evaluation.protocol import bootstrap_means
 from gaputils.geometry import Moments, gap_vector, measure_gap, principal_coordinates
 from gaputils.models import load_model, training_steps
 from gaputils.pages.gains import short_title
@@ -211,6 +213,7 @@ def numbers(
     fuller = (trained[sides] > 0.5).all(axis=1)
     emptier = list(trained.index[~fuller])
     spectrum = principal_coordinates(e).attrs["shares"]
+    apart = e.queries - e.gallery[known_targets(e)]
     return {
         "subject": subject,
         "models": len(pairs),
@@ -242,9 +245,16 @@ def numbers(
         "outside": outside_the_hull(e),
         "inside": math.sqrt(max(0.0, 1 - outside_the_hull(e) ** 2)),
         "items": len(e.gallery),
+        "gap_error": float(np.linalg.norm(bootstrap_means(apart), axis=1).std()),
         "r1_images": first["queries_recall@1"],
         "r1_texts": first["gallery_recall@1"],
+        "r1_images_error": _of_share(first["queries_recall@1"], len(e.queries)),
+        "r1_texts_error": _of_share(first["gallery_recall@1"], len(e.gallery)),
     }
+
+
+def _of_share(share: float, count: int) -> float:
+    return math.sqrt(share * (1 - share) / count)
 
 
 def lost(missing: Mapping[str, str]) -> str:

@@ -209,3 +209,14 @@ def test_the_figures_draw_what_they_are_given():
     shown = figures.answers(torch.zeros(3, 4, 4, dtype=torch.uint8), ["one"], axes[1, 1])
     assert shown.texts[0].get_text() == "one"
     plt.close("all")
+
+
+def test_a_rotation_of_more_pairs_is_learned_from_all_other_blocks():
+    blocks = gu.answerable_blocks(task(), 2)
+    one, every = all_methods.rotated(blocks)
+    first, rest = blocks[0], blocks[1:]
+    pairs = [torch.cat([b.queries for b in rest]), torch.cat([b.gallery[b.targets] for b in rest])]
+    sides = gu.Procrustes().fit(*pairs).transform(first.queries, first.gallery)
+    right = first.right(nearest(*sides, "cosine")).double().mean()
+    assert every == pytest.approx(float(right))
+    assert 0 <= one <= 1

@@ -81,6 +81,8 @@ def test_numbers_say_what_the_tables_do() -> None:
     assert numbers["fuller"] == 0
     assert numbers["emptied"] == "first, second"
     assert numbers["r1_images"] == measured.loc["queries_recall@1", "first"]
+    assert 0 < numbers["gap_error"] < 0.5
+    assert 0 <= numbers["r1_images_error"] < 0.1
 
 
 def test_what_cannot_be_had_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from gaputils.geometry.hull import principal_components, project
 from gaputils.models import load_model
 from gaputils.noise import BinaryQuantization, UniformQuantization, covariance_between
 from gaputils.noise import variance_between as variance
+from gaputils.pages import typeset
 from gaputils.pages.compressed_indexes.indexes import FAISS, SCORINGS, decoded, search
 from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, SCALED, plus_minus, tasks
 from gaputils.scoring import nearest
@@ -33,6 +34,7 @@ CODES = ("SQ4", "PQ", "binary")
 """The indexes that lose answers."""
 IN_FAISS = (*FAISS, "binary")
 STORES = ("LanceDB PQ", "qdrant local")
+_ROUNDING = 1e-12
 
 
 def compare_indexes(
@@ -120,13 +122,17 @@ def cost_table(
     return pd.DataFrame(
         {
             "kB": [f"{size / 1000:.0f}" for size in alone["bytes"]],
-            "variance": ["not told" if v is None else f"{v:.1e}" for v in spent],
+            "variance": ["not told" if v is None else _power(v) for v in spent],
             "untouched": plus_minus(alone["found"], alone["found_error"]),
             "gain by closing": plus_minus(more["gain"], more["gain_error"], signed=True),
             "untouched, 10 reranked": plus_minus(reread["found"], reread["found_error"]),
         },
         index=list(alone["index"]),
     )
+
+
+def _power(value: float) -> str:
+    return typeset(f"{value:.1e}") if value > _ROUNDING else "0"
 
 
 def euclidean_table(frame: pd.DataFrame, indexes: Sequence[str] = CODES) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from torch import Tensor
 
@@ -43,9 +44,11 @@ class Found:
 
     @property
     def words(self) -> pd.DataFrame:
-        """The untouched rows under each template."""
+        """The untouched rows under each template; a loss's error is that of unpaired shares, which
+        is no less than the paired one."""
         rows = self.each[self.each["closing"] == ORIGINAL].set_index("template")
-        return rows.assign(loss=100 * (rows["accuracy"] - rows["right"]))
+        errors = np.hypot(rows["accuracy_error"], rows["right_error"])
+        return rows.assign(loss=100 * (rows["accuracy"] - rows["right"]), loss_error=100 * errors)
 
     @property
     def like_jpeg(self) -> pd.Series:
@@ -80,11 +83,16 @@ def numbers(found: Found, other: str) -> dict[str, Any]:
         "flips": 100 * float((~found.steady).any(dim=0).double().mean()),
         "worst": str(words["loss"].idxmax()),
         "loss": float(words["loss"].max()),
+        "loss_error": float(words["loss_error"][words["loss"].idxmax()]),
         "pair": float(words.loc[other, "unchanged"]),
+        "pair_error": float(words.loc[other, "unchanged_error"]),
         "original": float(once.loc[(ORIGINAL, "cosine"), "robustness"]),
-        "shift_once": float(once.loc[(SHIFT, "euclidean"), "robustness"]),
+        "original_error": float(once.loc[(ORIGINAL, "cosine"), "robustness_error"]),
+        "shift_gain": float(once.loc[(SHIFT, "cosine"), "gain"]),
+        "shift_gain_error": float(once.loc[(SHIFT, "cosine"), "gain_error"]),
+        "centred_gain": float(once.loc[(CENTRED, "cosine"), "gain"]),
+        "centred_gain_error": float(once.loc[(CENTRED, "cosine"), "gain_error"]),
         "shift_again": float(again.loc[(SHIFT, "cosine"), "robustness"]),
-        "centred_once": float(once.loc[(CENTRED, "cosine"), "robustness"]),
         "once_shift": told(once.loc[(SHIFT, "cosine")], "gain", signed=True),
         "once_shift_euclidean": told(once.loc[(SHIFT, "euclidean")], "gain", signed=True),
         "once_centred": told(once.loc[(CENTRED, "cosine")], "gain", signed=True),
