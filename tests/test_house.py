@@ -110,6 +110,7 @@ ASKS_THE_ENGINE = {
     "pages/exact_robustness/cost.py": "the engine itself, against sampling",
     "pages/exact_robustness/grid.py": "the engine itself, against a grid",
     "pages/explorer/boundary.py": "one image and two texts in the plane, nothing closed",
+    "pages/explorer/closing.py": "a line as in `evaluation/curve.py`, query by query for its error",
     "pages/speed/contenders.py": "the engine is timed",
     "pages/why_distance_hurts.py": "galleries that are moved away, nothing closed",
 }

@@ -13,9 +13,12 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
+import gaputils as gu
 from gaputils import Embeddings
+from gaputils.evaluation.compare import compare_blocks
 from gaputils.pages.explorer import (
     decision_boundary,
+    emoji_gains,
     explorer,
     frames,
     published_closing,
@@ -206,25 +209,33 @@ def test_dynamics_tell_the_loss_of_the_step_they_show() -> None:
     assert losses == sorted(losses, reverse=True)
 
 
-def test_closing_is_best_near_one_and_the_alternatives_are_better() -> None:
+def test_closing_gains_on_answerable_galleries_with_paired_errors() -> None:
     generator = torch.Generator().manual_seed(1)
     gallery = torch.nn.functional.normalize(torch.randn(8, 32, generator=generator) + 1.5)
-    queries = gallery[torch.arange(40) % 8] + 0.1 * torch.randn(40, 32, generator=generator) - 0.2
+    targets = torch.arange(40) % 8
+    queries = gallery[targets] + 0.1 * torch.randn(40, 32, generator=generator) - 0.2
+    e = Embeddings(queries, gallery, targets)
     made = published_closing(
-        {"made up": Embeddings(queries, gallery)},
-        alphas=(0.0, 1.0),
-        variances=(0.02, 0.05),
-        items=(4, 8),
+        {"made up": e}, alphas=(0.0, 1.0), variances=(0.02, 0.05), items=(4, 8)
     )
-    pattern = r"robustness ([\d.]+), where it was ([\d.]+) before, ([\d.]+) with"
+    pattern = r"robustness ([\d.]+), where it was ([\d.]+) before, a gain of \+?([\d.]+)"
     found = [re.findall(pattern, p.alt)[0] for p in made.static().pictures]
     assert made.controls["m"] == (4, 8)
-    for now, before, projected in [tuple(map(float, x)) for x in found]:
-        assert before <= now <= projected
-    assert any(float(now) > float(before) for now, before, _ in found)
+    for now, before, gain in [tuple(map(float, x)) for x in found]:
+        assert now - before == pytest.approx(gain, abs=1.1e-3)
+        assert gain >= 0
+    assert any(float(gain) > 0.01 for _, _, gain in found)
+    unit = Embeddings(*map(torch.nn.functional.normalize, (queries, gallery)), targets)
+    noise = {"": gu.GaussianNoise(0.05)}
+    wanted = compare_blocks(
+        gu.answerable_blocks(unit, 4), {"shift": gu.MeanShift()}, noise, scorings=["euclidean"]
+    ).iloc[0]
+    told = made.function(1.0, 0.05, 4)[1]
+    assert f"robustness {wanted['robustness']:.3f}," in told
+    assert f"a gain of +{wanted['gain']:.3f} ± {wanted['gain_error']:.3f}." in told
 
 
-@pytest.mark.parametrize(("available", "offered"), [(10, (5, 10)), (3, (1, 3)), (100, (10, 100))])
+@pytest.mark.parametrize(("available", "offered"), [(10, (5, 10)), (3, (2, 3)), (100, (10, 100))])
 def test_a_small_gallery_still_has_two_sizes_to_choose_from(
     available: int, offered: tuple[int, ...]
 ) -> None:
@@ -233,5 +244,15 @@ def test_a_small_gallery_still_has_two_sizes_to_choose_from(
 
 
 def test_a_gallery_of_one_item_has_nothing_to_search() -> None:
-    with pytest.raises(ValueError, match=r"^embeddings: expected at least 2 items .*got 1"):
+    with pytest.raises(ValueError, match=r"^embeddings: expected at least 3 items .*got 1"):
         published_closing({"one": Embeddings(torch.eye(3), torch.ones(1, 3))})
+
+
+def test_gains_over_all_captions_of_the_emoji_in_the_gallery() -> None:
+    model = gu.load_model("tiny-openmoji", step=200)
+    weak, strong = (emoji_gains(model, variance, items=30) for variance in (1e-9, 0.5))
+    assert weak["robustness"].min() > 0.999
+    assert strong["closing"].tolist() == ["original", "mean shift", "hull projection, scaled"]
+    assert strong["gain"].is_monotonic_increasing
+    assert (strong["gain_error"].iloc[1:] > 0).all()
+    assert (strong["unchanged"] == 1).all()

@@ -7,13 +7,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.functional import normalize
 
-from gaputils.closing import HullProjection, MeanShift
+from gaputils.closing import Closing, HullProjection, MeanShift
 from gaputils.embeddings import Embeddings
-from gaputils.evaluation.compare import compare_closings
-from gaputils.evaluation.curve import robustness_curve
+from gaputils.evaluation.compare import compare_blocks
+from gaputils.evaluation.protocol import answerable_blocks, paired_gain
 from gaputils.geometry import gap_vector
 from gaputils.noise.perturbations import GaussianNoise
+from gaputils.noise.robustness import robustness
+from gaputils.pages import with_error
 from gaputils.pages.explorer.explorer import Explorer, explorer
 from gaputils.pages.explorer.pictures import blank
 from gaputils.plots.theme import COLOR, closing_color
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _GRID = tuple(0.125 * i for i in range(13))
+_RIVALS: dict[str, Closing | None] = {
+    "hull projection": HullProjection(),
+    "hull projection, scaled": HullProjection(radius=2),
+}
 _LOWEST = 0.6  # of the robustness that is drawn, the same for all settings
 
 
@@ -38,51 +45,49 @@ def published_closing(
 
     `embeddings` by the names of their models: the first is drawn beforehand, all can be chosen
     live. `alphas` say how far the gap is closed, `variances` are the noise's (total), `items` how
-    many of the gallery's first items are searched; of a gallery that has too few, half and all of
-    them. Live, `components` limits what counts as the gallery's hull. Raises `ValueError` for a
-    gallery of one item.
+    many a gallery has; of what has too few, half and all of them. The robustness is a mean over
+    disjoint galleries of so many items, each searched by the queries that it answers; the clouds
+    are those of the first. Live, `components` limits what counts as a gallery's hull. Raises
+    `ValueError` for a gallery of fewer than three items, or without targets.
     """
-    known = dict(embeddings)
+    known = {name: _unit(e) for name, e in embeddings.items()}
     first = next(iter(known))
     sizes = _sizes(items, len(known[first].gallery))
 
     @lru_cache(maxsize=64)
-    def fitted(model: str, m: int, components: str) -> tuple[Tensor, Tensor, MeanShift]:
-        queries, gallery = _sides(known[model], m)
-        shift = MeanShift(n_components=None if components == "all" else float(components))
-        return queries, gallery, shift.fit(queries, gallery)
+    def fitted(model: str, m: int, components: str) -> list[tuple[Tensor, Tensor, MeanShift]]:
+        share = None if components == "all" else float(components)
+        return [
+            (e.queries, e.gallery, MeanShift(n_components=share).fit(e.queries, e.gallery))
+            for e in answerable_blocks(known[model], m)
+        ]
 
-    @lru_cache(maxsize=64)
-    def curve(model: str, m: int, variance: float, components: str) -> pd.DataFrame:
-        queries, gallery, shift = fitted(model, m, components)
-        return robustness_curve(queries, gallery, shift, _GRID, GaussianNoise(variance))
-
-    @lru_cache(maxsize=64)
-    def rivals(model: str, m: int, variance: float) -> dict[str, float]:
-        queries, gallery, _ = fitted(model, m, "all")
-        closings = {
-            "hull projection": HullProjection(),
-            "hull projection, scaled": HullProjection(radius=2),
-        }
-        noises = {"": GaussianNoise(variance)}
-        frame = compare_closings(
-            queries, gallery, closings, noises, scorings=["euclidean"], bootstrap=0
+    @lru_cache(maxsize=256)
+    def kept(model: str, m: int, variance: float, components: str, alpha: float) -> Tensor:
+        noise = GaussianNoise(variance)
+        return torch.cat(
+            [
+                robustness(queries, gallery + alpha * shift.shift_.to(gallery), noise)
+                for queries, gallery, shift in fitted(model, m, components)
+            ]
         )
-        return dict(zip(frame["closing"], frame["robustness"], strict=True))
+
+    @lru_cache(maxsize=64)
+    def rivals(model: str, m: int, variance: float) -> pd.DataFrame:
+        blocks, noises = answerable_blocks(known[model], m), {"": GaussianNoise(variance)}
+        return compare_blocks(blocks, _RIVALS, noises, scorings=["euclidean"])
 
     def show(
         alpha: float, variance: float, m: int, model: str = first, components: str = "all"
     ) -> tuple[Any, str]:
-        queries, gallery, shift = fitted(model, m, components)
+        queries, gallery, shift = fitted(model, m, components)[0]
         moved = gallery + alpha * shift.shift_.to(gallery)
-        along = curve(model, m, variance, components)
-        if alpha not in _GRID:
-            noise = GaussianNoise(variance)
-            at_alpha = robustness_curve(queries, gallery, shift, [alpha], noise)["robustness"]
-            now = float(at_alpha.iloc[0])
-        else:
-            now = float(along["robustness"].iloc[_GRID.index(alpha)])
-        return _draw(queries, gallery, moved, (alpha, now), along, rivals(model, m, variance))
+        chosen = model, m, variance, components
+        along = [float(kept(*chosen, at).mean()) for at in _GRID]
+        now = kept(*chosen, alpha)
+        others = rivals(model, m, variance).set_index("closing")
+        figure = _draw(queries, gallery, moved, (alpha, float(now.mean())), along, others)
+        return figure, _tell(m, alpha, now, kept(*chosen, 0.0), others)
 
     return explorer(
         show,
@@ -105,21 +110,20 @@ def published_closing(
 
 def _sizes(items: Sequence[int], available: int) -> tuple[int, ...]:
     """At least two numbers to choose from."""
-    if available < 2:
-        raise ValueError(f"embeddings: expected at least 2 items in the gallery, got {available}")
+    if available < 3:
+        raise ValueError(f"embeddings: expected at least 3 items in the gallery, got {available}")
     sizes = tuple(m for m in items if m <= available)
-    return sizes if len(sizes) > 1 else (available // 2, available)
+    return sizes if len(sizes) > 1 else (max(2, available // 2), available)
 
 
-def _sides(e: Embeddings, m: int) -> tuple[Tensor, Tensor]:
-    """All queries, and the first `m` items of the gallery, of norm 1 to rounding."""
-    queries, gallery = (torch.nn.functional.normalize(x) for x in (e.queries, e.gallery[:m]))
-    return queries, gallery
+def _unit(e: Embeddings) -> Embeddings:
+    """The same task with rows of norm 1 to rounding; row i answers query i unless it is said."""
+    return Embeddings(*(normalize(side) for side in (e.queries, e.gallery)), e.targets)
 
 
 def _plane(queries: Tensor, gallery: Tensor) -> Tensor:
     """Two axes, (d, 2): along the gap, and the gallery's widest direction across it."""
-    gap = torch.nn.functional.normalize(gap_vector(queries, gallery), dim=0)
+    gap = normalize(gap_vector(queries, gallery), dim=0)
     spread = gallery - gallery.mean(0)
     across = torch.linalg.svd(spread - spread @ gap[:, None] * gap, full_matrices=False).Vh[0]
     return torch.stack([gap, across], dim=1)
@@ -130,10 +134,10 @@ def _draw(
     gallery: Tensor,
     moved: Tensor,
     now: tuple[float, float],
-    along: pd.DataFrame,
-    rivals: dict[str, float],
-) -> tuple[Any, str]:
-    """The figure of one setting, and what it shows in words."""
+    along: list[float],
+    rivals: pd.DataFrame,
+) -> Any:
+    """The figure of one setting."""
     axes = _plane(queries, gallery)
     figure = blank(5.6, 3.6)
     left, right = figure.subplots(
@@ -151,14 +155,14 @@ def _draw(
         handletextpad=-0.4,
         columnspacing=0.4,
     )
-    right.plot(along["alpha"], along["robustness"], color=COLOR["shift"], label="mean shift")
-    for name, value in rivals.items():
-        right.axhline(value, color=closing_color(name), ls="--", lw=1.4, label=name)
+    right.plot(_GRID, along, color=COLOR["shift"], label="mean shift")
+    for name, value in rivals["robustness"].items():
+        right.axhline(value, color=closing_color(str(name)), ls="--", lw=1.4, label=name)
     right.plot(*now, "o", color=COLOR["shift"], mec="black", ms=9)
     right.set(
         xlabel="how far closed (alpha)",
         ylabel="robustness",
-        ylim=(min(_LOWEST, float(along["robustness"].min()) - 0.02), 1.005),
+        ylim=(min(_LOWEST, min(along) - 0.02), 1.005),
     )
     right.legend(
         loc="lower right",
@@ -169,10 +173,17 @@ def _draw(
         handletextpad=0.5,
         columnspacing=0.8,
     )
-    start = float(along["robustness"].iloc[0])
-    told = (
-        f"{len(gallery)} captions searched, alpha {now[0]:.3g}: robustness {now[1]:.3f}, where it "
-        f"was {start:.3f} before, {rivals['hull projection']:.3f} with the hull projection and "
-        f"{rivals['hull projection, scaled']:.3f} scaled to twice the circumradius."
+    return figure
+
+
+def _tell(m: int, alpha: float, now: Tensor, before: Tensor, rivals: pd.DataFrame) -> str:
+    """What the figure shows, in words: gains with their paired errors over the queries."""
+    gains = {"here": paired_gain(now, before)}
+    gains |= {str(n): (row["gain"], row["gain_error"]) for n, row in rivals.iterrows()}
+    told = {name: with_error(*gain, signed=True) for name, gain in gains.items()}
+    return (
+        f"{m} captions searched, by Euclidean distance, alpha {alpha:.3g}: robustness "
+        f"{float(now.mean()):.3f}, where it was {float(before.mean()):.3f} before, a gain of "
+        f"{told['here']}. The hull projection gains {told['hull projection']}, scaled to twice the "
+        f"circumradius {told['hull projection, scaled']}."
     )
-    return figure, told

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from copy import copy
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,6 +23,9 @@ from gaputils.pages.explorer.pictures import blank
 from gaputils.plots.theme import closing_color, ink
 from gaputils.scoring import top_k
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 CAPTIONS = (
     "a photo of a cat face",
     "a photo of a dog face",
@@ -34,6 +38,11 @@ CAPTIONS = (
     "a photo of a guitar",
     "a photo of a snowman",
 )
+_CLOSINGS: dict[str, Closing | None] = {
+    "original": None,
+    "mean shift": MeanShift(),
+    "hull projection, scaled": HullProjection(radius=2),
+}
 _SHOWN = 5
 _SIZE = 72
 
@@ -55,15 +64,11 @@ def emoji_retrieval(
     `variances` are the noise's (total). Live, any caption can be typed.
     """
     rows = _gallery(captions, items, seed)
-    pictures = openmoji.drawings(model.image_size[0], rows)
-    gallery = model.encode_images(_on_white(pictures))
-    names = [openmoji.catalogue()[row].names[0] for row in rows]
+    names, known, gallery = _embedded(model, rows)
     large = _on_white(openmoji.drawings(_SIZE, rows)).permute(0, 2, 3, 1).numpy()
-    known = model.encode_texts([f"a photo of a {name}" for name in names])
-    closings: dict[str, Closing | None] = {
-        "original": None,
-        "mean shift": MeanShift().fit(known, gallery),
-        "hull projection, scaled": HullProjection(radius=2).fit(known, gallery),
+    closings = {
+        name: None if closing is None else copy(closing).fit(known, gallery)
+        for name, closing in _CLOSINGS.items()
     }
 
     def show(caption: str, variance: float) -> tuple[Any, str]:
@@ -90,6 +95,31 @@ def emoji_retrieval(
         caption=captions,
         variance=variances,
     )
+
+
+def emoji_gains(model: Model, variance: float, *, items: int = 150, seed: int = 0) -> pd.DataFrame:
+    """`compare_closings` of `emoji_retrieval`'s ways of searching, by Euclidean distance.
+
+    Every name of its gallery asks, and its own drawing is right.
+    """
+    _, known, gallery = _embedded(model, _gallery(CAPTIONS, items, seed))
+    return compare_closings(
+        known,
+        gallery,
+        _CLOSINGS,
+        {"": GaussianNoise(variance)},
+        targets=torch.arange(len(gallery)),
+        scorings=["euclidean"],
+        seed=seed,
+    )
+
+
+def _embedded(model: Model, rows: Sequence[int]) -> tuple[list[str], Tensor, Tensor]:
+    """The names of these emoji, a caption of each, and their drawings, both embedded."""
+    names = [openmoji.catalogue()[row].names[0] for row in rows]
+    pictures = _on_white(openmoji.drawings(model.image_size[0], rows))
+    known = model.encode_texts([f"a photo of a {name}" for name in names])
+    return names, known, model.encode_images(pictures)
 
 
 def _gallery(captions: Sequence[str], items: int, seed: int) -> list[int]:
