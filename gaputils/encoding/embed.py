@@ -91,7 +91,10 @@ def check_inputs(model: Model, dataset: AnyDataset, batch_size: int, workers: in
     integer("batch_size", batch_size, low=1)
     integer("workers", workers, low=0)
     if not isinstance(model, Model):
-        raise TypeError(f"model: expected what load_model returns, got {type(model).__name__}")
+        hint = "; load_model(model, processor=…) takes it" if hasattr(model, "config") else ""
+        raise TypeError(
+            f"model: expected what load_model returns, got {type(model).__name__}{hint}"
+        )
     if not isinstance(dataset, AnyDataset):
         raise TypeError(f"dataset: expected a data set, got {type(dataset).__name__}")
     if len(dataset) == 0:

@@ -132,6 +132,8 @@ def _check_weights(name: str, pretrained: str | Path | None) -> bool:
     if config is None:
         close = [known for known in open_clip.list_models() if name.lower() in known.lower()]
         hint = f"; did you mean one of {close[:5]}?" if close else ""
+        if "/" in name:
+            hint = "; a model of transformers is given as itself, with its processor"
         raise ValueError(
             f"name: open_clip knows no model {name!r}, and it is no folder with an "
             f"open_clip_config.json{hint} (see open_clip.list_models())"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -121,3 +122,11 @@ def test_without_the_library_the_extra_is_named(
     monkeypatch.setattr("gaputils._extras.find_spec", lambda _: None)
     with pytest.raises(ModuleNotFoundError, match=r"gaputils\[transformers\]"):
         gu.load_model(tmp_path)
+
+
+def test_errors_say_how_a_model_of_transformers_is_given() -> None:
+    bare = SimpleNamespace(config=None)
+    with pytest.raises(TypeError, match=r"load_model\(model, processor=…\) takes it"):
+        gu.embed(bare, gu.datasets.load("emoji10"))
+    with pytest.raises(ValueError, match="a model of transformers is given as itself"):
+        gu.load_model("openai/clip-vit-base-patch32")
