@@ -49,6 +49,7 @@ nav ol { columns: 2; column-gap: 4rem; }
 header p { font-size: 1.1rem; }
 @media print { html { font-size: 12.5px; } }
 @media print { article { break-before: page; border: 0; } }
+@media print { main { overflow-x: clip; } }
 """
 
 
