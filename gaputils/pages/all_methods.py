@@ -13,7 +13,9 @@ from gaputils._checks import work
 from gaputils.closing import Closing, Procrustes
 from gaputils.closing.catalogue import Closings, copy, fit, moved, standard_closings
 from gaputils.embeddings import Embeddings, known_targets
+from gaputils.evaluation.compare import ORDERS, over_blocks
 from gaputils.evaluation.table import Comparison
+from gaputils.noise import GaussianNoise
 from gaputils.noise.robustness import certified_radius
 from gaputils.pages.survival import CENTRED, ORIGINAL, plus_minus
 from gaputils.scoring import SCORINGS, cost, nearest, top_k
@@ -21,6 +23,7 @@ from gaputils.scoring import SCORINGS, cost, nearest, top_k
 _RESOLUTION = 2e-4
 _DIM = 4
 KEEPS, MEANS, MORE = "keeps every answer", "moves means", "uses labels or covariances"
+RIVAL = (CENTRED, "inner-product")
 SHOWN = (
     ORIGINAL,
     "mean shift",
@@ -95,10 +98,46 @@ def short_table(frame: pd.DataFrame, names: Sequence[str] = SHOWN) -> pd.DataFra
             "unchanged by noise": text("robustness"),
             "right under noise": [f"{value:.3f}" for value in rows["right"]],
             "gain in right": text("right_gain", signed=True),
-            "unchanged, noise first": [f"{value:.3f}" for value in rows["robustness first"]],
+            "gain in unchanged, noise first": plus_minus(
+                rows["gain first"], rows["gain_error first"], signed=True
+            ),
         },
         index=list(names),
     )
+
+
+def rivals(
+    blocks: Sequence[Embeddings], noise: GaussianNoise, draws: int = 200, seed: int = 0
+) -> pd.DataFrame:
+    """The scaled projection by distance beside its limit, and both beside cosine.
+
+    Index: closing and scoring. `robustness` and `gain` with their errors, the gains over `RIVAL`;
+    the same with " first" for noise before closing, in `draws` draws.
+    """
+    few = {name: CLOSINGS[name] for name in (ORIGINAL, CENTRED, SCALED)}
+    tables = [
+        over_blocks(blocks, few, {"": noise}, order=order, draws=draws, seed=seed)
+        .table(against=RIVAL)
+        .set_index(["closing", "scoring"])
+        for order in ORDERS
+    ]
+    columns = ["robustness", "robustness_error", "gain", "gain_error"]
+    frame = tables[0][columns].join(tables[1][columns].add_suffix(" first"))
+    return frame.loc[[(SCALED, "euclidean"), RIVAL, (CENTRED, "cosine"), (ORIGINAL, "cosine")]]
+
+
+def rivals_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """`rivals` for readers, with errors as text."""
+    words = {"euclidean": "distance", "inner-product": "inner product", "cosine": "cosine"}
+    columns = {
+        f"{title}{told}": plus_minus(
+            frame[f"{name}{order}"], frame[f"{name}_error{order}"], signed=name == "gain"
+        )
+        for order, told in (("", ""), (" first", ", noise first"))
+        for name, title in (("robustness", "unchanged"), ("gain", "over the rival"))
+    }
+    index = [f"{closing}, by {words[scoring]}" for closing, scoring in frame.index]
+    return pd.DataFrame(columns, index=index)
 
 
 def level_with_best(comparison: Comparison, measure: str, names: Sequence[str]) -> list[str]:

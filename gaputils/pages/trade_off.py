@@ -136,6 +136,9 @@ def right_table(closing_first: pd.DataFrame, noise_first: pd.DataFrame) -> pd.Da
         "gain in right": plus_minus(
             closing_first["right_gain"], closing_first["right_gain_error"], signed=True
         ),
+        "gain in same, noise first": plus_minus(
+            noise_first["gain"], noise_first["gain_error"], signed=True
+        ),
         "gain in right, noise first": plus_minus(
             noise_first["right_gain"], noise_first["right_gain_error"], signed=True
         ),

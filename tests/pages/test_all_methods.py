@@ -100,7 +100,27 @@ def test_both_orders_stand_beside_each_other_with_their_errors():
     table = all_methods.short_table(frame, ["CORAL"])
     value, error = frame.loc["CORAL", ["right_gain", "right_gain_error"]]
     assert table.loc["CORAL", "gain in right"] == with_error(value, error, signed=True)
+    value, error = before.set_index("closing").loc["CORAL", ["gain", "gain_error"]]
+    told = with_error(value, error, signed=True)
+    assert table.loc["CORAL", "gain in unchanged, noise first"] == told
     assert table.shape == (1, 6)
+
+
+def test_the_rival_of_scaling_is_the_projection_by_inner_product():
+    e = task(60, 20, 24)
+    pairs = gu.Embeddings(e.gallery + 0.2 * e.queries[:20], e.gallery, normalize=True)
+    blocks, noise = survival.tasks(pairs, 10), gu.GaussianNoise(0.3)
+    frame = all_methods.rivals(blocks, noise, draws=20)
+    closings = {name: survival.CLOSINGS[name] for name in (survival.CENTRED, survival.SCALED)}
+    plain = compare_blocks(blocks, closings, {"": noise}).set_index(["closing", "scoring"])
+    plain = plain["robustness"]
+    scaled = survival.SCALED, "euclidean"
+    assert frame.loc[scaled, "gain"] == pytest.approx(plain[scaled] - plain[all_methods.RIVAL])
+    assert (frame.loc[all_methods.RIVAL, ["gain", "gain_error", "gain first"]] == 0).all()
+    table = all_methods.rivals_table(frame)
+    assert table.index[0] == "hull projection, scaled, by distance"
+    value, error = frame.loc[scaled, ["gain first", "gain_error first"]]
+    assert table["over the rival, noise first"].iloc[0] == with_error(value, error, signed=True)
 
 
 def test_level_with_the_best_is_who_lies_within_one_paired_error():
