@@ -34,7 +34,9 @@ def test_decisions_have_the_gain_of_the_closing_that_they_name() -> None:
     plain = frames["more"].set_index(["closing", "scoring"])["robustness"]
     gain = plain["original", "cosine"] - plain["original", "euclidean"]
     assert by_cosine["gain"] == pytest.approx(gain)
-    assert own.decision_table(table)["gain here"].iloc[2] == "0"
+    gains = own.decision_table(table)["gain here"]
+    assert gains.iloc[2] == "0"
+    assert gains.iloc[-1].endswith(" ± " + f"{by_cosine['gain_error']:.3f}, of the scoring")
 
 
 def test_codes_are_counted_against_the_floats() -> None:
