@@ -17,7 +17,7 @@ from gaputils.evaluation.compare import ORDERS, over_blocks
 from gaputils.evaluation.table import Comparison
 from gaputils.noise import GaussianNoise
 from gaputils.noise.robustness import certified_radius
-from gaputils.pages.survival import CENTRED, ORIGINAL, plus_minus
+from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, SCALED, plus_minus
 from gaputils.scoring import SCORINGS, cost, nearest, top_k
 
 _RESOLUTION = 2e-4

@@ -15,7 +15,11 @@ from torch import Tensor
 from gaputils.datasets import load
 from gaputils.datasets.base import ClassificationDataset
 from gaputils.encoding.embed import embed, embed_classes, image_batches
+from gaputils.evaluation.protocol import bootstrap_means
+from gaputils.models.loading import load_model
 from gaputils.models.model import Model
+from gaputils.pages import with_error
+from gaputils.scoring import nearest
 from gaputils.tasks import retrieval, zero_shot
 
 _NAMES = {"top1": "acc1", "top5": "acc5", "mean_per_class": "mean_per_class_recall"}
@@ -96,6 +100,25 @@ def compare_retrieval(
     renamed = {f"queries_recall@{k}": other[f"text_retrieval_recall@{k}"] for k in ks}
     renamed |= {f"gallery_recall@{k}": other[f"image_retrieval_recall@{k}"] for k in ks}
     return pd.DataFrame({"gaputils": ours, "clip-benchmark": pd.Series(renamed)})
+
+
+def by_step(
+    steps: Sequence[int | None], name: str = "emoji10", template: str = "a photo of a {}."
+) -> pd.DataFrame:
+    """Top-1 accuracy of the shipped model at steps of its training (None: the last), with errors.
+
+    An error is a bootstrap over the pictures.
+    """
+    rows: dict[str, str] = {}
+    data = load(name)
+    for step in steps:
+        model = load_model("tiny-openmoji", step=step, device="cpu")
+        e = embed(model, data, templates=template)
+        right = e.right(nearest(e.queries, e.gallery, "cosine")).double()[:, None]
+        share, error = float(right.mean()), float(bootstrap_means(right).std())
+        rows["the last" if step is None else str(step)] = with_error(share, error)
+    accuracy = list(rows.values())
+    return pd.DataFrame({"step": list(rows), f"accuracy on {name}": accuracy})
 
 
 def their_classifier(model: Model, class_names: Sequence[str], templates: Sequence[str]) -> Tensor:

@@ -33,6 +33,7 @@ from gaputils.pages.compressed_indexes.indexes import FAISS, decoded
 from gaputils.pages.mixed_galleries import OURS, WAYS, each_scene, paired
 from gaputils.pages.mixed_galleries import summary as mixed_summary
 from gaputils.pages.survival import (
+    BY_COSINE,
     CENTRED,
     CLOSINGS,
     COSINE_FIRST,
@@ -161,7 +162,6 @@ def noise_table(*frames: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-BY_COSINE = "original, by cosine"
 CENTRE = "gu.HullProjection(center=True).fit(queries, gallery)"
 SCALE = "gu.HullProjection(radius=2).fit(queries, gallery)"
 MIX = 'gu.MixedGallery().fit(queries, {"image": images, "text": texts})'
@@ -247,10 +247,13 @@ def decide(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def decision_table(frame: pd.DataFrame, mixed: pd.DataFrame) -> pd.DataFrame:
     """`decide` for readers; the two scorings with the same advice share their rows.
 
-    The last row is for several kinds in one index, whose gain `mixed` is from `mixed_gain`.
+    What is gained by cosine instead of a closing is marked as the scoring's. The last row is for
+    several kinds in one index, whose gain `mixed` is from `mixed_gain`.
     """
     words = {"few": "≪ d", "as many": "≈ d", "more": "≫ d"}
-    frame = frame.assign(told=plus_minus(frame["gain"], frame["gain_error"], signed=True))
+    gained = pd.Series(plus_minus(frame["gain"], frame["gain_error"], signed=True), frame.index)
+    scored = frame["closing"] == BY_COSINE
+    frame = frame.assign(told=gained.where(~scored, gained + ", of the scoring"))
     wide: Any = frame.pivot(index="items", columns="scoring", values="told")
     rows = []
     for row in frame[frame["scoring"] != "inner-product"].itertuples():

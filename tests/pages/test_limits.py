@@ -40,6 +40,7 @@ def test_decision_bars_start_where_the_untouched_end() -> None:
     bars = ax.patches[len(table) : 2 * len(table)]
     np.testing.assert_allclose([bar.get_x() for bar in bars], table["start"])
     np.testing.assert_allclose([bar.get_width() for bar in bars], table["gain"])
+    assert [bool(bar.get_hatch()) for bar in bars] == [False] * (len(table) - 1) + [True]
 
 
 def test_bands_have_a_row_for_each_of_their_closings() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 
+import gaputils as gu
 from gaputils.datasets import load
 from gaputils.pages import same_numbers
+from gaputils.pages.figures.same_numbers import both_packages
 
 
 def test_captions_fill_the_first_templates_with_the_names() -> None:
@@ -27,3 +31,26 @@ def test_data_sets_stand_below_one_another(monkeypatch: pytest.MonkeyPatch) -> N
     table = same_numbers.compare_data_sets(None, {"emoji10": 4, "openmoji": 1})
     assert asked == [("emoji10", 4), ("openmoji", 1)]
     assert table.index.tolist() == [("emoji10", "top1"), ("openmoji", "top1")]
+
+
+def test_accuracies_by_step_are_the_models_own() -> None:
+    table = same_numbers.by_step([200, None])
+    assert table["step"].tolist() == ["200", "the last"]
+    e = gu.embed(
+        gu.load_model("tiny-openmoji", step=200, device="cpu"),
+        load("emoji10"),
+        templates="a photo of a {}.",
+    )
+    share = gu.tasks.zero_shot(e)["top1"]
+    assert table["accuracy on emoji10"].iloc[0].startswith(f"{share:.3f} ± 0.0")
+
+
+def test_a_dot_lies_in_each_ring() -> None:
+    index = pd.MultiIndex.from_product([["emoji10"], ["top-1 accuracy", "top-5 accuracy"]])
+    frame = pd.DataFrame({"gaputils": [0.5, 0.75], "clip-benchmark": [0.5, 0.7]}, index=index)
+    ax = both_packages(frame, plt.subplots()[1])
+    rings, dots = (np.asarray(found.get_offsets())[:, 0] for found in ax.collections)
+    plt.close("all")
+    assert rings.tolist() == [0.5, 0.7]
+    assert dots.tolist() == [0.5, 0.75]
+    assert ax.get_yticklabels()[1].get_text() == "emoji10, top-5 accuracy"

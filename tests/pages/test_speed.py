@@ -35,6 +35,16 @@ def test_ratios_have_their_bars_and_names(ax) -> None:
     plt.close("all")
 
 
+def test_recorded_rivals_are_among_what_was_recorded() -> None:
+    found = timing.recorded_ratios()
+    assert len(found) == len(time_ratios(found).get_yticklabels())
+    plt.close("all")
+    assert (found["ratio_low"] <= found["ratio"]).all()
+    kept = timing.recorded().set_index("quantity")["value"]
+    row = found.loc[("simulation of 32 seeds", "a loop over seeds")]
+    assert row["ratio"] == kept["a loop over 32 seeds beside the batch"]
+
+
 @pytest.fixture(scope="module")
 def model() -> gu.Model:
     return gu.load_model("tiny-openmoji", device="cpu")

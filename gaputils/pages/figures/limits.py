@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from gaputils.pages.survival import BY_COSINE
 from gaputils.plots.report import broken
 from gaputils.plots.theme import COLOR, WIDTH, closing_color, legend_above
 
@@ -93,11 +94,16 @@ def same_and_right(frame: pd.DataFrame, axes: list[Axes]) -> list[Axes]:
 
 
 def decision_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
-    """What the advised closing adds to what survives untouched, a bar a row of `decide`."""
+    """What the advised closing adds to what survives untouched, a bar a row of `decide`.
+
+    Hatched where the advice is no closing but to rank by cosine.
+    """
     words = {"few": "≪ d", "as many": "≈ d", "more": "≫ d"}
     colors = [closing_color(str(name)) for name in frame["closing"]]
-    ax.barh(range(len(frame)), frame["start"], color=closing_color("original"), height=0.7)
-    ax.barh(
+    plain = closing_color("original")
+    other_scoring: dict[str, Any] = {"facecolor": "none", "edgecolor": plain, "hatch": "////"}
+    ax.barh(range(len(frame)), frame["start"], color=plain, height=0.7)
+    added = ax.barh(
         range(len(frame)),
         frame["gain"],
         left=frame["start"],
@@ -106,6 +112,9 @@ def decision_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
         height=0.7,
         error_kw={"elinewidth": 1},
     )
+    for bar, name in zip(added, frame["closing"], strict=True):
+        if name == BY_COSINE:
+            bar.set(**other_scoring)
     names = [
         f"{scoring.replace('-', ' ')}, {size} items {words[items][0]} {dim}"
         for scoring, size, items, dim in zip(
@@ -115,7 +124,8 @@ def decision_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
     ax.set_yticks(range(len(frame)), names, fontsize="small")
     ax.set(xlim=(0, 1), ylim=(len(frame) - 0.5, -0.5), xlabel="share of answers that survive")
     for name in dict.fromkeys(["original", *frame["closing"]]):
-        ax.barh([-9], [0], color=closing_color(str(name)), label=str(name))
+        style = other_scoring if name == BY_COSINE else {"color": closing_color(str(name))}
+        ax.barh([-9], [0], label=str(name), **style)
     return ax
 
 

@@ -155,6 +155,33 @@ def seconds_of(call: Call) -> float:
     return time.perf_counter() - started
 
 
+_RIVALS = {
+    "hull of 100,000 × 512: plain SVD": ("hull of 100,000 × 512", "plain SVD"),
+    "hull of 100,000 × 512: Gram matrix": ("hull of 100,000 × 512", "Gram matrix"),
+    "a loop beside a curve": ("robustness over alphas", "a loop of transformations"),
+    "clip-benchmark's classifier, 1000 names × 80": (
+        "1,000 names × 80 templates",
+        "clip-benchmark",
+    ),
+    "a loop over 32 seeds beside the batch": ("simulation of 32 seeds", "a loop over seeds"),
+    "statistics of 100,000 × 512 rows in memory: time of mean and cov": (
+        "statistics of 100,000 rows",
+        "NumPy's mean and cov",
+    ),
+    "statistics of 10,000,000 × 512 rows: time of only summing them": (
+        "statistics of 10,000,000 rows",
+        "only the sum",
+    ),
+}
+
+
+def recorded_ratios() -> pd.DataFrame:
+    """Those of `recorded` that hold a routine against an alternative, for `time_ratios`."""
+    found = recorded().set_index("quantity").loc[list(_RIVALS), ["value", "low", "high"]]
+    found.columns = pd.Index(["ratio", "ratio_low", "ratio_high"])
+    return found.set_index(pd.MultiIndex.from_tuples(list(_RIVALS.values())))
+
+
 def machine() -> dict[str, Any]:
     """The `cpu`, its `cores` that torch uses, the `gpu` (None without one), `python`, `torch`."""
     cuda = torch.cuda.is_available()
