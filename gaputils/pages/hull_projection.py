@@ -78,8 +78,8 @@ def gain_of_cosine(blocks: Sequence[Embeddings], noise: GaussianNoise) -> tuple[
     """What cosine adds to the robustness of untouched rows by Euclidean distance, and its error."""
     scorings = ["cosine", "euclidean"]
     outcomes = over_blocks(blocks, {}, {"": noise}, scorings=scorings).outcomes
-    kept = [outcomes[None, scoring, ""].kept.per_query for scoring in scorings]
-    return paired_gain(*kept)
+    cosine, distance = (outcomes[None, scoring, ""].kept.per_query for scoring in scorings)
+    return paired_gain(cosine, distance)
 
 
 def limit_of_scaling(

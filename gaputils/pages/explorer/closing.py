@@ -118,7 +118,7 @@ def _sizes(items: Sequence[int], available: int) -> tuple[int, ...]:
 
 def _unit(e: Embeddings) -> Embeddings:
     """The same task with rows of norm 1 to rounding; row i answers query i unless it is said."""
-    return Embeddings(*(normalize(side) for side in (e.queries, e.gallery)), e.targets)
+    return Embeddings(normalize(e.queries), normalize(e.gallery), e.targets)
 
 
 def _plane(queries: Tensor, gallery: Tensor) -> Tensor:
