@@ -160,7 +160,7 @@ def numbers(frame: pd.DataFrame) -> dict[str, float | int]:
             right, error = rows["right_gain"], rows["right_gain_error"]
             found[f"{key}_right_raised_{scoring}"] = int((right > 2 * error).sum())
             found[f"{key}_right_lowered_{scoring}"] = int((right < -2 * error).sum())
-            most = rows[["gain", "gain_error"]].loc[rows["gain"].idxmax()]
+            most = rows.nlargest(1, "gain")[["gain", "gain_error"]].iloc[0]
             means: dict[str, Any] = {
                 "mean": mean_over_models(rows["gain"], rows["model"]),
                 "most": most,
