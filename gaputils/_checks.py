@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -158,12 +159,19 @@ def unit_rows(name: str, value: Tensor) -> Tensor:
     return torch.nn.functional.normalize(torch.where(extreme, value / largest, value), dim=1)
 
 
+def _typed(value: Any) -> str:
+    """The type of `value`, and what it is: an array's shape, or a short text."""
+    shape = getattr(value, "shape", None)
+    what = f"of shape {tuple(shape)}" if shape else reprlib.repr(value)
+    return f"{type(value).__name__} {what}"
+
+
 def number(
     name: str, value: Any, *, low: float = -np.inf, high: float = np.inf, strict: bool = False
 ) -> float:
     """`value` as a finite float in [low, high]; with `strict` above `low`."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name}: expected a number, got {type(value).__name__} {value!r}")
+        raise TypeError(f"{name}: expected a number, got {_typed(value)}")
     result = float(value)
     if not np.isfinite(result) or result > high or result < low or (strict and result == low):
         bracket = "(" if strict else "["
@@ -174,7 +182,7 @@ def number(
 def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
     """`value` as an int of at least `low` and at most `high`."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name}: expected an integer, got {type(value).__name__} {value!r}")
+        raise TypeError(f"{name}: expected an integer, got {_typed(value)}")
     if value < low:
         raise ValueError(f"{name}: expected an integer of at least {low}, got {value!r}")
     if high is not None and value > high:
@@ -184,8 +192,9 @@ def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
 
 def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     """`value` if it is one of `allowed`."""
-    if value not in allowed:
-        raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
+    if not isinstance(value, str) or value not in allowed:
+        got = repr(value) if isinstance(value, str) else _typed(value)
+        raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {got}")
     return str(value)
 
 

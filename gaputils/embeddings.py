@@ -193,7 +193,9 @@ def items_of(owners: Tensor, queries: int) -> Tensor:
 def require_embeddings(value: Any) -> None:
     """Raise `TypeError` unless `value`, a function's `embeddings`, is `Embeddings`."""
     if not isinstance(value, Embeddings):
-        raise TypeError(f"embeddings: expected Embeddings, got {type(value).__name__}")
+        raise TypeError(
+            f"embeddings: expected Embeddings(queries, gallery), got {type(value).__name__}"
+        )
 
 
 def known_targets(embeddings: Embeddings) -> Tensor:

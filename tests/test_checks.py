@@ -74,6 +74,21 @@ ARGUMENTS: list[tuple[Callable[..., Any], type[Exception], str]] = [
         "seed: expected an integer, got str",
     ),
     (
+        lambda q, g: gu.report(q, g),
+        TypeError,
+        r"^embeddings: expected Embeddings\(queries, gallery",
+    ),
+    (
+        lambda _, g: gu.GaussianNoise(g),
+        TypeError,
+        r"^variance: expected a number, got \w+ of shape \(\d+, \d+\)$",
+    ),
+    (
+        lambda q, g: gu.robustness(q, g, NOISE, scoring=g),
+        ValueError,
+        r"^scoring: expected one of .*, got \w+ of shape \(\d+, \d+\)$",
+    ),
+    (
         lambda q, g: gu.robustness(q, g * 0, NOISE, "monte-carlo", scoring="cosine"),
         ValueError,
         "gallery: expected rows of norm above zero for cosine, got a zero row",

@@ -150,11 +150,11 @@ def _find(
     bootstrap: int,
     seed: int,
 ) -> _Findings:
+    if not isinstance(embeddings, tuple):
+        require_embeddings(embeddings)
     noise = GaussianNoise(_checks.number("variance", variance, low=0, strict=True))
     number = as_number(seed)
     _checks.integer("bootstrap", bootstrap, low=2)
-    if not isinstance(embeddings, tuple):
-        require_embeddings(embeddings)
     sample = Sample.of(embeddings, rows, items, number)
     e = sample.embeddings
     if len(e.gallery) < 2:
