@@ -20,7 +20,7 @@ def answerable_blocks(embeddings: Embeddings, size: int) -> list[Embeddings]:
     left out, as is a block that no query is right for; a gallery of fewer than `size` rows is one
     block. Raises `ValueError` without targets.
 
-    >>> e = Embeddings(torch.eye(7), torch.eye(7))
+    >>> e = Embeddings(np.eye(7), np.eye(7))
     >>> [len(block.queries) for block in answerable_blocks(e, 3)]
     [3, 3]
     """
