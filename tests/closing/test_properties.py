@@ -101,6 +101,7 @@ def test_no_radius_has_a_larger_certificate_than_the_best_one(seed, form, m, ext
     assert (np.linalg.norm(found - centre, axis=1) <= 10 * size + off).all()
 
 
+@pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
 @settings(max_examples=40, deadline=None)
 @given(spread=st.floats(0, 0.5), **CASES)
 def test_the_oblique_projection_solves_its_program(seed, form, m, extra, spread) -> None:
