@@ -35,7 +35,7 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _POWER = re.compile(r"(?<=\d)e([+-]\d+)\b")
 _MINUS = re.compile(r"(?<![\w.)])-(?=\.?\d)")
 _BELOW_ZERO = re.compile(r"(?<![\w.)])[-−](?=0(?:\.0*)?(?![\d.e]))")
-_WORDS = {"inner-product": "inner product", "euclidean": "Euclidean"}
+SCORING_WORDS = {"cosine": "cosine", "inner-product": "inner product", "euclidean": "Euclidean"}
 
 
 def typeset(text: str) -> str:
@@ -82,7 +82,7 @@ def table(frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}") -> Any:
     plain = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
     if frame.index.nlevels > 1:
         frame, plain = frame.reset_index(), True
-    frame = frame.replace(_WORDS).rename(index=_WORDS, columns=_WORDS)
+    frame = frame.replace(SCORING_WORDS).rename(index=SCORING_WORDS, columns=SCORING_WORDS)
     if frame.columns.nlevels == 1:
         heading: Any = frame.index.name
         frame = frame.rename_axis(index=None, columns=heading)

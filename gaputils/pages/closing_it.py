@@ -13,7 +13,8 @@ from gaputils.closing import Closing, ClosingDoesNothing
 from gaputils.embeddings import Embeddings
 from gaputils.models import Model
 from gaputils.noise import GaussianNoise
-from gaputils.pages.intro import CLOSINGS, ORIGINAL, SCORINGS, SHIFT, cell
+from gaputils.pages import SCORING_WORDS
+from gaputils.pages.intro import CLOSINGS, ORIGINAL, SHIFT, cell
 from gaputils.pages.survival import plus_minus
 
 PROJECTION = "hull projection"
@@ -71,7 +72,7 @@ def by_task(
                 CLOSINGS,
                 {"": GaussianNoise(variance)},
                 targets=e.targets,
-                scorings=list(SCORINGS),
+                scorings=list(SCORING_WORDS),
                 bootstrap=bootstrap,
                 seed=seed,
             )

@@ -31,7 +31,6 @@ CLOSINGS: dict[str, Closing | None] = {
     CENTRED: HullProjection(center=True),
     "hull projection, scaled": HullProjection(radius=2),
 }
-SCORINGS = {"cosine": "cosine", "inner-product": "inner product", "euclidean": "Euclidean"}
 
 
 def headline(
@@ -53,7 +52,7 @@ def headline(
                 answerable_blocks(embeddings, size),
                 closings,
                 {"": GaussianNoise(variance)},
-                scorings=list(SCORINGS),
+                scorings=list(pages.SCORING_WORDS),
                 seed=seed,
             )
         parts.append(part.assign(captions=min(size, len(embeddings.gallery))))
@@ -89,7 +88,9 @@ def table(frame: pd.DataFrame, captions: int) -> pd.DataFrame:
     part = frame[(frame["captions"] == captions) & frame["closing"].isin(list(CLOSINGS))]
     words = part.assign(cell=[cell(row) for row in part.to_dict("records")])
     wide = words.pivot(index="closing", columns="scoring", values="cell")
-    wide = wide.reindex(index=list(CLOSINGS), columns=list(SCORINGS)).rename(columns=SCORINGS)
+    wide = wide.reindex(index=list(CLOSINGS), columns=list(pages.SCORING_WORDS)).rename(
+        columns=pages.SCORING_WORDS
+    )
     wide.index.name = wide.columns.name = None
     return wide
 

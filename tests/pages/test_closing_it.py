@@ -75,8 +75,8 @@ def test_gains_are_drawn_for_every_closing_and_scoring() -> None:
         {"captions": size, "closing": name, "scoring": scoring, "gain": 0.1, "gain_error": 0.01}
         for size in (10, 100)
         for name in intro.CLOSINGS
-        for scoring in intro.SCORINGS
+        for scoring in gu.pages.SCORING_WORDS
     ]
     axes = figures.gain_by_size(pd.DataFrame(rows)).axes
-    assert [ax.get_title() for ax in axes] == list(intro.SCORINGS.values())
+    assert [ax.get_title() for ax in axes] == list(gu.pages.SCORING_WORDS.values())
     assert all(len(ax.containers) == len(intro.CLOSINGS) - 1 for ax in axes)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from gaputils import plots
-from gaputils.pages.intro import CLOSINGS, ORIGINAL, SCORINGS
+from gaputils.pages import SCORING_WORDS
+from gaputils.pages.intro import CLOSINGS, ORIGINAL
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,8 +38,8 @@ def accuracy_by_alpha(exact: pd.DataFrame) -> Figure:
 
 def gain_by_size(frame: pd.DataFrame) -> Figure:
     """A panel a scoring: the gain of each closing against the gallery's size."""
-    figure, axes = plots.stacked(len(SCORINGS), 1.9, sharex=True, sharey=True)
-    for ax, (scoring, label) in zip(axes, SCORINGS.items(), strict=True):
+    figure, axes = plots.stacked(len(SCORING_WORDS), 1.9, sharex=True, sharey=True)
+    for ax, (scoring, label) in zip(axes, SCORING_WORDS.items(), strict=True):
         for name in CLOSINGS:
             if name == ORIGINAL:
                 continue

@@ -9,7 +9,8 @@ import pandas as pd
 
 from gaputils import geometry
 from gaputils.embeddings import Embeddings
-from gaputils.pages.intro import CLOSINGS, ORIGINAL, SCORINGS
+from gaputils.pages import SCORING_WORDS
+from gaputils.pages.intro import CLOSINGS, ORIGINAL
 from gaputils.plots.theme import COLOR, WIDTH, closing_color
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def two_clouds(frame: pd.DataFrame, ax: Axes) -> Axes:
 def survival_points(frame: pd.DataFrame, ax: Axes) -> Axes:
     """A row a closing, a marker a scoring; bars are two paired errors of the gain."""
     places = {name: float(index) for index, name in enumerate(CLOSINGS)}
-    for scoring, label in SCORINGS.items():
+    for scoring, label in SCORING_WORDS.items():
         part = frame[frame["scoring"] == scoring].set_index("closing").loc[list(CLOSINGS)]
         heights = [places[str(name)] + _OFFSET[scoring] for name in part.index]
         ax.errorbar(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 import pandas as pd
 
+from gaputils.pages import SCORING_WORDS
 from gaputils.pages.survival import BY_COSINE
 from gaputils.plots.report import broken
 from gaputils.plots.theme import COLOR, WIDTH, closing_color, legend_above
@@ -116,7 +117,7 @@ def decision_bars(frame: pd.DataFrame, ax: Axes) -> Axes:
         if name == BY_COSINE:
             bar.set(**other_scoring)
     names = [
-        f"{scoring.replace('-', ' ')}, {size} items {words[items][0]} {dim}"
+        f"{SCORING_WORDS[scoring]}, {size} items {words[items][0]} {dim}"
         for scoring, size, items, dim in zip(
             *(frame[column] for column in ("scoring", "size", "items", "dim")), strict=True
         )

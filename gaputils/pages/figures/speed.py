@@ -28,6 +28,10 @@ def time_ratios(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.plot(ratio[which], places[which], "o", color=color)
     ax.axvline(1, color=COLOR["original"], linewidth=1)
     ax.set(xscale="log", xlabel="times as long as the package")
+    ax.xaxis.set_major_formatter("{x:g}")
+    if low.min() > 0.1 and high.max() < 10:
+        ax.set_xticks([0.25, 0.5, 1, 2, 4, 8])
+        ax.minorticks_off()
     ax.set_yticks(places, labels=[f"{what}:\n{rival}" for what, rival in frame.index])
     ax.tick_params(axis="y", labelsize="small")
     ax.invert_yaxis()
