@@ -40,7 +40,7 @@ def gains_over_sizes(frame: pd.DataFrame) -> Figure:
             part = frame[(frame["scoring"] == scoring) & (frame["dim"] == dim)]
             _lines(part, ax)
             ax.axvline(dim, color=COLOR["baseline"], linestyle="--", linewidth=1)
-            ax.set_title(f"{scoring}, {dim} dimensions", fontsize="small")
+            ax.set_title(f"{SCORING_WORDS[scoring]}, {dim} dimensions", fontsize="small")
     for ax in grid[-1]:
         ax.set_xlabel("items in the gallery")
     for ax in grid[:, 0]:
