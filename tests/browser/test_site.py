@@ -135,6 +135,17 @@ def test_paper_cuts_nothing_off(seen: Any) -> None:
         seen.page.set_viewport_size({"width": wide, "height": high})
 
 
+def found(browser: Any, server: str, question: str) -> list[str]:
+    """Where the search leads, the best first."""
+    page = browser.new_page()
+    page.goto(f"{server}search.html?q={quote_plus(question)}", wait_until="load")
+    links = page.locator("#search-results li > a")
+    links.first.wait_for()
+    addresses = [link.get_attribute("href").partition("?")[0] for link in links.all()]
+    page.close()
+    return addresses
+
+
 @pytest.mark.parametrize(
     ("word", "wanted"),
     [
@@ -148,12 +159,7 @@ def test_paper_cuts_nothing_off(seen: Any) -> None:
 def test_search_finds_the_page_a_reader_wants(
     browser: Any, server: str, word: str, wanted: str
 ) -> None:
-    page = browser.new_page()
-    page.goto(f"{server}search.html?q={word}", wait_until="load")
-    first = page.locator("#search-results li a").first
-    first.wait_for()
-    assert wanted in first.get_attribute("href")
-    page.close()
+    assert wanted in found(browser, server, word)[0]
 
 
 @pytest.mark.parametrize(
@@ -176,13 +182,7 @@ def test_search_finds_the_page_a_reader_wants(
 def test_search_answers_what_people_ask(
     browser: Any, server: str, question: str, wanted: str
 ) -> None:
-    page = browser.new_page()
-    page.goto(f"{server}search.html?q={quote_plus(question)}", wait_until="load")
-    links = page.locator("#search-results li > a")
-    links.first.wait_for()
-    found = [link.get_attribute("href").partition("?")[0] for link in links.all()[:3]]
-    assert wanted in found
-    page.close()
+    assert wanted in found(browser, server, question)[:3]
 
 
 @pytest.mark.parametrize(
