@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import Tensor
 from gaputils._checks import as_generator
 from gaputils.closing import HullProjection, MeanShift
 from gaputils.closing.base import Closing
-from gaputils.closing.catalogue import moved
+from gaputils.closing.catalogue import fitted, moved
 from gaputils.datasets import openmoji
 from gaputils.evaluation.compare import compare_closings
 from gaputils.models.model import Model
@@ -66,10 +65,7 @@ def emoji_retrieval(
     rows = _gallery(captions, items, seed)
     names, known, gallery = _embedded(model, rows)
     large = _on_white(openmoji.drawings(_SIZE, rows)).permute(0, 2, 3, 1).numpy()
-    closings = {
-        name: None if closing is None else copy(closing).fit(known, gallery)
-        for name, closing in _CLOSINGS.items()
-    }
+    closings = {name: fitted(closing, known, gallery) for name, closing in _CLOSINGS.items()}
 
     def show(caption: str, variance: float) -> tuple[Any, str]:
         query = model.encode_texts([caption])
