@@ -76,10 +76,9 @@ def gain_of_auto(blocks: Sequence[Embeddings], noise: GaussianNoise) -> tuple[fl
 
 def gain_of_cosine(blocks: Sequence[Embeddings], noise: GaussianNoise) -> tuple[float, float]:
     """What cosine adds to the robustness of untouched rows by Euclidean distance, and its error."""
-    scorings = ["cosine", "euclidean"]
-    outcomes = over_blocks(blocks, {}, {"": noise}, scorings=scorings).outcomes
-    cosine, distance = (outcomes[None, scoring, ""].kept.per_query for scoring in scorings)
-    return paired_gain(cosine, distance)
+    found = over_blocks(blocks, {"": None}, {"": noise}, scorings=["cosine", "euclidean"])
+    row = found.table(against=("", "euclidean")).iloc[0]
+    return float(row["gain"]), float(row["gain_error"])
 
 
 def limit_of_scaling(
@@ -96,22 +95,19 @@ def limit_of_scaling(
         f"radius {radius:,g}": HullProjection(radius=radius),
         centred: HullProjection(center=True),
     }
-    outcomes = over_blocks(blocks, closings, {"": noise}).outcomes
-    kept = {
-        f"{closing}, by {words}": outcomes[closing, scoring, ""].kept.per_query
+    found = over_blocks(blocks, closings, {"": noise}).table(against=("radius 2", "euclidean"))
+    rows = found.set_index(["closing", "scoring"])
+    shown = {
+        f"{closing}, by {words}": rows.loc[(closing, scoring)]
         for closing, scoring, words in (
             *((name, "euclidean", "Euclidean distance") for name in closings if name != centred),
             (centred, "inner-product", "inner product"),
             (centred, "cosine", "cosine"),
         )
     }
-    first = next(iter(kept.values()))
-    rows = {
-        name: (*paired_gain(values, 0 * values), *paired_gain(first, values))
-        for name, values in kept.items()
-    }
-    columns = ["robustness", "robustness_error", "lead", "lead_error"]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    frame = pd.DataFrame(shown).T.assign(lead=lambda table: 0 - table["gain"])
+    frame = frame.rename(columns={"gain_error": "lead_error"})
+    return frame[["robustness", "robustness_error", "lead", "lead_error"]].astype(float)
 
 
 def whole_rankings(
