@@ -77,7 +77,7 @@ def centered(gallery: Tensor, scoring: str) -> tuple[Tensor, Tensor]:
     return middle, wide - middle
 
 
-def nearest(queries: Tensor, gallery: Tensor, scoring: str = "euclidean") -> Tensor:
+def nearest(queries: Any, gallery: Any, scoring: str = "euclidean") -> Tensor:
     """(n,) index of each query's nearest gallery item; of equals, the first.
 
     `queries` (n, d), `gallery` (m, d). `scoring`: "euclidean" (Chowers et al. 2026),
