@@ -266,7 +266,10 @@ def _told(found: _Findings) -> list[str]:
             )
     told += [f"The {label} was left out: {why}." for label, why in found.refused.items()]
     if e.targets is None:
-        told.append("Which item is right is not known, so that only unchanged answers count.")
+        told.append(
+            "Which item is right is not known, so that only unchanged answers count, and measures "
+            "of matched pairs are left out."
+        )
     if sample.is_part:
         told.append(
             f"Measured with {len(e.queries):,} of {sample.total_queries:,} queries among "
