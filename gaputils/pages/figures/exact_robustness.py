@@ -27,10 +27,11 @@ def error_over_time(sampled: pd.DataFrame, seconds: float, error: float, ax: Axe
         ax.annotate(
             f"{row.draws:,}",
             (row.seconds, max(row.error, 1e-7)),
-            xytext=(-6, -3),
+            xytext=(0, -6),
             textcoords="offset points",
             fontsize="small",
-            ha="right",
+            ha="center",
+            va="top",
         )
     ax.set(xscale="log", yscale="log", xlabel="seconds", ylabel="error of the robustness")
     ax.margins(x=0.12, y=0.1)
