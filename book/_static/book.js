@@ -64,7 +64,17 @@
   addEventListener("beforeprint", fit);
   addEventListener("afterprint", unfit);
 
+  // A cell of a table whose rows stand apart on a phone says of which column it is.
+  function tell() {
+    for (const table of document.querySelectorAll("table.gu-cards")) {
+      const heads = [...table.querySelectorAll("thead tr:first-child th")];
+      for (const cell of table.querySelectorAll("tbody td"))
+        cell.dataset.head = heads[cell.cellIndex]?.textContent.trim() ?? "";
+    }
+  }
+
   addEventListener("load", async () => {
+    tell();
     if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
     mark();
     showCurrent();

@@ -35,7 +35,7 @@
       "aria-valuemin": 0, "aria-valuemax": 240 });
     make(handle, "circle", { r: 24, class: "gu-lever-touch" });
     make(handle, "circle", { r: 10 });
-    make(handle, "text", { x: 16, y: 5 }, "image");
+    const label = make(handle, "text", { y: 5 }, "image");
 
     const box = make(root, "div", { class: "gu-lever-controls" });
     function slider(text, options) {
@@ -104,6 +104,9 @@
       draws = flips = 0;
       cloud.replaceChildren();
       handle.setAttribute("transform", `translate(${image})`);
+      const left = image[0] > 70 && image[0] < 280; // the label keeps off the boundary
+      label.setAttribute("x", left ? -16 : 16);
+      label.setAttribute("text-anchor", left ? "end" : "start");
       const away = Math.round(BASE - image[1]);
       handle.setAttribute("aria-valuenow", away);
       handle.setAttribute("aria-valuetext", `${away} above the texts, ${Math.round(image[0] - 280)} from their middle`);

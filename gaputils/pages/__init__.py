@@ -74,10 +74,13 @@ def _held(text: str) -> str:
     return text.replace("± ", "±\N{NO-BREAK SPACE}")
 
 
-def table(frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}") -> Any:
+def table(
+    frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}", *, cards: bool = False
+) -> Any:
     """`frame` as a table for a page: numbers formatted and typeset, missing values as a dash, words
     to the left, scorings by their names for people, no plain row numbers, one row of headings, and
-    names of columns broken at underscores where room is short.
+    names of columns broken at underscores where room is short. With `cards` each row of it stands
+    as a block of its own on a phone.
     """
     plain = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
     if frame.index.nlevels > 1:
@@ -96,7 +99,8 @@ def table(frame: pd.DataFrame, formats: str | dict[str, str] = "{:.3f}") -> Any:
     words: Any = {name: left for name in frame if not pd.api.types.is_numeric_dtype(frame[name])}
     texts = [name for name in words if all(isinstance(value, str) for value in frame[name])]
     shown |= dict.fromkeys(texts, _held)
-    styled = frame.style.format(shown, na_rep="–").set_table_attributes('class="dataframe"')
+    named = 'class="dataframe gu-cards"' if cards else 'class="dataframe"'
+    styled = frame.style.format(shown, na_rep="–").set_table_attributes(named)
     styled = styled.format_index(lambda name: str(name).replace("_", "_<wbr>"), axis=1)
     if plain:
         styled = styled.hide(axis="index")

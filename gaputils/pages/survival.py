@@ -131,13 +131,13 @@ def with_errors(frame: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
 
 
 def by_scoring(frame: pd.DataFrame) -> pd.DataFrame:
-    """A comparison for readers: a row a closing, a column a scoring; gains in brackets."""
+    """A comparison for readers: a row a closing, a column a scoring; paired gains in brackets."""
     columns: dict[str, Any] = {}
     for scoring, part in frame.groupby("scoring", sort=False):
         kept = plus_minus(part["robustness"], part["robustness_error"])
         gains = plus_minus(part["gain"], part["gain_error"], signed=True)
         columns[str(scoring)] = [
-            share if name == ORIGINAL else f"{share} ({gain})"
+            share if name == ORIGINAL else f"{share.split()[0]} ({gain})"
             for name, share, gain in zip(part["closing"], kept, gains, strict=True)
         ]
     return pd.DataFrame(columns, index=list(dict.fromkeys(frame["closing"])))

@@ -17,6 +17,7 @@ from gaputils.embeddings import Embeddings
 from gaputils.evaluation.protocol import bootstrap_means, paired_gain
 from gaputils.geometry import gap_vector
 from gaputils.noise import GaussianNoise, robustness
+from gaputils.pages import SCORING_WORDS
 from gaputils.pages.survival import by_scoring
 from gaputils.scoring import nearest
 from gaputils.theory import survival, survival_slope
@@ -247,6 +248,7 @@ def compared_table(frame: pd.DataFrame) -> pd.DataFrame:
     changed = frame.pivot(index="gallery", columns="scoring", values="changed").loc[list(SHIFTS)]
     columns: dict[str, Any] = {}
     for scoring in found:
-        columns[f"{scoring}: changed"] = [f"{share:.3f}" for share in changed[scoring]]
-        columns[f"{scoring}: survive"] = found[scoring]
+        word = SCORING_WORDS[str(scoring)]
+        columns[f"{word}: survive"] = found[scoring]
+        columns[f"{word}: changed"] = [f"{share:.3f}" for share in changed[scoring]]
     return pd.DataFrame(columns, index=list(SHIFTS))

@@ -54,6 +54,12 @@ def share(page: Any) -> int:
     return int(found[1])
 
 
+def test_the_image_s_name_keeps_off_the_boundary(lever: Any) -> None:
+    label = lever.locator("[role=slider] text").bounding_box()
+    boundary = lever.locator(".gu-lever-boundary").bounding_box()
+    assert label["x"] + label["width"] < boundary["x"]
+
+
 def test_the_answer_waits_for_a_guess(lever: Any) -> None:
     assert "guess first" in lever.inner_text(".gu-lever-told")
     assert lever.is_disabled("text=Close the gap")

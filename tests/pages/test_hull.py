@@ -29,9 +29,10 @@ def test_the_hulls_curves_draw_their_frames() -> None:
     euclidean = levels[levels["scoring"] == "euclidean"]
     _, ax = plt.subplots()
     hull.radius_panels(curves, euclidean, [ax])
-    np.testing.assert_allclose(
-        ax.containers[0].lines[0].get_ydata(orig=False), curves[10]["robustness"]
-    )
+    np.testing.assert_allclose(ax.containers[0].lines[0].get_ydata(orig=False), curves[10]["gain"])
+    untouched = euclidean.set_index("closing").loc["original", "robustness"]
+    drawn = [line.get_ydata()[0] for line in ax.lines if line.get_label() == "original"]
+    assert drawn == [pytest.approx(untouched - curves[10]["robustness"][1])], "against radius 2"
     shaped = hp.under_shaped_noise(survival.tasks(e, 10), e.gallery, 0.3, [0, 0.5])
     dots = hull.shaped_dots(shaped, plt.subplots()[1])
     assert len(dots.containers) == 3

@@ -79,6 +79,12 @@ def test_a_table_has_no_plain_row_numbers_and_breaks_long_names() -> None:
     assert "row_heading" in table(frame.set_index(pd.Index(["shift"]))).to_html()
 
 
+def test_a_table_of_cards_is_told_apart() -> None:
+    frame = pd.DataFrame({"take": ["none"]})
+    assert 'class="dataframe gu-cards"' in table(frame, cards=True).to_html()
+    assert "gu-cards" not in table(frame).to_html()
+
+
 def test_a_table_has_one_row_of_headings() -> None:
     frame = pd.DataFrame({"gap": [0.5, 0.4]})
     two = pd.MultiIndex.from_tuples([("CLIP", 10), ("CLIP", 20)], names=["model", "items"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import seaborn as sns
 
+from gaputils.pages import SCORING_WORDS
 from gaputils.pages.figures.methods import SCORING_COLOR
 from gaputils.plots.theme import COLOR
 
@@ -25,10 +26,12 @@ def error_over_time(sampled: pd.DataFrame, seconds: float, error: float, ax: Axe
     for row in sampled.itertuples():
         ax.annotate(
             f"{row.draws:,}",
-            (row.seconds, row.standard_error),
-            xytext=(4, 4),
+            (row.seconds, max(row.error, 1e-7)),
+            xytext=(0, -6),
             textcoords="offset points",
-            fontsize="x-small",
+            fontsize="small",
+            ha="center",
+            va="top",
         )
     ax.set(xscale="log", yscale="log", xlabel="seconds", ylabel="error of the robustness")
     ax.margins(x=0.12, y=0.1)
@@ -53,7 +56,10 @@ def errors_by_dimension(frame: pd.DataFrame, bound: float, ax: Axes) -> Axes:
     )
     ax.axhline(bound, color=COLOR["text"], linewidth=1, linestyle="--", label="promised bound")
     ax.set(yscale="log", xlabel="dimension", ylabel="absolute error")
-    ax.legend(fontsize="x-small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
+    for text in ax.legend(
+        fontsize="x-small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4
+    ).get_texts():
+        text.set_text(SCORING_WORDS.get(text.get_text(), text.get_text()))
     return ax
 
 

@@ -92,24 +92,25 @@ def geometry(ax: Axes, height: float = 1.55, noise: float = 0.2) -> Axes:
 def radius_panels(
     curves: Mapping[int, pd.DataFrame], levels: pd.DataFrame, axes: list[Axes]
 ) -> list[Axes]:
-    """Robustness over the radius, a panel a size; `levels` of other closings as lines.
+    """What each radius gains over radius 2, a panel a size; `levels` of other closings as lines.
 
     `curves` as from `hull_projection.over_radius`, `levels` as from `survival.over_sizes`.
     """
     for ax, (size, curve) in zip(axes, curves.items(), strict=True):
         ax.errorbar(
             curve["radius"],
-            curve["robustness"],
-            curve["robustness_error"],
+            curve["gain"],
+            curve["gain_error"],
             color=closing_color("hull projection, scaled"),
             label="scaled to this radius",
         )
         own = levels[levels["items"] == size]
+        at_two = float(curve["robustness"].iloc[0] - curve["gain"].iloc[0])
         for name, style in (("original", ":"), ("mean shift", "-."), ("hull projection", "--")):
             value = float(own.loc[own["closing"] == name, "robustness"].iloc[0])
-            ax.axhline(value, color=closing_color(name), linestyle=style, label=name)
+            ax.axhline(value - at_two, color=closing_color(name), linestyle=style, label=name)
         ax.axvline(2, color=COLOR["baseline"], linewidth=0.8)
-        ax.set(xscale="log", title=f"{size} items", ylabel="robustness", ylim=(0.4, 1.02))
+        ax.set(xscale="log", title=f"{size} items", ylabel="gain", ylim=(-0.13, 0.015))
         ax.set_xticks([0.3, 1, 2, 10], ["0.3", "1", "2", "10"])
         ax.minorticks_off()
     axes[-1].set_xlabel("radius (circumradii)")

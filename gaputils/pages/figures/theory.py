@@ -114,7 +114,7 @@ def mass(frame: pd.DataFrame, ax: Axes) -> Axes:
             part["along"],
             part["across"],
             c=part["mass"],
-            cmap=SEQUENTIAL,
+            cmap=sns.color_palette("crest", as_cmap=True),  # much is dark, and light in the dark
             vmin=0,
             vmax=float(frame["mass"].quantile(0.95)),
             marker=marker,
