@@ -44,10 +44,10 @@ types: $(READY)
 
 # The .ipynb siblings are what Colab and papermill open; the .md files are the source.
 notebooks: $(READY)
-	$(BIN)/python tools/notebooks.py
+	$(BIN)/python tools/siblings.py
 
 check-notebooks: $(READY)
-	$(BIN)/python tools/notebooks.py --check
+	$(BIN)/python tools/siblings.py --check
 
 # The lines of gaputils/__init__.pyi that name closings, and those of geometry's that name measures.
 stubs: $(READY)

@@ -1,12 +1,12 @@
 """Execute the book's pages two at a time into the cache that the build reads.
 
-    python tools/execute_pages.py [--workers 2]
+    python tools/execute_pages.py [--workers 2] [notebooks/page.md …]
 
 Sphinx executes one page after the other. Here every page of the table of contents whose outputs
 are not in the cache is executed first, the longest ones before the others, each worker with one
 thread and kernels that are forked from one that has its imports. Pages that measure time run alone,
 after all others, in kernels of their own. A page that fails is named with its traceback, and the
-others still run.
+others still run. Pages that are named are executed whether their outputs are known or not.
 """
 
 from __future__ import annotations
@@ -79,7 +79,12 @@ def main() -> int:
     """Fill the cache; the number of pages that failed, at most 1, is the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    workers = parser.parse_args().workers
+    parser.add_argument("pages", nargs="*", type=Path, help="these alone, known or not")
+    options = parser.parse_args()
+    named = [page.resolve() for page in options.pages]
+    for page in named:
+        if page not in pages():
+            parser.error(f"{page}: expected a page of _toc.yml that has cells to execute")
 
     sys.path.insert(0, str(ROOT / "book" / "_ext"))
     from book_freshness import drop_stale, in_the_book
@@ -98,7 +103,7 @@ def main() -> int:
             return True
         return False
 
-    wanted = [page for page in pages() if missing(page)]
+    wanted = named or [page for page in pages() if missing(page)]
     alone = [page for page in wanted if in_toc(page) in TIMED]
     beside = sorted((page for page in wanted if page not in alone), key=rank)
     failed = 0
@@ -115,7 +120,7 @@ def main() -> int:
     start = time.perf_counter()
     threads = os.environ.get("OMP_NUM_THREADS")
     os.environ["OMP_NUM_THREADS"] = threads or "1"
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(options.workers) as pool:
         runs = {pool.submit(execute, page, timeout): page for page in beside}
         for run in as_completed(runs):
             failed += keep(runs[run], *run.result())

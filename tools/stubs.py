@@ -60,6 +60,7 @@ def main() -> int:
         stub.write_text(text, encoding="utf-8")
         ruff = [sys.executable, "-m", "ruff", "check", "--quiet", "--select", "I", "--fix"]
         subprocess.run([*ruff, str(stub)], check=True)
+        print(f"{stub.relative_to(PACKAGE.parent)}: {', '.join(lines)}")
     return 1 if check and lacking else 0
 
 

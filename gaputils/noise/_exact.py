@@ -5,6 +5,7 @@ With noise of variance ``v`` per coordinate, independent over the items, the noi
 degrees of freedom and noncentrality ``D_j / v``, and the ``R_j`` are independent. So item ``i``
 wins with probability ``E_{r ~ R_i} prod_{j != i} P(R_j > r)``: one integral per query. Under inner
 products the noisy scores are independent normals, and the integral is the same. (Our derivation.)
+`expected_product` sums it; `_few_cosine` alone, for cosine in few dimensions, has a sum of its own.
 
 Arrays are (nodes, items, queries) inside, so that the innermost axis is long and every product over
 items runs along it.

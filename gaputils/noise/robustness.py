@@ -44,9 +44,10 @@ def robustness(
     Chowers et al. 2026, Eq. 10, per query. `queries` (n, d), `gallery` (m, d); returns (n,)
     probabilities in [0, 1].
 
-    `method="exact"` needs no sampling (`gaputils.noise._exact`, `gaputils.noise._cosine`). It is
-    for isotropic Gaussian noise on the gallery, independent from item to item, under any scoring;
-    "cosine" renormalises the noisy gallery. For a variance above 0 its absolute error is
+    `method="exact"` needs no sampling: it is one integral a query, which
+    `gaputils.noise._exact.expected_product` sums (`_few_cosine` where cosine meets few dimensions
+    and strong noise). It is for isotropic Gaussian noise on the gallery, independent from item to
+    item, under any scoring; "cosine" renormalises the noisy gallery. For a variance above 0 its absolute error is
     below 1e-4 beside independent quadrature in 1 (cosine: 2) to 4,096 dimensions and galleries to
     100,000 items (`tests/noise/test_exact.py`, `tests/noise/test_cosine_bound.py`): 1e-5 of it,
     `tolerance`, is allowed for items too far away to matter. Where few dimensions and strong

@@ -36,10 +36,17 @@ def test_the_argument_has_at_most_28_entries() -> None:
     ]
 
 
-def test_every_page_is_in_the_contents() -> None:
-    written = [path for folder in ("book", "notebooks") for path in (ROOT / folder).rglob("*.md")]
-    names = {path.relative_to(ROOT).with_suffix("").as_posix() for path in written}
-    assert set(PAGES) == names - {"notebooks/_template"}
+WRITTEN = [
+    path.relative_to(ROOT).with_suffix("").as_posix()
+    for folder in ("book", "notebooks")
+    for path in (ROOT / folder).rglob("*.md")
+]
+
+
+@pytest.mark.parametrize("page", sorted({*WRITTEN, *PAGES} - {"notebooks/_template"}))
+def test_every_page_is_in_the_contents(page: str) -> None:
+    assert page in WRITTEN, f"_toc.yml: there is no {page}.md"
+    assert page in PAGES, f"add {page} to _toc.yml, as a section of another page"
 
 
 def test_old_addresses_lead_to_pages_that_exist() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from forked_kernels import forked_kernels
 from gaputils.models.loading import export_checkpoint
+from siblings import sibling
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 LOCAL = "a folder that open_clip reads"
@@ -142,8 +143,17 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_page_has_other_parameters() -> None:
-    assert {page.stem for page in NOTEBOOKS.glob("*.md")} == set(OTHER)
+WRITTEN = {page.stem for page in NOTEBOOKS.glob("*.md")}
+
+
+@pytest.mark.parametrize("page", sorted(WRITTEN | set(OTHER)))
+def test_every_page_has_other_parameters_and_a_sibling(page: str) -> None:
+    assert page in WRITTEN, f"{page}: OTHER names a page that is gone"
+    assert page in OTHER, f"{page}: give it other parameters in OTHER of tests/book/test_pages.py"
+    written = NOTEBOOKS / f"{page}.ipynb"
+    text = written.read_text(encoding="utf-8") if written.is_file() else ""
+    stale = f"{written.name} is not what {page}.md says: run `make notebooks`"
+    assert text == sibling(NOTEBOOKS / f"{page}.md"), stale
 
 
 @pytest.mark.slow

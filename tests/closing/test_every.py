@@ -41,6 +41,21 @@ ALL += [
 IDS = [repr(method) for method in ALL]
 
 
+PARAMETERS = [
+    (type(method), name)
+    for method in {type(method): method for method in ALL}.values()
+    for name, value in method.get_params().items()
+    if not isinstance(value, bool)
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), PARAMETERS)
+@pytest.mark.parametrize("bad", ["a guess", float("nan"), [1.0]], ids=repr)
+def test_a_parameter_that_makes_no_sense_is_refused_by_its_name(kind, name, bad):
+    with pytest.raises((TypeError, ValueError), match=rf"^{name}: expected"):
+        kind(**{name: bad}).fit(*sides())
+
+
 @pytest.mark.parametrize("method", ALL, ids=IDS)
 def test_a_method_survives_its_file(method, tmp_path):
     queries, gallery = sides()

@@ -321,3 +321,13 @@ def test_a_file_that_lacks_a_kind_is_refused(tmp_path: Path) -> None:
     path = fitted.save(tmp_path / "mixed.safetensors")
     with pytest.raises(ValueError, match=r"^path: .*mixed\.safetensors .*other numbers of kinds"):
         closing.load(path)
+
+
+@pytest.mark.parametrize("items", [7, 9])
+def test_the_order_of_rows_does_not_matter_where_none_may_be_a_match(items: int) -> None:
+    rng = np.random.default_rng(items)
+    queries, gallery = rng.normal(size=(8, 5)), rng.normal(size=(items, 5)) + 1
+    found = closing.MixedGallery().fit(queries, {"text": gallery})
+    other = closing.MixedGallery().fit(queries[::-1].copy(), {"text": gallery[::-1].copy()})
+    np.testing.assert_allclose(other.factors_, found.factors_, rtol=1e-9)
+    np.testing.assert_allclose(other.offsets_, found.offsets_, rtol=1e-9, atol=1e-9)

@@ -10,6 +10,7 @@ points by which the answer grows.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from symmetries import (
     COORDINATES,
     DRAWN,
     GALLERY,
+    MATCHES,
     MIXED,
     MOVE,
     ORIGIN,
@@ -177,13 +179,14 @@ def _ranked() -> list[Subject]:
 
 
 def _told() -> list[tuple[Any, ...]]:
-    """The lines of `SYMMETRIES` in the tests of all closings."""
+    """The lines of `SYMMETRIES` in the tests of all closings that have any."""
     modules = sorted({kind.__module__ for kind in closing.registered().values()})
-    tests = [
-        importlib.import_module(f"closing.test_{module.rpartition('.')[2]}")
+    named = [
+        f"closing.test_{module.rpartition('.')[2]}"
         for module in modules
         if module.startswith(closing.__name__)
     ]
+    tests = [importlib.import_module(name) for name in named if importlib.util.find_spec(name)]
     return [line for test in tests for line in getattr(test, "SYMMETRIES", ())]
 
 
@@ -214,7 +217,8 @@ def _closings() -> list[Subject]:
         return queries @ kinds["text"].mT
 
     return [
-        Subject("MixedGallery", mixed, ("qg",), single=2e-3),
+        Subject("MixedGallery", mixed, ("qg",), single=2e-3, fails={
+            QUERIES: MATCHES, GALLERY: MATCHES}),
         Subject("NearestNeighborNormalization", scores, ("qg",), 2, {MOVE: ANGLES}, single=_HALF),
         *(_moved(*line) for line in _told()),
     ]  # fmt: skip

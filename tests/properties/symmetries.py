@@ -2,7 +2,13 @@
 
 The tests of a closing say in `SYMMETRIES` what the first three do to both sides that it returns: a
 line a closing, the letter of their axis (`p` if they move with the rows, `d` if they stay), the
-power of a common factor by which they grow, and reasons for what does not hold.
+power of a common factor by which they grow, and reasons for what does not hold, which are held to
+it. So a shift that is no rotation's would say
+
+    SYMMETRIES = [(closing.MedianShift(), "p", 1, {TURN: COORDINATES})]
+
+as medians move and grow with the rows, but turn each coordinate's way. A reason is one of those
+below or a sentence of one's own.
 """
 
 from __future__ import annotations
@@ -16,4 +22,5 @@ ORIGIN = "it goes to the point of the hull that is nearest to the origin"
 SPHERE = "rows are put on the unit sphere about the origin"
 COORDINATES = "each coordinate is treated by itself"
 PLACES = "rows are drawn by their place"
+MATCHES = "of as many items as queries, row i is not scored with query i"
 MIXED = "some of the measures are lengths and some are ratios"

@@ -59,6 +59,7 @@ def main() -> int:
             stale.append(target)
             if not check:
                 target.write_text(text, encoding="utf-8")
+                print(f"wrote {target.relative_to(ROOT)}")
     orphans = [
         path
         for path in (ROOT / "notebooks").glob("*.ipynb")
