@@ -47,12 +47,12 @@ def robustness(
     `method="exact"` needs no sampling: it is one integral a query, which
     `gaputils.noise._exact.expected_product` sums (`_few_cosine` where cosine meets few dimensions
     and strong noise). It is for isotropic Gaussian noise on the gallery, independent from item to
-    item, under any scoring; "cosine" renormalises the noisy gallery. For a variance above 0 its absolute error is
-    below 1e-4 beside independent quadrature in 1 (cosine: 2) to 4,096 dimensions and galleries to
-    100,000 items (`tests/noise/test_exact.py`, `tests/noise/test_cosine_bound.py`): 1e-5 of it,
-    `tolerance`, is allowed for items too far away to matter. Where few dimensions and strong
-    noise meet under "cosine", tested to 50,000 items, thousands that count cost a tenth of a
-    second a query.
+    item, under any scoring; "cosine" renormalises the noisy gallery. For a variance above 0 its
+    absolute error is below 1e-4 beside independent quadrature in 1 (cosine: 2) to 4,096 dimensions
+    and galleries to 100,000 items (`tests/noise/test_exact.py`,
+    `tests/noise/test_cosine_bound.py`): 1e-5 of it, `tolerance`, is allowed for items too far away
+    to matter. Where few dimensions and strong noise meet under "cosine", tested to 50,000 items,
+    thousands that count cost a tenth of a second a query.
     A common offset of coordinates costs no digits to 1e6, nor to 1e7 under "cosine", as long as
     double precision tells which clean item is nearest. Without noise, and for the inner products
     of a query of zeros, the nearest item stays first.
