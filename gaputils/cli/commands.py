@@ -332,9 +332,6 @@ def robustness(
     form = check_format(format)
     require_outputs({"--out": out}, (first, second, targets, owners))
     e = read(first, second, queries, gallery, targets, owners, normalize)
-    if "closing" not in e.info:  # what was closed is no longer of norm 1, and is meant to be so
-        for line in norms_told(e):
-            typer.echo(f"gaputils: {line}", err=True)
     closings: dict[str, Any] = {"original": None}
     name = closing_of(closing, method)
     if name not in (None, "none"):
@@ -350,6 +347,9 @@ def robustness(
         draws=draws,
         seed=seed,
     )
+    if "closing" not in e.info:  # what was closed is no longer of norm 1, and is meant to be so
+        for line in norms_told("gallery", e.gallery):
+            typer.echo(f"gaputils: {line}", err=True)
     write_frame(table.rename(columns={"noise": "variance"}), form, out)
 
 

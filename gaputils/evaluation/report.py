@@ -255,7 +255,7 @@ def _told(found: _Findings) -> list[str]:
             f"The gallery's hull fills all {e.dim} dimensions: the mean shift and the projection "
             "move nothing, and what closing can still do is center or scale."
         )
-    told += norms_told(e)
+    told += [*norms_told("queries", e.queries), *norms_told("gallery", e.gallery)]
     told += [f"The {label} was left out: {why}." for label, why in found.refused.items()]
     if e.targets is None:
         told.append(
@@ -272,19 +272,16 @@ def _told(found: _Findings) -> list[str]:
     return told
 
 
-def norms_told(embeddings: Embeddings) -> list[str]:
-    """What a variance of noise means for sides whose rows are not of norm 1, one line a side."""
-    told = []
-    for name, side in (("queries", embeddings.queries), ("gallery", embeddings.gallery)):
-        norms = torch.linalg.vector_norm(side, dim=1)
-        if float((norms - 1).abs().max()) > 0.05:
-            told.append(
-                f"Rows of the {name} have norms from {float(norms.min()):.3g} to "
-                f"{float(norms.max()):.3g} (median {float(norms.median()):.3g}), not 1: the "
-                "variance of the noise is to be read against their squares; normalise the rows if "
-                "your system does."
-            )
-    return told
+def norms_told(name: str, side: torch.Tensor) -> list[str]:
+    """What a variance of noise means where rows are not of norm 1; nothing where they are."""
+    norms = torch.linalg.vector_norm(side, dim=1)
+    if float((norms - 1).abs().max()) <= 0.05:
+        return []
+    return [
+        f"Rows of the {name} have norms from {float(norms.min()):.3g} to "
+        f"{float(norms.max()):.3g} (median {float(norms.median()):.3g}), not 1: the variance of "
+        "the noise is to be read against their squares; normalise the rows if your system does."
+    ]
 
 
 def _code(best: str, scoring: str) -> str:

@@ -85,11 +85,11 @@ def test_robustness_with_and_without_closing(pair: Path) -> None:
 
 def test_robustness_tells_the_norms_that_the_variance_is_read_against(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(2, 6, 9))
-    np.save(
-        tmp_path / "pair.npy", rows / np.linalg.norm(rows, axis=2, keepdims=True) * [[[1]], [[5]]]
-    )
+    norms = np.linalg.norm(rows, axis=2, keepdims=True)
+    np.save(tmp_path / "pair.npy", 5 * rows / norms)
     told = run("robustness", tmp_path / "pair.npy").stderr
     assert told.startswith("gaputils: Rows of the gallery have norms from 5 to 5 (median 5), not 1")
+    assert told.count("\n") == 1
     assert run("robustness", tmp_path / "pair.npy", "--normalize").stderr == ""
     run("close", tmp_path / "pair.npy", "--normalize", "-o", tmp_path / "closed.npz")
     assert run("robustness", tmp_path / "closed.npz").stderr == ""

@@ -183,7 +183,7 @@ def sharded(folder: Path) -> Path:
 
 def with_metadata(folder: Path) -> Path:
     (shards(folder) / "metadata").mkdir()
-    table = {"label": np.arange(6) % 4, "url": ["a"] * 6}
+    table = {"label": np.arange(6)[::-1], "url": ["a"] * 6}
     pd.DataFrame(table).to_parquet(folder / "metadata" / "metadata_0.parquet")
     return folder / "metadata" / "metadata_0.parquet"
 
