@@ -24,7 +24,7 @@ book: $(READY) vendor check-notebooks
 	$(BIN)/python tools/single_file.py _build/html
 
 test: $(READY) vendor lint types check-notebooks
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --ignore tests/benchmarks --cov --cov-report=term
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/benchmarks
 
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -67,7 +67,7 @@ mutation: $(READY)
 	$(BIN)/python tools/survivors.py --write tests/survivors.md
 
 nightly: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest --nightly -n 2 --dist loadfile --ignore tests/benchmarks
+	OMP_NUM_THREADS=1 $(BIN)/pytest --nightly -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/benchmarks --cov --cov-report=term
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/many.py --damages 1000000
 
 # Run the pages behind the paper map and compare with the committed values and their uncertainty.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import reprlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -190,11 +191,15 @@ def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
     return int(value)
 
 
-def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
-    """`value` if it is one of `allowed`."""
+def choice(
+    name: str, value: Any, allowed: tuple[str, ...], elsewhere: Mapping[str, str] | None = None
+) -> str:
+    """`value` if it is one of `allowed`; the error names the one that is so called `elsewhere`."""
     if not isinstance(value, str) or value not in allowed:
         got = repr(value) if isinstance(value, str) else _typed(value)
-        raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {got}")
+        meant = (elsewhere or {}).get(value.lower()) if isinstance(value, str) else None
+        hint = f"; that is {meant!r} here" if meant else ""
+        raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {got}{hint}")
     return str(value)
 
 

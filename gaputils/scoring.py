@@ -13,6 +13,14 @@ from gaputils import _checks
 from gaputils._checks import as_pair, choice, require_nonzero_rows, work
 
 SCORINGS = ("euclidean", "inner-product", "cosine")
+_ELSEWHERE = {
+    "l2": "euclidean",
+    "dot": "inner-product",
+    "ip": "inner-product",
+    "inner_product": "inner-product",
+    "cos": "cosine",
+}
+"""What other libraries call them, for the error that names ours."""
 
 _ROWS = 128  # queries that one matrix product takes at least
 
@@ -69,7 +77,7 @@ def centered(gallery: Tensor, scoring: str) -> tuple[Tensor, Tensor]:
     return middle, wide - middle
 
 
-def nearest(queries: Tensor, gallery: Tensor, scoring: str = "euclidean") -> Tensor:
+def nearest(queries: Any, gallery: Any, scoring: str = "euclidean") -> Tensor:
     """(n,) index of each query's nearest gallery item; of equals, the first.
 
     `queries` (n, d), `gallery` (m, d). `scoring`: "euclidean" (Chowers et al. 2026),
@@ -156,7 +164,7 @@ def settle(costs: Tensor, twins: Tensor | None) -> Tensor:
 
 def check_scoring(gallery: Tensor, scoring: str, queries: Tensor | None = None) -> None:
     """Raise `ValueError` unless `scoring` is known and can rank `gallery` for `queries`."""
-    choice("scoring", scoring, SCORINGS)
+    choice("scoring", scoring, SCORINGS, _ELSEWHERE)
     if scoring == "cosine":
         require_nonzero_rows("gallery", gallery, "cosine")
         if queries is not None:

@@ -43,9 +43,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nightly", action="store_true", help="run the tests marked nightly too")
 
 
+# Files whose tests take minutes: begun first, they leave no worker alone at the end.
+LONGEST_FIRST = (
+    "tests/browser/test_site.py",
+    "tests/book/test_pages.py",
+    "tests/test_faults.py",
+    "tests/test_reproducibility.py",
+    "tests/test_wheel.py",
+    "tests/tools/test_weight.py",
+)
+
+
+def _rank(item: pytest.Item) -> int:
+    place = item.nodeid.partition("::")[0]
+    return LONGEST_FIRST.index(place) if place in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what this machine or this run cannot do."""
+    """Begin with the longest; skip, with the reason, what this machine or this run cannot do."""
     import torch
+
+    items.sort(key=_rank)
 
     skips = {
         "gpu": None if torch.cuda.is_available() else "there is no CUDA device",

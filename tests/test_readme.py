@@ -125,6 +125,9 @@ def test_extras_are_those_of_the_package() -> None:
     )
     assert project["requires-python"] == ">=3.11"
     assert "Python 3.11 or newer" in README
+    line = "Programming Language :: Python :: 3."
+    minors = [name.removeprefix(line) for name in project["classifiers"] if name.startswith(line)]
+    assert re.findall(r"3\.(\d+)", re.search(r"Tried on Python (.*?)\. ", README)[1]) == minors
 
 
 def test_times_are_the_recorded_ones() -> None:

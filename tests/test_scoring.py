@@ -271,3 +271,13 @@ def test_precise_costs_are_sums_in_higher_precision(
         found.numpy(), expected.astype(float), rtol=1e-12, atol=1e-15 * float(terms)
     )
     np.testing.assert_allclose(norms.numpy(), np.sqrt(np.square(y).sum(axis=1)).astype(float))
+
+
+@pytest.mark.parametrize(
+    ("other", "ours"), [("dot", "inner-product"), ("L2", "euclidean"), ("cos", "cosine")]
+)
+def test_a_name_of_other_libraries_is_told_ours(other: str, ours: str) -> None:
+    with pytest.raises(ValueError, match=f"^scoring: .*got '{other}'; that is '{ours}' here$"):
+        nearest(torch.eye(2), torch.eye(2), other)
+    with pytest.raises(ValueError, match=r"got 'l1'$"):
+        nearest(torch.eye(2), torch.eye(2), "l1")

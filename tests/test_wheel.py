@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from email.parser import Parser
 from pathlib import Path
 
@@ -165,3 +168,83 @@ def test_the_core_loads_no_models_and_no_figures(tmp_path: Path) -> None:
 def test_import_takes_less_than_a_second(tmp_path: Path) -> None:
     code = "import time; t = time.perf_counter(); import gaputils; print(time.perf_counter() - t)"
     assert min(float(python(code, tmp_path, ROOT)) for _ in range(3)) < 1
+
+
+OTHERS = [version for version in ("3.11", "3.12", "3.13") if not sys.version.startswith(version)]
+
+
+@pytest.fixture(scope="module", params=OTHERS)
+def elsewhere(
+    request: pytest.FixtureRequest, wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """The commands of a fresh environment of another Python, with the wheel and what it needs."""
+    command = shutil.which(f"python{request.param}")
+    # What pyenv puts on the path asks this which Python is meant.
+    environment = {**os.environ, "PYENV_VERSION": request.param}
+    probe = [str(command), "-c", "import ensurepip, venv"]
+    if command is None or subprocess.run(probe, env=environment, capture_output=True).returncode:
+        pytest.skip(f"there is no Python {request.param} on the PATH")
+    folder = tmp_path_factory.mktemp("elsewhere") / request.param
+    try:
+        subprocess.run([command, "-m", "venv", str(folder)], env=environment, check=True)
+        install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", str(wheel)]
+        done = subprocess.run(install, capture_output=True, text=True)
+        if "connection broken" in done.stderr:
+            pytest.skip("what the package needs cannot be fetched")
+        assert done.returncode == 0, done.stderr
+        yield folder / "bin"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # gigabytes
+
+
+BEFORE = """
+import warnings
+import numpy as np
+warnings.simplefilter("error")
+rng = np.random.default_rng(0)
+texts = rng.normal(size=(30, 64))
+for name, rows in (("images", texts + 0.3 * rng.normal(size=texts.shape) + 2), ("captions", texts)):
+    np.save(name, rows.astype(np.float16))
+"""
+AFTER = """
+before = gu.scoring.nearest(e.queries, e.gallery, "cosine")
+assert (gu.scoring.nearest(queries, gallery, "cosine") == before).all()
+from gaputils import serving
+light = serving.load(closing.save("kept.safetensors"))
+moved = light.transform_queries(e.queries.numpy())
+np.testing.assert_allclose(moved, queries, atol=1e-5)
+print(gu.__version__, gu.report(e).best)
+"""
+FIRST_DAY = (
+    (["--version"], 0, "gaputils "),
+    (["report", "images.npy", "captions.npy"], 0, "Closing the gap helps"),
+    (["robustness", "images.npy", "captions.npy", "--closing", "MeanShift"], 0, "MeanShift()"),
+    (["close", "images.npy", "captions.npy", "-o", "closed.npy"], 0, "closed.npy: MeanShift()"),
+    (["close", "images.npy", "captions.npy", "-o", "c.npz", "--load", "kept.safetensors"],
+     0, "c.npz: HullProjection(center=True)"),
+    (["robustness", "images.npy", "captions.npy", "--scoring", "dot"], 1, "'inner-product' here"),
+    (["embed", "tiny-openmoji", "emoji10", "-o", "e.safetensors"], 1, "gaputils[models]"),
+    (["sweep", "grid.yml", "-o", "runs"], 1, "gaputils[sweep]"),
+    (["report", "images.npy", "captions.npy", "--figure", "a.png"], 1, "gaputils[plots]"),
+)  # fmt: skip
+
+
+@pytest.mark.nightly
+def test_a_first_day_on_another_python(elsewhere: Path, tmp_path: Path) -> None:
+    """README's lines for own arrays and the commands, with the newest of what they need."""
+    own = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    (tmp_path / "day.py").write_text(BEFORE + own + AFTER)
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+
+    def run(*command: str) -> tuple[int, str]:
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    code, told = run(str(elsewhere / "python"), "day.py")
+    assert code == 0, told
+    assert "hull projection" in told
+    for arguments, wanted, words in FIRST_DAY:
+        code, told = run(str(elsewhere / "gaputils"), *arguments)
+        assert (code, words in told) == (wanted, True), f"{arguments}: {code}, {told}"

@@ -4,8 +4,9 @@
 
 Sphinx executes one page after the other. Here every page of the table of contents whose outputs
 are not in the cache is executed first, the longest ones before the others, each worker with one
-thread. Pages that measure time run alone, after all others. A page that fails is named with its
-traceback, and the others still run.
+thread and kernels that are forked from one that has its imports. Pages that measure time run alone,
+after all others, in kernels of their own. A page that fails is named with its traceback, and the
+others still run.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import time
 import traceback
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +28,34 @@ from jupyter_cache.executors.utils import single_nb_execution
 from myst_nb.core.read import myst_nb_reader_plugin
 from sphinx_external_toc.parsing import parse_toc_yaml
 
+from forked_kernels import forked_kernels
+
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "_build" / ".jupyter_cache"
 # Nothing may run beside what these measure.
 TIMED = ("book/production", "notebooks/exact_robustness", "notebooks/speed")
-LONGEST_FIRST = ("closing_it", "two_clusters", "born", "all_methods", "explorer")
+LONGEST_FIRST = (
+    "real_models",
+    "mixed_galleries",
+    "real_changes",
+    "two_clusters",
+    "closing_it",
+    "compressed_indexes",
+    "trade_off",
+    "scores",
+    "groups",
+)
 
 
 def pages() -> list[Path]:
     """Every file of the table of contents that has cells to execute."""
     files = [ROOT / f"{name}.md" for name in parse_toc_yaml(ROOT / "_toc.yml")]
     return [file for file in files if "{code-cell}" in file.read_text(encoding="utf-8")]
+
+
+def in_toc(page: Path) -> str:
+    """The name of `page` in the table of contents."""
+    return page.relative_to(ROOT).with_suffix("").as_posix()
 
 
 def rank(page: Path) -> int:
@@ -47,10 +66,10 @@ def rank(page: Path) -> int:
 def execute(page: Path, timeout: int) -> tuple[Any, float, str]:
     """The executed notebook of `page`, the seconds it took, and the traceback if it failed."""
     notebook = myst_nb_reader_plugin(str(page))
+    how = {"timeout": timeout, "allow_errors": False, "meta_override": True}
     try:
-        result = single_nb_execution(
-            notebook, cwd=str(page.parent), timeout=timeout, allow_errors=False, meta_override=True
-        )
+        with nullcontext() if in_toc(page) in TIMED else forked_kernels():
+            result = single_nb_execution(notebook, cwd=str(page.parent), **how)
     except Exception:  # a kernel that died, for want of memory say, is this page's failure alone
         return notebook, 0.0, traceback.format_exc()
     return notebook, result.time or 0.0, result.exc_string or ""
@@ -80,7 +99,7 @@ def main() -> int:
         return False
 
     wanted = [page for page in pages() if missing(page)]
-    alone = [page for page in wanted if page.relative_to(ROOT).with_suffix("").as_posix() in TIMED]
+    alone = [page for page in wanted if in_toc(page) in TIMED]
     beside = sorted((page for page in wanted if page not in alone), key=rank)
     failed = 0
 

@@ -326,11 +326,15 @@ def robustness(
     (`--owners`, or the captions of an image that `embed` wrote), if it is one of them.
     """
     from gaputils.evaluation.compare import compare_closings
+    from gaputils.evaluation.report import norms_told
     from gaputils.noise.perturbations import GaussianNoise
 
     form = check_format(format)
     require_outputs({"--out": out}, (first, second, targets, owners))
     e = read(first, second, queries, gallery, targets, owners, normalize)
+    if "closing" not in e.info:  # what was closed is no longer of norm 1, and is meant to be so
+        for line in norms_told(e):
+            typer.echo(f"gaputils: {line}", err=True)
     closings: dict[str, Any] = {"original": None}
     name = closing_of(closing, method)
     if name not in (None, "none"):

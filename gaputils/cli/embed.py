@@ -87,7 +87,8 @@ def _left_out(names: Sequence[str]) -> str:
     if not names:
         return ""
     more = "" if len(names) <= 3 else f" and {len(names) - 3} more"
-    return f"; left out {len(names)} images: {', '.join(names[:3])}{more}"
+    count = "1 image" if len(names) == 1 else f"{len(names)} images"
+    return f"; left out {count}: {', '.join(names[:3])}{more}"
 
 
 def local_device(device: str) -> str:

@@ -53,7 +53,10 @@ def load(
     (20, ['airplane', 'automobile'])
     """
     if name not in BUILDERS:
-        raise ValueError(f"name: expected one of {', '.join(names())}, got {name!r}")
+        hint = ""
+        if isinstance(name, (str, Path)) and Path(name).is_dir():
+            hint = f"; a folder of images is the data set 'imagefolder' with the root {str(name)!r}"
+        raise ValueError(f"name: expected one of {', '.join(names())}, got {name!r}{hint}")
     module, function = BUILDERS[name].split(":")
     build = getattr(import_module(module), function)
     if root is not None:

@@ -255,18 +255,13 @@ def _told(found: _Findings) -> list[str]:
             f"The gallery's hull fills all {e.dim} dimensions: the mean shift and the projection "
             "move nothing, and what closing can still do is center or scale."
         )
-    for name, side in (("queries", e.queries), ("gallery", e.gallery)):
-        norms = torch.linalg.vector_norm(side, dim=1)
-        middle = float(norms.median())
-        if float((norms - 1).abs().max()) > 0.05:
-            told.append(
-                f"Rows of the {name} have norms from {float(norms.min()):.3g} to "
-                f"{float(norms.max()):.3g} (median {middle:.3g}), not 1: the variance of the noise "
-                "is to be read against their squares; normalise the rows if your system does."
-            )
+    told += norms_told(e)
     told += [f"The {label} was left out: {why}." for label, why in found.refused.items()]
     if e.targets is None:
-        told.append("Which item is right is not known, so that only unchanged answers count.")
+        told.append(
+            "Which item is right is not known, so that only unchanged answers count, and measures "
+            "of matched pairs are left out."
+        )
     if sample.is_part:
         told.append(
             f"Measured with {len(e.queries):,} of {sample.total_queries:,} queries among "
@@ -274,6 +269,21 @@ def _told(found: _Findings) -> list[str]:
         )
     if len(e.gallery) < sample.total_items:
         told.append("Among all items fewer answers survive.")
+    return told
+
+
+def norms_told(embeddings: Embeddings) -> list[str]:
+    """What a variance of noise means for sides whose rows are not of norm 1, one line a side."""
+    told = []
+    for name, side in (("queries", embeddings.queries), ("gallery", embeddings.gallery)):
+        norms = torch.linalg.vector_norm(side, dim=1)
+        if float((norms - 1).abs().max()) > 0.05:
+            told.append(
+                f"Rows of the {name} have norms from {float(norms.min()):.3g} to "
+                f"{float(norms.max()):.3g} (median {float(norms.median()):.3g}), not 1: the "
+                "variance of the noise is to be read against their squares; normalise the rows if "
+                "your system does."
+            )
     return told
 
 

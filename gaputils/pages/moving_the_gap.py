@@ -19,7 +19,7 @@ from gaputils.evaluation.protocol import paired_gain
 from gaputils.geometry import gap_vector
 from gaputils.geometry.hull import principal_components, project
 from gaputils.noise import GaussianNoise
-from gaputils.pages import with_error
+from gaputils.pages import SCORING_WORDS, with_error
 from gaputils.pages.gains import short_title
 from gaputils.pages.survival import COSINE_FIRST, distinct_items
 from gaputils.scoring import SCORINGS, nearest
@@ -183,7 +183,8 @@ def noise_table(frame: pd.DataFrame) -> pd.DataFrame:
             if row["closing"] != ORIGINAL:
                 gained = with_error(row[gain], row[f"{gain}_error"], signed=True)
                 words = f"{row[column]:.3f} ({gained})"
-            place = f"{row['scoring']}, {'survive' if column == 'robustness' else 'right'}"
+            what = "survive" if column == "robustness" else "right"
+            place = f"{SCORING_WORDS[row['scoring']]}, {what}"
             cells.setdefault(place, {})[row["closing"]] = words
     return pd.DataFrame(cells).T
 

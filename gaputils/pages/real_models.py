@@ -29,6 +29,7 @@ SHOWN = {
     "effective_rank_gallery": "rank of texts",
     "queries_recall@1": "R@1",
 }
+RANKS = ["rank of images", "rank of texts"]
 DIRECTION = [
     *("gap_norm", "emptier_than_gap_queries", "emptier_than_gap_gallery"),
     *("gap_angle_queries", "gap_angle_gallery"),
@@ -153,8 +154,9 @@ def shares(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def table(measured: pd.DataFrame) -> pd.DataFrame:
-    """Six measures of each model, a row each, under names for people."""
-    return measured.loc[list(SHOWN)].rename(index=SHOWN).T.rename_axis("model")
+    """Six measures of each model, a row each, under names for people; ranks as whole numbers."""
+    shown = measured.loc[list(SHOWN)].rename(index=SHOWN).T.rename_axis("model")
+    return shown.assign(**{name: shown[name].round().astype(int) for name in RANKS})
 
 
 def ends(measured: pd.DataFrame) -> pd.DataFrame:

@@ -67,8 +67,9 @@ def read_pair(
     gallery row belongs to (kept as ``info["caption_image"]``), are whole numbers, (n, 1) or floats
     too. They are the name of an array in one of the files, or a file of their own: ``.npy``,
     ``.npz``, ``.safetensors``, ``.parquet`` or ``.csv`` with one array or column, or one called so.
-    Left out, arrays with "target", "label" or "owner" in their names are they. With `normalize`
-    all rows are scaled to norm 1.
+    Left out, arrays with "target", "label" or "owner" in their names are they; one whose values
+    repeat where there is a gallery row for each query may hold classes, and has to be named unless
+    it is called "targets". With `normalize` all rows are scaled to norm 1.
 
     Raises `FileNotFoundError` for a missing file and `ValueError` for one that is of another kind,
     truncated, ambiguous or a pickle, that lacks values, or holds targets that cannot be used.
@@ -125,8 +126,8 @@ def read_sides(
             sides, names = [_side(path, arrays, (name,)) for name in picked], ((*picked,), ())
     taken = [set(names[0]), set(names[1])][: len(places)]
     rows = [len(side) for side in sides]
-    labels = _labels("targets", targets, places, taken, rows[0])
-    owned = _labels("owners", owners, places, taken, rows[1])
+    labels = _labels("targets", targets, places, taken, rows)
+    owned = _labels("owners", owners, places, taken, rows[::-1])
     if owned is not None:
         info[OWNERS] = owned.tolist()
     return Sides(sides[0], sides[1], None if labels is None else np.array(labels), info)
@@ -293,14 +294,21 @@ def _labels(
     given: Any,
     places: list[tuple[Path, Arrays]],
     taken: list[set[str]],
-    rows: int,
+    counts: list[int],
 ) -> Array | None:
-    """Targets or owners: from the array or the file `given`, else from what is called so."""
+    """Targets or owners: from the array or the file `given`, else from what is called so.
+
+    `counts` are the rows that have one each, and those that are meant.
+    """
+    rows = counts[0]
     if given is None:
         for (path, arrays), sides in zip(places, taken, strict=True):
             name = named(role, str(path), arrays, rows, sides)
             if name is not None:
-                return whole_numbers(role, f"{name!r} of {path}", arrays[name])
+                found = whole_numbers(role, f"{name!r} of {path}", arrays[name])
+                if role == "targets" and counts == [rows, rows]:
+                    _require_no_classes(path, name, found)
+                return found
         return None
     for path, arrays in places:
         if given in arrays:
@@ -319,6 +327,17 @@ def _labels(
     if only is None:
         raise ValueError(f"{role}: which of {', '.join(map(repr, arrays)) or 'none'} in {file}?")
     return whole_numbers(role, f"{only!r} of {file}", arrays[only])
+
+
+def _require_no_classes(path: Path, name: str, found: Array) -> None:
+    """Raise if targets that nobody asked for, beside pairs of rows, may as well be classes."""
+    distinct = len(np.unique(found))
+    if distinct < len(found) and name.lower() != "targets":
+        raise ValueError(
+            f"targets: {name!r} of {path} holds {distinct} different numbers in {len(found)} rows, "
+            f"as classes would, and there is a gallery row for each query; ask for {name!r} by "
+            f"name if its numbers are gallery rows, else leave it out or rename it"
+        )
 
 
 def _pick(path: Path, arrays: Arrays, name: str | None, role: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import papermill
 import pytest
 
+from forked_kernels import forked_kernels
 from gaputils.models.loading import export_checkpoint
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -162,12 +163,13 @@ def test_page_runs_with_other_parameters(
     notebook = NOTEBOOKS / f"{page}.ipynb"
     chosen = {k: str(checkpoint) if v == LOCAL else v for k, v in OTHER[page].items()}
     assert set(chosen) <= set(papermill.inspect_notebook(str(notebook)))
-    papermill.execute_notebook(
-        str(notebook),
-        str(tmp_path / "out.ipynb"),
-        parameters=chosen,
-        cwd=str(NOTEBOOKS),
-        progress_bar=False,
-        log_output=False,
-    )
+    with forked_kernels():
+        papermill.execute_notebook(
+            str(notebook),
+            str(tmp_path / "out.ipynb"),
+            parameters=chosen,
+            cwd=str(NOTEBOOKS),
+            progress_bar=False,
+            log_output=False,
+        )
     assert (tmp_path / "out.ipynb").stat().st_size > 0

@@ -70,17 +70,29 @@ def test_close_saves_what_transform_returns(pair: Path, tmp_path: Path, suffix: 
 def test_robustness_with_and_without_closing(pair: Path) -> None:
     e = gu.read_pair(pair)
     arguments = ["robustness", pair, "--scoring", "euclidean", "--variance", 0.5, "--variance", 2]
-    plain = json.loads(run(*arguments, "--format", "json").output)
+    plain = json.loads(run(*arguments, "--format", "json").stdout)
     assert [row["variance"] for row in plain] == ["0.5", "2"]
     for row in plain:
         kept = gu.robustness(e.queries, e.gallery, gu.GaussianNoise(float(row["variance"])))
         assert row["robustness"] == pytest.approx(float(kept.mean()), abs=1e-8)
         assert row["right"] <= row["accuracy"]
-    closed = run("robustness", pair, "--closing", "HullProjection", "--format", "csv").output
+    closed = run("robustness", pair, "--closing", "HullProjection", "--format", "csv").stdout
     names = "closing,scoring,variance,robustness,robustness_error,gain,gain_error,right"
     assert closed.startswith(names)
     lines = [line.split(",")[:2] for line in closed.strip().splitlines()[1:]]
     assert lines == [["original", "cosine"], ["HullProjection()", "cosine"]]
+
+
+def test_robustness_tells_the_norms_that_the_variance_is_read_against(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(2, 6, 9))
+    np.save(
+        tmp_path / "pair.npy", rows / np.linalg.norm(rows, axis=2, keepdims=True) * [[[1]], [[5]]]
+    )
+    told = run("robustness", tmp_path / "pair.npy").stderr
+    assert told.startswith("gaputils: Rows of the gallery have norms from 5 to 5 (median 5), not 1")
+    assert run("robustness", tmp_path / "pair.npy", "--normalize").stderr == ""
+    run("close", tmp_path / "pair.npy", "--normalize", "-o", tmp_path / "closed.npz")
+    assert run("robustness", tmp_path / "closed.npz").stderr == ""
 
 
 def test_report_reads_two_arrays_in_place_and_takes_the_scoring(pair: Path, tmp_path: Path) -> None:

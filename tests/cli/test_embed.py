@@ -101,3 +101,22 @@ def test_several_processes_need_a_folder(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("WORLD_SIZE", "2")
     result = run("embed", "tiny-openmoji", "emoji10", "-o", tmp_path / "e.safetensors", code=1)
     assert "--out: several processes write a folder of shards" in result.stderr
+
+
+def test_a_folder_in_place_of_a_data_set_is_told_its_name(tmp_path: Path) -> None:
+    told = run("embed", "tiny-openmoji", tmp_path, "-o", tmp_path / "e.safetensors", code=1)
+    assert told.stderr.endswith(f"is the data set 'imagefolder' with the root '{tmp_path}'\n")
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ("", ""),
+        ("a", "; left out 1 image: a"),
+        ("abcde", "; left out 5 images: a, b, c and 2 more"),
+    ],
+)
+def test_what_was_left_out_is_counted(names: str, told: str) -> None:
+    from gaputils.cli.embed import _left_out
+
+    assert _left_out(list(names)) == told

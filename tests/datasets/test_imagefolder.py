@@ -111,3 +111,16 @@ def test_a_file_whose_name_is_no_utf8_can_be_named(tmp_path: Path, paint: Painte
     data = load("imagefolder", tmp_path)
     assert data.images.name(0) == r"caf\xe9.png"
     assert data.images[0].size
+
+
+def test_a_folder_in_place_of_a_name_is_told_how_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paint: Painter
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    paint("imgs/cat/a.png")
+    for name in ("./imgs", Path("imgs")):
+        with pytest.raises(ValueError, match=r"^name: .*'imagefolder' with the root '(\./)?imgs'$"):
+            load(name)
+    with pytest.raises(ValueError, match=r"got './none'$"):
+        load("./none")
+    assert len(load("imagefolder", "./imgs")) == 1

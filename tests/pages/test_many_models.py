@@ -114,11 +114,20 @@ def test_a_sentence_that_the_run_does_not_bear_out_fails_the_build(frame) -> Non
     found = many_models.numbers(frame)
     found["ablation_ratio_most"] = 0.9
     found |= {"stuck_gap": 0.4, "stuck_gain": 0.0}
+    found |= {f"r_more_{scoring}_low": -0.01 for scoring in ("cosine", "euclidean")}
     many_models.check(found)
     with pytest.raises(AssertionError, match="the shift lowers the robustness of no model"):
         many_models.check({**found, "shift_lowered_cosine": 1})
     with pytest.raises(AssertionError, match="grows with the gap"):
         many_models.check({**found, "r_gap_euclidean_low": -0.1})
+
+
+def test_one_correlation_over_another_is_their_difference_on_the_same_draws() -> None:
+    x, over, y, groups = [0, 1, 2, 4], [1, 0, 2, 4], [0, 1, 2, 4], ["a", "b", "c", "d"]
+    more, low, high = many_models.correlation(x, y, groups, over=over)
+    assert more == pytest.approx(1 - np.corrcoef(over, y)[0, 1])
+    assert 0 <= low < more < high
+    assert many_models.correlation(x, y, groups, over=x) == (0, 0, 0)
 
 
 def test_the_table_has_a_row_a_set_and_fits_a_page(frame) -> None:

@@ -85,11 +85,11 @@ def test_numbered_shards(tmp_path: Path, name: str) -> None:
 def test_several_arrays_of_a_folder_go_by_their_names(tmp_path: Path) -> None:
     shards(tmp_path, "images", X, 2)
     np.save(tmp_path / "texts.npy", Y)
-    np.save(tmp_path / "labels.npy", np.zeros(24, int))
+    np.save(tmp_path / "labels.npy", np.arange(24)[::-1])
     e = gu.read_pair(tmp_path)
     np.testing.assert_array_equal(e.queries, X.astype(np.float32))
     assert e.targets is not None
-    assert int(e.targets.sum()) == 0
+    assert e.targets.tolist() == list(range(24))[::-1]
 
 
 def test_ambiguous_folders_say_what_there_is(tmp_path: Path) -> None:

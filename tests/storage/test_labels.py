@@ -114,6 +114,32 @@ def test_embeddings_take_whole_numbers_alone(targets: object) -> None:
         gu.Embeddings(X, Y, targets)
 
 
+CLASSES = np.array([0, 1, 1, 0, 2, 2])
+
+
+@pytest.mark.parametrize("name", ["label", "target", "class_label"])
+def test_what_may_be_classes_is_not_taken_for_gallery_rows(tmp_path: Path, name: str) -> None:
+    path = _write(tmp_path / "p.parquet", image=X, text=Y, **{name: CLASSES})
+    with pytest.raises(ValueError, match=rf"^targets: '{name}' of .*3 different numbers in 6 rows"):
+        read_pair(path)
+    assert read_pair(path, targets=name).targets.tolist() == CLASSES.tolist()
+    one = _write(tmp_path / "one.npz", image=X, **{name: CLASSES})
+    with pytest.raises(ValueError, match=rf"ask for '{name}' by name"):
+        read_pair(one, _write(tmp_path / "texts.npy", text=Y))
+    few = _write(tmp_path / "classes.npy", text=Y[:3])
+    assert read_pair(one, few).targets.tolist() == CLASSES.tolist()
+    told = CliRunner().invoke(app, ["robustness", str(path)])
+    assert (told.exit_code, told.stderr.startswith("gaputils: targets: ")) == (1, True)
+    assert CliRunner().invoke(app, ["robustness", str(path), "--targets", name]).exit_code == 0
+
+
+def test_repeated_targets_that_were_written_here_are_read(tmp_path: Path) -> None:
+    e = gu.Embeddings(X, Y, CLASSES)
+    e.save(tmp_path / "e.safetensors")
+    for path in (write_npz(e, tmp_path / "e.npz"), tmp_path / "e.safetensors"):
+        assert read_pair(path).targets.tolist() == CLASSES.tolist()
+
+
 def test_a_number_called_label_is_no_label(tmp_path: Path) -> None:
     path = _write(tmp_path / "p.npz", image=X, text=Y, labels=T, num_labels=np.array(6))
     assert read_pair(path).targets.tolist() == T.tolist()

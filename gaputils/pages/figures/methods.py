@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
+from gaputils.pages import SCORING_WORDS
 from gaputils.plots.report import broken
 from gaputils.plots.theme import COLOR, closing_color
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SCORING_COLOR: dict[str, str] = {
-    "euclidean": COLOR["image"],
-    "inner-product": COLOR["centered"],
     "cosine": COLOR["projection"],
+    "inner-product": COLOR["centered"],
+    "euclidean": COLOR["image"],
 }
 SCORING_MARKER: dict[str, str] = {"euclidean": "o", "inner-product": "s", "cosine": "D"}
 
@@ -34,9 +35,11 @@ def closing_dots(
     order = list(dict.fromkeys(frame["closing"]))
     place = {name: row for row, name in enumerate(order)}
     offsets = dict(zip(SCORING_COLOR, (-0.22, 0.0, 0.22), strict=True))
-    for scoring, part in frame.groupby("scoring", sort=False):
-        name = str(scoring)
-        style: dict[str, Any] = {"color": SCORING_COLOR[name], "label": name if legend else None}
+    found = dict(list(frame.groupby("scoring")))
+    for name in [scoring for scoring in SCORING_COLOR if scoring in found]:
+        part = found[name]
+        words = SCORING_WORDS[name] if legend else None
+        style: dict[str, Any] = {"color": SCORING_COLOR[name], "label": words}
         errors = part.get(f"{value}_error")
         rows = part["closing"].map(place) + offsets[name]
         ax.errorbar(part[value], rows, xerr=errors, fmt=SCORING_MARKER[name], markersize=5, **style)

@@ -76,7 +76,7 @@ def numbers(
         "draws": draws,
         "rows": len(half.texts),
         "dim": half.texts.shape[1],
-        "left": f"{_left(half):.0%}",
+        "left": f"{100 * _left(half):.0f} %",
         **_value(photos, "v_measure", v_before=UNTOUCHED, v_after=BASELINE),
         **_value(photos, "by_side", side_before=UNTOUCHED),
         **_value(kinds, "v_measure", v_kinds_before=UNTOUCHED, v_kinds_after=BASELINE),

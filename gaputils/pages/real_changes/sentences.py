@@ -152,6 +152,10 @@ def claims(found: Found, seen: Sequence[str]) -> dict[str, bool]:
         "one for every template costs answers": bool(
             every[f"{OBLIQUE} gain"] < -2 * every[f"{OBLIQUE} gain_error"]
         ),
+        "the small model's changes lie in the hull": bool(
+            found.shapes.drop(index=PUBLISHED, errors="ignore")["inside"].min() > 0.8
+        ),
+        "much of CLIP's change does not": bool(found.shapes["inside"].get(PUBLISHED, 0.0) < 0.6),
         "it lowers the noise of any two": bool((oblique["any two"] < 1).all()),
         "and raises that of the nearest two": bool((single["nearest two"] > 1).all()),
     }

@@ -48,8 +48,8 @@ def label_table(fitting: pd.DataFrame) -> pd.DataFrame:
     columns = {
         "largest, one fits": plus_minus(fitting["fits"], fitting["fits_error"]),
         "largest, none fits": plus_minus(fitting["none"], fitting["none_error"]),
-        "AUROC by probability": [f"{value:.3f}" for value in fitting["told"]],
-        "AUROC by score": [f"{value:.3f}" for value in fitting["told_cosine"]],
+        "AUROC by probability": plus_minus(fitting["told"], fitting["told_error"]),
+        "AUROC by score": plus_minus(fitting["told_cosine"], fitting["told_cosine_error"]),
         "greatest change": [typeset(f"{value:.2g}") for value in fitting["changed"]],
     }
     return pd.DataFrame(columns, index=fitting.index)
@@ -59,7 +59,7 @@ def average_table(averages: pd.DataFrame) -> pd.DataFrame:
     """`fused` with errors as text, a row a share of the text."""
     texts = averages.assign(
         told=plus_minus(averages["right"], averages["error"]),
-        share=[f"{share:.0%}" for share in averages["share"]],
+        share=[f"{100 * share:.0f} %" for share in averages["share"]],
     )
     wide = texts.pivot_table(
         index="share", columns="way", values="told", aggfunc="first", sort=False

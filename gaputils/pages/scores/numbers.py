@@ -83,7 +83,7 @@ def _thresholds(
         "wrong": len(e.gallery) - 1,
         "passed": f"{cut['passed']:.0f}",
         "most": int(cut["most"]),
-        "precision": f"{cut['precision']:.1%}",
+        "precision": f"{100 * cut['precision']:.1f} %",
         "high": told(*few.loc[UNTOUCHED, ["precision", "precision_error"]]),
     }
     for key, name in (("centred", CENTRED), ("closed", CLOSED), ("standard", STANDARD)):
@@ -106,8 +106,9 @@ def _labels(fitting: pd.DataFrame, siglip: pd.DataFrame) -> dict[str, str | int]
         "fits": f"{plain['fits']:.2f}",
         "none": f"{plain['none']:.2f}",
         "none_centred": f"{more['none']:.2f}",
-        "told": f"{plain['told']:.3f}",
-        "told_cosine": f"{plain['told_cosine']:.3f}",
+        "told": told(plain["told"], plain["told_error"]),
+        "told_cosine": told(plain["told_cosine"], plain["told_cosine_error"]),
+        "told_gain": told(plain["told_gain"], plain["told_gain_error"], signed=True),
         "changed": typeset(f"{kept['changed']:.0e}"),
     }
     for key, column, form in (
@@ -128,7 +129,7 @@ def _mixing(
     ends = averages[averages["way"] == "original"].set_index("share")
     third = third_kind(e)["mean"]
     norm, _ = norms()
-    forms = {"least": ".1f", "most": ".1f", "cosine": ".1%", "product": ".1%"}
+    forms = {"least": ".1f", "most": ".1f", "cosine": ".3f", "product": ".3f"}
     forms["average"] = ".5f"
     return {
         "average_half": told(*half.loc["original", ["right", "error"]]),
@@ -192,8 +193,8 @@ def claims(frames: Frames) -> dict[str, bool]:
         "closing does harm to telling whether it is there": bool(
             (present["present_gain"] < -2 * present["present_gain_error"]).all()
         ),
-        "the largest cosine tells better than the largest probability": plain["told_cosine"]
-        > plain["told"] + 0.05,
+        "the largest cosine tells better than the largest probability": plain["told_gain"]
+        > 2 * plain["told_gain_error"],
         "the projection changes no probability": fitting.loc["hull projection", "changed"] < 1e-9,
         "taking means away makes wrong probabilities more certain": centred["none"] > plain["none"],
         "averages beat drawings": right[0.5] > right[0.0] + 0.05,
