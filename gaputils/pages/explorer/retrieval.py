@@ -94,7 +94,7 @@ def emoji_retrieval(
 
 
 def emoji_gains(model: Model, variance: float, *, items: int = 150, seed: int = 0) -> pd.DataFrame:
-    """`compare_closings` of `emoji_retrieval`'s ways of searching, by Euclidean distance.
+    """`compare_closings` of `emoji_retrieval`'s ways of searching, by cosine and by distance.
 
     Every name of its gallery asks, and its own drawing is right.
     """
@@ -105,7 +105,7 @@ def emoji_gains(model: Model, variance: float, *, items: int = 150, seed: int = 
         _CLOSINGS,
         {"": GaussianNoise(variance)},
         targets=torch.arange(len(gallery)),
-        scorings=["euclidean"],
+        scorings=["cosine", "euclidean"],
         seed=seed,
     )
 
