@@ -44,7 +44,7 @@ body { display: block; height: auto; overflow: visible; }
 main { max-width: 50rem; margin: 0 auto; padding: 1rem; display: block; }
 article { padding-block: 2rem; border-bottom: 1px solid #ccc; }
 mjx-container svg { max-width: 100%; }
-nav ol { columns: 2; column-gap: 4rem; }
+nav ol { columns: 16rem 2; column-gap: 4rem; }
 .admonition-title::after, .sd-summary-icon { display: none !important; }
 header p { font-size: 1.1rem; }
 @media print { html { font-size: 12.5px; } }

@@ -72,7 +72,7 @@ def literal(text: str) -> str:
 def options(command: Any) -> Iterator[str]:
     """The reST lines of a command's arguments and options, each with its default."""
     for given in command.params:
-        if given.name == "help":
+        if given.name == "help" or getattr(given, "hidden", False):
             continue
         is_option = given.opts[0].startswith("-")
         name = " or ".join(f"``{one}``" for one in (*given.opts, *given.secondary_opts))

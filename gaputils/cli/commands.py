@@ -400,7 +400,9 @@ def train(
     ] = None,
     learning_rate: float = 2e-3,
     logit_scale: Annotated[float, typer.Option(help="Factor on the cosines: 2 / tau.")] = 100.0,
-    learn_logit_scale: Annotated[bool, typer.Option("--learn-logit-scale")] = False,
+    learn_logit_scale: Annotated[
+        bool, typer.Option("--learn-logit-scale", help="Train that factor, too.")
+    ] = False,
     keep: Annotated[list[int], typer.Option(help="Steps whose weights are kept.")] = [0, 50, 400],  # noqa: B006
     seed: Seed = 0,
 ) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gaputils.embeddings import Embeddings
-from gaputils.pages import glue, with_error
+from gaputils.pages import glue, typeset, with_error
 from gaputils.pages.born import one_row_a_run
 from gaputils.pages.gains import CLOSINGS, OURS, SHIFT, short_title
 from gaputils.sweep.results import load_results
@@ -248,7 +248,7 @@ def glue_numbers(found: Mapping[str, float | int]) -> None:
         digits = (
             3 if any(part in key for part in ("_mean_", "_most_", "stuck_outside", "_gain")) else 2
         )
-        glue(f"many_{key}", value if isinstance(value, int) else f"{value:.{digits}f}")
+        glue(f"many_{key}", value if isinstance(value, int) else typeset(f"{value:.{digits}f}"))
 
 
 def describe(sets: Mapping[str, Embeddings], missing: Mapping[str, str]) -> str:

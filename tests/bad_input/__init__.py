@@ -15,7 +15,7 @@ import pandas as pd
 
 from bad_input import arrays, files, gaps, manifests, parts, settings, systems
 from bad_input.entries import ENTRIES
-from bad_input.kinds import ANSWERED, KINDS, Attempt, Outcome, outcome
+from bad_input.kinds import ANSWERED, KINDS, UNDEFINED, Attempt, Outcome, outcome
 
 NO_DATA: dict[str, str] = {
     "BinaryQuantization": "has one switch",
@@ -85,6 +85,55 @@ def grid(results: Iterable[tuple[Attempt, Outcome]], kinds: Iterable[str]) -> pd
             for kind in columns
         }
     )
+
+
+def summary(results: Iterable[tuple[Attempt, Outcome]], kinds: Iterable[str]) -> pd.DataFrame:
+    """A row for each of `kinds`: what is wrong, how many entries met it, and what came of it."""
+    found = list(results)
+    rows = {}
+    for kind in kinds:
+        ends = [
+            (attempt.entry, outcome.result) for attempt, outcome in found if attempt.kind == kind
+        ]
+        answered, undefined = (
+            sum(result == end for _, result in ends) for end in (ANSWERED, UNDEFINED)
+        )
+        rows[kind] = {
+            "what is wrong": KINDS[kind],
+            "entries": len({entry for entry, _ in ends}),
+            "refused": len(ends) - answered - undefined,
+            "answered": f"{answered}, NaN {undefined}" if undefined else str(answered or "–"),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def room(entry: str) -> str:
+    """Where a reader looks for `entry`.
+
+    >>> room("geometry.alignment"), room("MeanShift.fit"), room("load_model (a folder)")
+    ('Measures', 'Closings', 'Data, models and files')
+    """
+    plain = entry.partition(" ")[0]
+    if plain.startswith(("geometry.", "GapStatistics", "gap_vector", "measure_gap")):
+        return "Measures"
+    if plain.startswith("theory."):
+        return "Theory"
+    if plain.endswith((".fit", ".transform")) or plain.startswith(("closing.", "fit_")):
+        return "Closings"
+    if re.search(
+        r"load|read_|embed|datasets|templates|folder|shards|sweep|as_choices", plain, re.I
+    ):
+        return "Data, models and files"
+    return "Tasks, noise and comparisons"
+
+
+def by_room(
+    results: Iterable[tuple[Attempt, Outcome]], kinds: Iterable[str]
+) -> dict[str, pd.DataFrame]:
+    """The `grid` in parts, one for each room, entries by name."""
+    whole = grid(results, kinds)
+    parts = whole.groupby(room)
+    return {str(name): part.sort_index(key=lambda names: names.str.lower()) for name, part in parts}
 
 
 def messages(results: Iterable[tuple[Attempt, Outcome]]) -> pd.DataFrame:

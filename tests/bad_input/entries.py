@@ -237,11 +237,11 @@ def _described() -> list[Entry]:
         "zero_shot": lambda e: gu.zero_shot(e)["top1"],
         "retrieval": gu.tasks.retrieval,
         "geometry.principal_coordinates": gu.geometry.principal_coordinates,
-        "histories.cosine_sample": lambda e: cosine_sample(e, 10),
-        "histories.gap_and_robustness": lambda e: gap_and_robustness({0: e}, NOISE),
-        "methods.unit_rows": unit_rows,
-        "methods.about_circumcentre": about_circumcentre,
-        "methods.choose_items": lambda e: choose_items(e, [0]),
+        "born.cosine_sample": lambda e: cosine_sample(e, 10),
+        "born.gap_and_robustness": lambda e: gap_and_robustness({0: e}, NOISE),
+        "embeddings.unit_rows": unit_rows,
+        "compressed_indexes.about_circumcentre": about_circumcentre,
+        "embeddings.choose_items": lambda e: choose_items(e, [0]),
         "answerable_blocks": lambda e: len(gu.answerable_blocks(e, 2)),
         "all_methods.properties": lambda e: properties(e, {"none": None}, ks=[1])[
             ["recall@1", "spread"]
@@ -252,15 +252,15 @@ def _described() -> list[Entry]:
         "retrieval",
         "benefits",
         "report",
-        "histories.cosine_sample",
-        "methods.unit_rows",
+        "born.cosine_sample",
+        "embeddings.unit_rows",
         "all_methods.properties",
     )
     few = dict.fromkeys(BOTH, ("ValueError", "expected at least 2 rows"))
     one_row: dict[str, Any] = {
         "benefits": {"gallery": few["gallery"]},
         "report": {"gallery": few["gallery"]},
-        "histories.cosine_sample": few,
+        "born.cosine_sample": few,
         "all_methods.properties": {"gallery": ("ValueError", "expected rows that differ")},
     }
     return [

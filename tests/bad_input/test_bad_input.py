@@ -121,6 +121,15 @@ def test_the_table_shows_what_came_of_it() -> None:
     assert table.loc["gap_vector", "NaN"] == "Value"
     assert table.loc["gap_vector", "one row"] == bad_input.ANSWERED
     assert table.loc["gap_vector", "truncated"] == "–"
+    counts = bad_input.summary(results, ["NaN", "one row", "truncated"])
+    kinds = [attempt.kind for attempt in some]
+    assert counts.loc["NaN", "entries"] == 1
+    assert counts.loc["NaN", "refused"] == kinds.count("NaN")
+    assert counts.loc["NaN", "answered"] == "–"
+    assert counts.loc["one row", "answered"] == str(kinds.count("one row"))
+    assert counts.loc["truncated", "entries"] == 0
+    (room,) = bad_input.by_room(results, ["NaN"])
+    assert room == "Measures"
     words = bad_input.messages(results)
     assert words["attempts"].sum() == sum(bool(found.message) for _, found in results)
     assert words["message"].str.startswith("NAME: expected").all()

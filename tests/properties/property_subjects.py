@@ -101,9 +101,9 @@ def _rows() -> list[Subject]:
         Subject("fit_mean_shift", lambda c: gu.fit_mean_shift(streamed(c)).shift_, ("d",), 1),
         Subject("AlternativeGallery", lambda c: gu.AlternativeGallery(c.gallery).gallery,
                 ("gp",), 1),
-        Subject("methods.unit_rows", lambda c: _sides(unit_rows(c.embeddings())),
+        Subject("embeddings.unit_rows", lambda c: _sides(unit_rows(c.embeddings())),
                 ("qd", "gd"), fails={MOVE: ANGLES}),
-        Subject("methods.about_circumcentre",
+        Subject("compressed_indexes.about_circumcentre",
                 lambda c: _sides(about_circumcentre(c.embeddings())),
                 ("qd", "gd"), 1, {MOVE: ORIGIN}),
     ]  # fmt: skip
@@ -151,7 +151,7 @@ def _robust() -> list[Subject]:
                     c.embeddings(), {"shift": gu.MeanShift()}
                 ).filter(regex="recall"),
                 ("..",), fails={MOVE: ANGLES}),
-        Subject("histories.gap_and_robustness", lambda c: gap_and_robustness(
+        Subject("born.gap_and_robustness", lambda c: gap_and_robustness(
                     {0: c.embeddings()}, c.noise())[["accuracy", "robustness"]], ("..",)),
     ]  # fmt: skip
 
@@ -276,7 +276,7 @@ def _measured() -> list[Subject]:
         Subject("geometry.principal_coordinates", lambda c: np.sort(np.abs(
                     geometry.principal_coordinates(c.embeddings(), 1)["pc1"].to_numpy())),
                 (".",), 1),
-        Subject("histories.cosine_sample",
+        Subject("born.cosine_sample",
                 lambda c: cosine_sample(c.embeddings(), 10)["cosine"], (".",),
                 fails={MOVE: ANGLES, QUERIES: PLACES, GALLERY: PLACES}),
     ]  # fmt: skip

@@ -193,7 +193,7 @@ def test_the_form_of_the_rows_does_not_matter(one: Subject, form: str, tmp_path:
 
 NOT_HERE = {
     "answerable_blocks": "takes rows by their place",
-    "methods.choose_items": "takes rows by their place",
+    "embeddings.choose_items": "takes rows by their place",
 }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.ticker import MultipleLocator
 
 from gaputils import plots
 from gaputils.pages.moving_the_gap import BOTH, MEAN, NAIVE
@@ -54,7 +55,7 @@ def accuracy_by_alpha(frame: pd.DataFrame) -> Figure:
 def changes_by_set(frame: pd.DataFrame) -> Figure:
     """A row a set, sorted: what the naive shift adds to its accuracy, with two paired errors."""
     rows = frame.sort_values("change")
-    figure, ax = plt.subplots(figsize=(plots.WIDTH, 0.19 * len(rows) + 1.1))
+    figure, ax = plt.subplots(figsize=(plots.WIDTH, 0.23 * len(rows) + 1.1))
     place = {name: float(number) for number, name in enumerate(rows.index)}
     for loss, part in rows.groupby("loss", dropna=False):
         places = [place[name] for name in part.index]
@@ -69,8 +70,9 @@ def changes_by_set(frame: pd.DataFrame) -> Figure:
             label=str(loss),
         )
     ax.axvline(0, color=plots.COLOR["baseline"], linewidth=0.8, zorder=0)
-    ax.set_yticks(range(len(rows)), list(rows["title"]), fontsize=7)
+    ax.set_yticks(range(len(rows)), list(rows["title"]), fontsize=8.5)
     ax.set_ylim(-0.7, len(rows) - 0.3)
+    ax.xaxis.set_major_locator(MultipleLocator(0.2))
     ax.set_xlabel("change of accuracy at α = 1")
     plots.legend_above(ax, 3)
     return figure
