@@ -23,10 +23,10 @@ def error_over_time(sampled: pd.DataFrame, seconds: float, error: float, ax: Axe
     ax.plot(sampled["seconds"], sampled["standard_error"], color=COLOR["original"], linewidth=1)
     ax.plot(sampled["seconds"], shown, "o", color=COLOR["text"], label="Monte Carlo")
     ax.plot(seconds, error, "*", color=COLOR["projection"], markersize=13, label="exact")
-    for row in sampled.itertuples():
+    for draws, x, y in zip(sampled["draws"], sampled["seconds"], shown, strict=True):
         ax.annotate(
-            f"{row.draws:,}",
-            (row.seconds, max(row.error, 1e-7)),
+            f"{draws:,}",
+            (x, y),
             xytext=(0, -6),
             textcoords="offset points",
             fontsize="small",
