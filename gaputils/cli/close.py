@@ -170,7 +170,7 @@ def _fitted(closing: Closing, sides: dict[str, Any], size: int, dim: int) -> Clo
     take_in(statistics, **{name: sides[name] for name in wanted})
     from_statistics = fit_mean_shift if isinstance(closing, MeanShift) else fit_hull_projection
     given = closing.get_params()
-    given.pop("agreement", None)  # what n_components="auto" asks for
+    given.pop("unchanged", None)  # what n_components="auto" asks for
     learned: Closing = from_statistics(statistics, **given)
     return learned
 

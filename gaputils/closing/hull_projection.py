@@ -71,7 +71,7 @@ class HullProjection(OnHull):
     With `center` leads are those about ``c``. `radius` is refused with it: under inner products
     a query's length is free.
 
-    **n_components** as in `MeanShift`, with ``"auto"`` and `agreement`; fewer than the whole hull
+    **n_components** as in `MeanShift`, with ``"auto"`` and `unchanged`; fewer than the whole hull
     trades unchanged rankings for robustness.
 
     `fit` warns (`ClosingDoesNothing`) if the hull fills the space and nothing is scaled or
@@ -95,13 +95,13 @@ class HullProjection(OnHull):
         radius: float | str | None = None,
         center: bool = False,
         covariance: Any = None,
-        agreement: float = 0.99,
+        unchanged: float = 0.99,
     ) -> None:
         self.n_components = n_components
         self.radius = radius
         self.center = center
         self.covariance = covariance
-        self.agreement = agreement
+        self.unchanged = unchanged
 
     @property
     def preserves_ranking(self) -> bool:
@@ -117,7 +117,7 @@ class HullProjection(OnHull):
         self._check_radius()
         hull = Hull.of(gallery)
         if isinstance(self.n_components, str):
-            level = number("agreement", self.agreement, low=0, high=1)
+            level = number("unchanged", self.unchanged, low=0, high=1)
             base = work(gallery)
 
             def moved(kept: int) -> tuple[Tensor, Tensor]:

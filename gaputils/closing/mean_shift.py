@@ -34,7 +34,7 @@ class MeanShift(OnHull):
 
     `n_components`: None for the gallery's whole hull, an int, a float for the least number that
     keeps that share of variance, or ``"auto"`` for the fewest components that leave at least the
-    share `agreement` of the fitted queries with their nearest item. The gallery is never split
+    share `unchanged` of the fitted queries with their nearest item. The gallery is never split
     for it: each of its rows is an answer.
 
     Guarantees (Theorem 3.5): with the whole hull every query keeps its ranking of the fitted
@@ -45,7 +45,7 @@ class MeanShift(OnHull):
 
     Learns `gap_` (d,), `shift_` (d,) at ``alpha=1``, `n_components_`, and what `OnHull` does.
     `fit` raises `ValueError` for an `n_components` that the gallery cannot have, an `alpha` that is
-    not finite, an `agreement` outside 0 to 1, or sides of unlike dimension.
+    not finite, an `unchanged` outside 0 to 1, or sides of unlike dimension.
 
     >>> import numpy as np
     >>> queries, gallery = np.array([[0.2, 1.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
@@ -60,18 +60,18 @@ class MeanShift(OnHull):
         self,
         n_components: int | float | str | None = None,
         alpha: float = 1.0,
-        agreement: float = 0.99,
+        unchanged: float = 0.99,
     ) -> None:
         self.n_components = n_components
         self.alpha = alpha
-        self.agreement = agreement
+        self.unchanged = unchanged
 
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
         check_n_components(self.n_components, ("auto",))
         number("alpha", self.alpha)
         hull, middle = Hull.of(gallery), work(queries).mean(dim=0)
         if isinstance(self.n_components, str):
-            level = number("agreement", self.agreement, low=0, high=1)
+            level = number("unchanged", self.unchanged, low=0, high=1)
             wide, base = work(queries), work(gallery)
 
             def moved(kept: int) -> tuple[Tensor, Tensor]:

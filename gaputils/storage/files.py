@@ -330,9 +330,12 @@ def _labels(
 
 
 def _require_no_classes(path: Path, name: str, found: Array) -> None:
-    """Raise if targets that nobody asked for, beside pairs of rows, may as well be classes."""
-    distinct = len(np.unique(found))
-    if distinct < len(found) and name.lower() != "targets":
+    """Raise if targets that nobody asked for, beside pairs of rows, may as well be classes.
+
+    Numbers that are no rows of the gallery are refused as such, whatever they are.
+    """
+    distinct, rows = len(np.unique(found)), len(found)
+    if distinct < rows and 0 <= found.min() and found.max() < rows and name.lower() != "targets":
         raise ValueError(
             f"targets: {name!r} of {path} holds {distinct} different numbers in {len(found)} rows, "
             f"as classes would, and there is a gallery row for each query; ask for {name!r} by "

@@ -364,7 +364,7 @@ def test_auto_components_reach_the_level_and_one_fewer_do_not(
     level: float, radius: float | str | None
 ) -> None:
     queries, gallery = sides(3, 60, 12, 16)
-    closing = gu.HullProjection("auto", radius=radius, agreement=level).fit(queries, gallery)
+    closing = gu.HullProjection("auto", radius=radius, unchanged=level).fit(queries, gallery)
 
     def unchanged(kept: int) -> float:
         moved = gu.HullProjection(kept, radius=radius).fit_transform(queries, gallery)
