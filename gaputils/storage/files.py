@@ -335,7 +335,7 @@ def _require_no_classes(path: Path, name: str, found: Array) -> None:
     Numbers that are no rows of the gallery are refused as such, whatever they are.
     """
     distinct, rows = len(np.unique(found)), len(found)
-    if distinct < rows and 0 <= found.min() and found.max() < rows and name.lower() != "targets":
+    if distinct < rows and found.min() >= 0 and found.max() < rows and name.lower() != "targets":
         raise ValueError(
             f"targets: {name!r} of {path} holds {distinct} different numbers in {len(found)} rows, "
             f"as classes would, and there is a gallery row for each query; ask for {name!r} by "
