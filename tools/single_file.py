@@ -5,8 +5,9 @@
 Both are written into the site, as `modality-gap.html` and `modality-gap.pdf`, and the front page
 links those that are there. The articles of all pages follow each other in the order of the table of
 contents; links between pages become links inside the file, pictures and styles become part of it,
-and formulas are set by MathJax's SVG output, which needs no fonts. The PDF is printed from it by
-Chromium; without Chromium or playwright there is none, and that is said.
+and formulas are set by MathJax's SVG output, which needs no fonts. It is dark where the
+reader's system is. The PDF is printed from it by Chromium; without Chromium or playwright there is
+none, and that is said.
 """
 
 from __future__ import annotations
@@ -51,6 +52,18 @@ header p { font-size: 1.1rem; }
 @media print { article { break-before: page; border: 0; } }
 @media print { main { overflow-x: clip; } }
 """
+THEME = """
+{
+  const dark = matchMedia("(prefers-color-scheme: dark)"), root = document.documentElement;
+  const wear = (theme) => { root.dataset.theme = theme; };
+  const follow = () => wear(dark.matches ? "dark" : "light");
+  follow();
+  dark.addEventListener("change", follow);
+  addEventListener("beforeprint", () => wear("light"));
+  addEventListener("afterprint", follow);
+}
+"""
+"""Dark where the reader's system is; paper is white."""
 
 
 def data_uri(path: Path) -> str:
@@ -115,7 +128,7 @@ def head(site: Path, page: str) -> str:
     settings = re.sub(r'"loader": ?\{[^{}]*\},? ?', "", settings or "")
     formulas = MATHJAX.read_text(encoding="utf-8").replace("</script", "<\\/script")
     scripts = "".join(
-        f"<script>{x}</script>" for x in (settings, formulas, LEVER.read_text("utf-8"))
+        f"<script>{x}</script>" for x in (THEME, settings, formulas, LEVER.read_text("utf-8"))
     )
     return f"<style>{styles}{LOOK}</style>{scripts}"
 

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import re
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -33,6 +34,7 @@ PAGE = """\
 seed: int = 0
 ```
 """
+WIDEST = 88  # letters that a page has room for
 # In this order, in one folder: what a command writes, the next may read.
 EXAMPLES: dict[str, str] = {
     "embed": "gaputils embed tiny-openmoji emoji10 -o pairs.safetensors",
@@ -54,7 +56,7 @@ def examples() -> dict[str, str]:
         Path("grid.yml").write_text(GRID, encoding="utf-8")
         Path("page.md").write_text(PAGE, encoding="utf-8")
         for name, line in EXAMPLES.items():
-            done = CliRunner().invoke(cli, line.split()[1:], env={"COLUMNS": "88"})
+            done = CliRunner().invoke(cli, line.split()[1:], env={"COLUMNS": str(WIDEST)})
             if done.exit_code:
                 raise RuntimeError(f"{line}: {done.output}")
             told[name] = done.stdout.rstrip()
@@ -67,6 +69,12 @@ def literal(text: str) -> str:
     plain = (re.sub(r"([|*_\\])", r"\\\1", part) for part in parts[::2])
     code = (f"``{part}``" for part in parts[1::2])
     return "".join(part for pair in zip_longest(plain, code, fillvalue="") for part in pair)
+
+
+def as_printed(text: str) -> Iterator[str]:
+    """Its lines, long sentences broken as a terminal does; a table's rows have runs of blanks."""
+    for line in text.splitlines():
+        yield from [line] if "  " in line else textwrap.wrap(line, WIDEST) or [""]
 
 
 def options(command: Any) -> Iterator[str]:
@@ -94,8 +102,9 @@ def page(told: dict[str, str]) -> list[str]:
         lines += [name, "=" * len(name), ""]
         for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
             lines += [literal(" ".join(paragraph.split())), ""]
-        shown = [f"$ {EXAMPLES[name]}", *told[name].splitlines()]
-        lines += [".. code-block:: console", "", *(f"   {line}" for line in shown), ""]
+        shown = [f"$ {EXAMPLES[name]}", *as_printed(told[name])]
+        wide = ["   :class: gu-wide"] * any(len(line) > WIDEST for line in shown[1:])
+        lines += [".. code-block:: console", *wide, "", *(f"   {line}" for line in shown), ""]
         lines += options(command)
     return lines
 

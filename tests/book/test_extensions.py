@@ -139,6 +139,18 @@ def test_every_command_is_on_its_page(extension: Any) -> None:
         assert f"   $ {line}" in lines, name
 
 
+def test_a_printed_table_keeps_its_rows_and_a_sentence_breaks(extension: Any) -> None:
+    row, sentence = "a  " * 40, "word " * 40
+    lines = list(extension("book_commands").as_printed(f"{row}\n\n{sentence}"))
+    assert lines[:2] == [row, ""]
+    assert len(lines) == 5
+    assert " ".join(lines[2:]) == sentence.strip()
+    wide = extension("book_commands").page(
+        {**dict.fromkeys(extension("book_commands").EXAMPLES, ""), "close": row}
+    )
+    assert wide.count("   :class: gu-wide") == 1
+
+
 @pytest.mark.nightly
 def test_the_examples_of_the_commands_run(extension: Any) -> None:
     told = extension("book_commands").examples()
