@@ -21,6 +21,7 @@ from gaputils.cli.support import (
     draw_clouds,
     read,
     read_in_place,
+    readable,
     reports_errors,
     require_outputs,
     write,
@@ -192,8 +193,7 @@ def report(
         write(found.measures.rename_axis("measure").to_csv(), out)
     else:
         measures = pd.DataFrame({"value": found.measures}).to_string(float_format="{:.4f}".format)
-        benefits = found.benefits.to_string(index=False, float_format="{:.4f}".format)
-        write("\n\n".join([measures, benefits, found.verdict, found.code]), out)
+        write("\n\n".join([measures, readable(found.benefits), found.verdict, found.code]), out)
 
 
 @app.command(

@@ -281,7 +281,22 @@ def write_frame(frame: pd.DataFrame, form: str, out: Path | None) -> None:
     elif form == "csv":
         write(frame.to_csv(index=False), out)
     else:
-        write(frame.to_string(index=False, float_format="{:.4f}".format), out)
+        write(readable(frame), out)
+
+
+def readable(frame: pd.DataFrame) -> str:
+    """`frame` for a terminal: value and error in one column, and once what all rows share."""
+    shown, errors = frame.copy(), [name for name in frame if f"{name}_error" in frame]
+    for name in errors:
+        pairs = zip(frame[name], frame[f"{name}_error"], strict=True)
+        shown[name] = [f"{value:.4f} ± {error:.4f}" for value, error in pairs]
+    shown = shown.drop(columns=[f"{name}_error" for name in errors])
+    if "standard_error" in shown and not shown["standard_error"].any():
+        shown = shown.drop(columns="standard_error")  # nothing was drawn
+    alike = [n for n in ("scoring", "noise", "variance") if n in shown and shown[n].nunique() == 1]
+    told = ", ".join(f"{name} {shown[name].iloc[0]}" for name in alike)
+    table = shown.drop(columns=alike).to_string(index=False, float_format="{:.4f}".format)
+    return f"{told}\n{table}" if told else table
 
 
 def draw_clouds(e: Embeddings, path: Path, seed: int) -> None:

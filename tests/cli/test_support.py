@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import typer
 from typer.testing import CliRunner
 
 import gaputils as gu
 from gaputils.cli.commands import app
-from gaputils.cli.support import PIPE_CLOSED, in_one_line, reports_errors, write
+from gaputils.cli.support import PIPE_CLOSED, in_one_line, readable, reports_errors, write
 
 RUN = [sys.executable, "-c", "from gaputils.cli.commands import app; app()"]
 
@@ -216,3 +217,25 @@ def test_two_results_have_two_places_and_none_among_what_is_read(tmp_path: Path)
         assert result.exit_code == 1
         assert said in result.stderr
     assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["g_0.npy", "q_0.npy"]
+
+
+def test_a_terminal_is_shown_values_with_their_errors_and_once_what_all_rows_share() -> None:
+    frame = pd.DataFrame(
+        {
+            "closing": ["original", "mean shift"],
+            "scoring": ["cosine"] * 2,
+            "variance": [0.04] * 2,
+            "robustness": [0.5, 0.75],
+            "robustness_error": [0.1, 0.125],
+            "unchanged": [1.0, 1.0],
+            "standard_error": [0.0, 0.0],
+        }
+    )
+    first, heading, *rows = readable(frame).splitlines()
+    assert first == "scoring cosine, variance 0.04"
+    assert heading.split() == ["closing", "robustness", "unchanged"]
+    assert rows[1].split() == ["mean", "shift", "0.7500", "±", "0.1250", "1.0000"]
+    drawn = frame.assign(variance=[0.01, 0.04], standard_error=[0.0, 0.002])
+    first, heading, *_ = readable(drawn).splitlines()
+    assert first == "scoring cosine"
+    assert heading.split() == ["closing", "variance", "robustness", "unchanged", "standard_error"]
