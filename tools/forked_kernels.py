@@ -46,17 +46,12 @@ def forked_kernels() -> Iterator[None]:
     _SERVER.set_forkserver_preload(IMPORTED)
     place = EntryPoint(NAME, f"{__name__}:ForkedProvisioner", KernelProvisionerFactory.GROUP_NAME)
     KernelProvisionerFactory.provisioners[NAME] = place
-    variable = KernelProvisionerFactory.default_provisioner_name_env
-    before = os.environ.get(variable)
-    os.environ[variable] = NAME
-    KernelProvisionerFactory.clear_instance()
+    factory = KernelProvisionerFactory.instance()
+    usual, factory.default_provisioner_name = factory.default_provisioner_name, NAME
     try:
         yield
     finally:
-        os.environ.pop(variable)
-        if before is not None:
-            os.environ[variable] = before
-        KernelProvisionerFactory.clear_instance()
+        factory.default_provisioner_name = usual
 
 
 def _kernel(connection: str, env: dict[str, str], cwd: str) -> None:

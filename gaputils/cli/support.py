@@ -6,6 +6,7 @@ import functools
 import inspect
 import io
 import os
+import shutil
 import sys
 import traceback
 import warnings
@@ -293,10 +294,12 @@ def readable(frame: pd.DataFrame) -> str:
     shown = shown.drop(columns=[f"{name}_error" for name in errors])
     if "standard_error" in shown and not shown["standard_error"].any():
         shown = shown.drop(columns="standard_error")  # nothing was drawn
-    alike = [n for n in ("scoring", "noise", "variance") if n in shown and shown[n].nunique() == 1]
-    told = ", ".join(f"{name} {shown[name].iloc[0]}" for name in alike)
-    table = shown.drop(columns=alike).to_string(index=False, float_format="{:.4f}".format)
-    return f"{told}\n{table}" if told else table
+    labels = [name for name in ("closing", "scoring", "noise", "variance") if name in shown]
+    alike = [name for name in labels[1:] if shown[name].nunique() == 1]
+    told = "".join(f"{name} {shown[name].iloc[0]}\n" for name in alike)
+    shown = shown.drop(columns=alike).set_index([name for name in labels if name not in alike])
+    width = shutil.get_terminal_size().columns
+    return told + shown.to_string(line_width=width, float_format="{:.4f}".format)
 
 
 def draw_clouds(e: Embeddings, path: Path, seed: int) -> None:

@@ -219,7 +219,9 @@ def test_two_results_have_two_places_and_none_among_what_is_read(tmp_path: Path)
     assert sorted(path.name for path in tmp_path.rglob("*.*")) == ["g_0.npy", "q_0.npy"]
 
 
-def test_a_terminal_is_shown_values_with_their_errors_and_once_what_all_rows_share() -> None:
+def test_a_terminal_is_shown_values_with_their_errors_and_once_what_all_rows_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     frame = pd.DataFrame(
         {
             "closing": ["original", "mean shift"],
@@ -231,11 +233,15 @@ def test_a_terminal_is_shown_values_with_their_errors_and_once_what_all_rows_sha
             "standard_error": [0.0, 0.0],
         }
     )
-    first, heading, *rows = readable(frame).splitlines()
-    assert first == "scoring cosine, variance 0.04"
-    assert heading.split() == ["closing", "robustness", "unchanged"]
+    monkeypatch.setenv("COLUMNS", "80")
+    scoring, variance, heading, _, *rows = readable(frame).splitlines()
+    assert (scoring, variance) == ("scoring cosine", "variance 0.04")
+    assert heading.split() == ["robustness", "unchanged"]
     assert rows[1].split() == ["mean", "shift", "0.7500", "±", "0.1250", "1.0000"]
     drawn = frame.assign(variance=[0.01, 0.04], standard_error=[0.0, 0.002])
-    first, heading, *_ = readable(drawn).splitlines()
-    assert first == "scoring cosine"
-    assert heading.split() == ["closing", "variance", "robustness", "unchanged", "standard_error"]
+    scoring, heading, names, *_ = readable(drawn).splitlines()
+    assert scoring == "scoring cosine"
+    assert heading.split() == ["robustness", "unchanged", "standard_error"]
+    assert names.split() == ["closing", "variance"]
+    monkeypatch.setenv("COLUMNS", "40")
+    assert max(map(len, readable(drawn).splitlines())) <= 40
