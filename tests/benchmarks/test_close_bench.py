@@ -34,6 +34,7 @@ def test_close_in_blocks(options: list[str], benchmark, record, full: bool, tmp_
             block = rng.standard_normal((min(50_000, count - start), 512), dtype=np.float32)
             out[start : start + len(block)] = block / np.linalg.norm(block, axis=1, keepdims=True)
         out.flush()
+    named = f"close {' '.join(options)}"
     options = [*options, "-o", str(tmp_path / "closed.npy")]
     command = [sys.executable, "-W", "ignore", "-c", MEASURE, "close", *map(str, paths), *options]
 
@@ -47,8 +48,8 @@ def test_close_in_blocks(options: list[str], benchmark, record, full: bool, tmp_
 
     found = [measure() for _ in range(1 if full else 3)]
     benchmark.pedantic(lambda: None, rounds=1)
-    record(f"close, {rows:,} × 512 half precision on disk", [one[0] for one in found], "s")
-    record("close, of the processor", [one[2] for one in found], "s")
-    record("close, as a multiple of reading and writing", [one[0] / one[3] for one in found], "")
-    peak = record("close, peak memory of the process", [one[1] for one in found], "GiB")
+    record(f"{named}, {rows:,} × 512 half precision on disk", [one[0] for one in found], "s")
+    record(f"{named}, of the processor", [one[2] for one in found], "s")
+    record(f"{named}, as a multiple of reading and writing", [one[0] / one[3] for one in found], "")
+    peak = record(f"{named}, peak memory of the process", [one[1] for one in found], "GiB")
     assert peak < 3
