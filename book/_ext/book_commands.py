@@ -34,7 +34,7 @@ PAGE = """\
 seed: int = 0
 ```
 """
-WIDEST = 88  # letters that a page has room for
+WIDEST = 80  # letters that a page has room for
 # In this order, in one folder: what a command writes, the next may read.
 EXAMPLES: dict[str, str] = {
     "embed": "gaputils embed tiny-openmoji emoji10 -o pairs.safetensors",
