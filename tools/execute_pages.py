@@ -82,8 +82,9 @@ def main() -> int:
     parser.add_argument("pages", nargs="*", type=Path, help="these alone, known or not")
     options = parser.parse_args()
     named = [page.resolve() for page in options.pages]
+    known = pages()
     for page in named:
-        if page not in pages():
+        if page not in known:
             parser.error(f"{page}: expected a page of _toc.yml that has cells to execute")
 
     sys.path.insert(0, str(ROOT / "book" / "_ext"))
@@ -103,7 +104,7 @@ def main() -> int:
             return True
         return False
 
-    wanted = named or [page for page in pages() if missing(page)]
+    wanted = named or [page for page in known if missing(page)]
     alone = [page for page in wanted if in_toc(page) in TIMED]
     beside = sorted((page for page in wanted if page not in alone), key=rank)
     failed = 0

@@ -337,7 +337,7 @@ def _require_no_classes(path: Path, name: str, found: Array) -> None:
     distinct, rows = len(np.unique(found)), len(found)
     if distinct < rows and found.min() >= 0 and found.max() < rows and name.lower() != "targets":
         raise ValueError(
-            f"targets: {name!r} of {path} holds {distinct} different numbers in {len(found)} rows, "
+            f"targets: {name!r} of {path} holds {distinct} different numbers in {rows} rows, "
             f"as classes would, and there is a gallery row for each query; ask for {name!r} by "
             f"name if its numbers are gallery rows, else leave it out or rename it"
         )

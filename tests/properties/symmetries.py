@@ -3,11 +3,11 @@
 The tests of a closing say in `SYMMETRIES` what the first three do to both sides that it returns: a
 line a closing, the letter of their axis (`p` if they move with the rows, `d` if they stay), the
 power of a common factor by which they grow, and reasons for what does not hold, which are held to
-it. So a shift that is no rotation's would say
+it. A shift by the difference of medians would say
 
     SYMMETRIES = [(closing.MedianShift(), "p", 1, {TURN: COORDINATES})]
 
-as medians move and grow with the rows, but turn each coordinate's way. A reason is one of those
+as medians move and grow with the rows, but do not turn with them. A reason is one of those
 below or a sentence of one's own.
 """
 
