@@ -8,9 +8,11 @@ and Fisher (1938; Hill and Davis 1968) then turns a standardised value into a no
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -62,31 +64,46 @@ class Root(NamedTuple):
     fifth: Tensor
 
     def at(self, index: Tensor) -> Root:
-        """Those of one column a row, `index` (n,), as (n, 1)."""
-        return Root(*(value.gather(1, index[:, None]) for value in self))
+        """Of cumulants (k, n) those of one item a query, `index` (n,), as (1, n)."""
+        return Root(*(value.gather(0, index[None]) for value in self))
 
 
 def root(noncentrality: Tensor, dim: int) -> Root:
     """Cumulants of the norm of a `dim`-vector of unit normals whose mean has that squared norm."""
     size = noncentrality + dim
-    p, e = noncentrality / size, 1 / size
-    length, variance = size.sqrt(), _series(_VARIANCE, p, e).clamp_min_(0.05)
-    deviation = variance.sqrt()
-    third = _series(_THIRD, p, e).div_(variance).div_(deviation).div_(length)
-    fourth = _series(_FOURTH, p, e).div_(variance).div_(variance).mul_(e)
-    fifth = _series(_FIFTH, p, e).div_(variance).div_(variance).div_(deviation)
-    fifth.mul_(e).div_(length)
-    return Root(_series(_MEAN, p, e).mul_(length), deviation, third, fourth, fifth)
+    length = size.sqrt()
+    series = _series(noncentrality / size, dim)
+    mean, variance, third, fourth, fifth = series
+    deviation = variance.clamp_min_(0.05).sqrt()
+    mean.mul_(length)
+    scale = (deviation * length).reciprocal_()
+    third.mul_(scale).div_(variance)
+    square = scale.square()
+    fourth.mul_(square).div_(variance)
+    fifth.mul_(square).mul_(scale).div_(variance)
+    return Root(mean, deviation, third, fourth, fifth)
 
 
-def _series(rows: tuple[tuple[float, ...], ...], p: Tensor, e: Tensor) -> Tensor:
-    total = torch.zeros_like(p)
-    for row in reversed(rows):
-        inner = torch.full_like(p, row[0])
-        for coefficient in row[1:]:
-            inner = inner.mul_(p).add_(coefficient)
-        total = total.mul_(e).add_(inner)
-    return total
+def _series(p: Tensor, dim: int) -> Tensor:
+    """(5, ...) the tables at `p`, in whose powers a matrix product sums them all."""
+    table = p.new_tensor(_in_powers_of_p(dim))
+    powers = p.new_empty(table.shape[1], p.numel())
+    powers[0], powers[1] = 1, p.flatten()
+    for known in (2, 4):
+        torch.mul(powers[:known], powers[known // 2].square(), out=powers[known : 2 * known])
+    return (table @ powers).view(-1, *p.shape)
+
+
+@functools.cache
+def _in_powers_of_p(dim: int) -> list[list[float]]:
+    """The tables as polynomials in p alone, constant first: ``1/N`` is ``(1 - p) / dim``."""
+    e = np.polynomial.Polynomial([1 / dim, -1 / dim])
+    table = np.zeros((5, 8))
+    for total, rows in zip(table, (_MEAN, _VARIANCE, _THIRD, _FOURTH, _FIFTH), strict=True):
+        for n, row in enumerate(rows):
+            term = (np.polynomial.Polynomial(row[::-1]) * e**n).coef
+            total[: len(term)] += np.asarray(term, dtype=np.float64)
+    return table.tolist()
 
 
 def score_polynomial(third: Tensor, fourth: Tensor, fifth: Tensor) -> list[Tensor]:

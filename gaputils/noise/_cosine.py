@@ -20,6 +20,7 @@ from gaputils.noise import _chi, _few_cosine
 from gaputils.noise._exact import expected_product, gaussian_weights, items_first, nodes
 
 _LONG = 1e9  # squared lengths over the noise's variance up to which cosines tell them to 1e-6
+_SETTLED = 6.0  # normal score beyond which a probability is 0 or 1 at every node
 _STEP = 1e-4  # of the central difference that turns normal scores into a density
 
 
@@ -35,9 +36,10 @@ def cosine_win(
     along = cosines * lengths
     if across is None:
         across = ((lengths - along) * (lengths + along)).clamp_min(0)
-    few = across.amin(dim=1) + dim - 1 < _chi.enough(across.shape[1])
-    if not bool(few.any()):
+    enough = _chi.enough(across.shape[1])
+    if dim - 1 >= enough or float(across.min()) + dim - 1 >= enough:
         return _nearly_normal_win(along, across, winner, dim - 1)
+    few = across.amin(dim=1) + dim - 1 < enough
     result = torch.empty_like(along[:, 0])
     result[few] = _few_cosine.win(along[few], across[few], winner[few], dim - 1)
     if not bool(few.all()):
@@ -68,26 +70,36 @@ def squared_across(
 
 
 def _nearly_normal_win(along: Tensor, across: Tensor, winner: Tensor, degrees: int) -> Tensor:
-    """The integral over the winner's own cotangent, at quantiles of its normal part."""
+    """The integral over the winner's own cotangent, at quantiles of its normal part.
+
+    A longer item's probabilities change faster than the winner's do: where they change within the
+    nodes, these stand closer.
+    """
+    along, across = items_first(along), items_first(across)
     root = _chi.root(across, degrees)
-    z = nodes(along.shape[1], along.device)
-    own = along.gather(1, winner[:, None]), root.at(winner)
-    steepest = (along.square() + across + degrees).amax(dim=1, keepdim=True).sqrt()
-    steepness = steepest[:, 0] / torch.hypot(own[0], own[1].mean)[:, 0]
-    if float(steepness.max()) > 1.01:
-        count = math.ceil(len(z) * float(steepness.max()))
+    z = nodes(len(along), along.device)
+    own = along.gather(0, winner[None]), root.at(winner)
+    center = _quantile(torch.zeros_like(z[:1, None]), *own)
+    lag = along - center * root.mean
+    score = lag * (center * root.deviation).square_().add_(1).rsqrt_()
+    ratio = (along.square() + across).add_(degrees).sqrt_() / torch.hypot(own[0], own[1].mean)
+    changes = score.abs_() < _SETTLED + z[-1] * ratio
+    steepness = float(torch.where(changes, ratio, 1.0).max())
+    if steepness > 1.01:
+        count = math.ceil(len(z) * steepness)
         z = torch.linspace(float(z[0]), float(z[-1]), count, dtype=z.dtype, device=z.device)
 
-    cotangent = _quantile(torch.cat([z - _STEP, z, z + _STEP]), *own)
-    below, score, above = torch.split(_chi.cotangent_score(cotangent, *own), len(z), dim=1)
-    weights = gaussian_weights(z, score, (above - below) / (2 * _STEP))
-    cotangent = cotangent[:, len(z) : 2 * len(z)]
+    beside = torch.cat([z - _STEP, z + _STEP])[:, None]
+    cotangents = _quantile(beside, *own)
+    share = cotangents * own[1].deviation
+    share.div_(share.square().add_(1).sqrt_())
+    below, above = _chi.score_of_share(beside.repeat(1, share.shape[1]), share, own[1]).chunk(2)
+    weights = gaussian_weights(z, (above + below) / 2, (above - below) / (2 * _STEP))
+    cotangent = cotangents.view(2, len(z), -1).mean(dim=0)
     # In single precision about the winner's middle, as numerators are small differences there.
-    center = _quantile(torch.zeros_like(z[:1]), *own)
-    items = _chi.Root(*map(items_first, root))
-    lag = items_first(along - center * root.mean)
-    away, cotangent = (items_first(v)[:, None] for v in (cotangent - center, cotangent))
-    score = _chi.cotangent_score(cotangent, lag, items, away)
+    items = _chi.Root(*(cumulant.float() for cumulant in root))
+    away, cotangent = (v.float()[:, None] for v in (cotangent - center, cotangent))
+    score = _chi.cotangent_score(cotangent, lag.float(), items, away)
     return expected_product(weights, score.neg_(), winner)
 
 

@@ -43,10 +43,11 @@ def euclidean_win(distances: Tensor, winner: Tensor, dim: int, variance: float) 
 
     `distances` (n, k) squared, `winner` (n,) column indices, `variance` per coordinate.
     """
-    noncentrality = (distances / variance).clamp_min(0)
-    few = noncentrality.amin(dim=1) + dim < _chi.enough(noncentrality.shape[1])
-    if not bool(few.any()):
+    noncentrality = (distances / variance).clamp_min_(0)
+    enough = _chi.enough(noncentrality.shape[1])
+    if dim >= enough or float(noncentrality.min()) + dim >= enough:
         return _nearly_normal_win(noncentrality, winner, dim)
+    few = noncentrality.amin(dim=1) + dim < enough
     result = torch.empty_like(noncentrality[:, 0])
     x = nodes(noncentrality.shape[1], distances.device)
     weights, score = _few.weights_and_scores(noncentrality[few], winner[few], dim, x)
@@ -57,21 +58,22 @@ def euclidean_win(distances: Tensor, winner: Tensor, dim: int, variance: float) 
 
 
 def _nearly_normal_win(noncentrality: Tensor, winner: Tensor, dim: int) -> Tensor:
-    """The integral over ``R_i = mean + z deviation`` of the nearest item's own, `z` the nodes."""
-    z = nodes(noncentrality.shape[1], noncentrality.device)
-    root = _chi.root(noncentrality, dim)
-    nearest = root.at(noncentrality.argmin(dim=1))
-    offset = (nearest.mean - root.mean) / root.deviation
-    ratio = nearest.deviation / root.deviation
-    polynomial = _chi.score_polynomial(*root[2:])
+    """The integral over ``R_i = mean + z deviation`` of the nearest item's own, `z` the nodes.
 
-    own = [value.gather(1, winner[:, None]) for value in (offset, ratio, *polynomial)]
-    at = own[0] + own[1] * z
+    Both grow with the noncentrality.
+    """
+    z = nodes(noncentrality.shape[1], noncentrality.device)
+    root = _chi.root(items_first(noncentrality), dim)
+    offset = (root.mean.amin(dim=0) - root.mean) / root.deviation
+    ratio = root.deviation.amin(dim=0) / root.deviation
+    polynomial = _chi.score_polynomial(*(cumulant.float() for cumulant in root[2:]))
+
+    own = [value.gather(0, winner[None]).double() for value in (offset, ratio, *polynomial)]
+    at = own[0] + own[1] * z[:, None]
     weights = gaussian_weights(z, _chi.evaluate(own[2:], at), own[1] * _chi.slope(own[2:], at))
 
-    offset, ratio, *polynomial = map(items_first, (offset, ratio, *polynomial))
-    standardized = torch.addcmul(offset, z.float()[:, None, None], ratio).clamp_min_(-_chi.FAR)
-    return expected_product(weights, _chi.evaluate(polynomial, standardized), winner)
+    score = torch.addcmul(offset.float(), z.float()[:, None, None], ratio.float())
+    return expected_product(weights, _chi.evaluate(polynomial, score.clamp_min_(-_chi.FAR)), winner)
 
 
 def inner_product_win(scores: Tensor, winner: Tensor, deviation: Tensor) -> Tensor:
@@ -80,24 +82,25 @@ def inner_product_win(scores: Tensor, winner: Tensor, deviation: Tensor) -> Tens
     `scores` (n, k), `deviation` (n,) the noise's standard deviation in score, ``||y|| sqrt(v)``.
     """
     z = nodes(scores.shape[1], scores.device)
-    lag = ((scores - scores.gather(1, winner[:, None])) / deviation[:, None]).nan_to_num()
-    weights = gaussian_weights(z, z[None], torch.ones_like(z))
-    return expected_product(weights, items_first(lag) - z.float()[:, None, None], winner)
+    scores = items_first(scores)
+    lag = ((scores - scores.gather(0, winner[None])) / deviation).nan_to_num_().float()
+    weights = gaussian_weights(z, z[:, None], torch.ones_like(scores[:1]))
+    return expected_product(weights, lag - z.float()[:, None, None], winner)
 
 
 def gaussian_weights(z: Tensor, score: Tensor, slope: Tensor) -> Tensor:
-    """(n, nodes) weights of the winner's law at nodes `z` where its normal score is `score`."""
+    """(nodes, n) weights of the winner's law at nodes `z` where its normal score is `score`."""
     step = (z[1] - z[0]) / math.sqrt(2 * math.pi)
     return step * slope * torch.exp(-score.square() / 2)
 
 
 def items_first(values: Tensor) -> Tensor:
-    """`values` (n, k) as (k, n) in single precision, laid out so that queries run fastest."""
-    return values.T.to(torch.float32, memory_format=torch.contiguous_format)
+    """`values` (n, k) as (k, n), laid out so that queries run fastest."""
+    return values.mT.contiguous()
 
 
 def expected_product(weights: Tensor, score: Tensor, winner: Tensor) -> Tensor:
-    """Sum over the nodes of `weights` (n, nodes) times the product over the items but the winner.
+    """Sum over the nodes of `weights` (nodes, n) times the product over the items but the winner.
 
     Multiplied are the probabilities that a standard normal exceeds `score` (nodes, k, n), which is
     overwritten; `winner` (n,). Scores of any number of items may be in single precision, as small
@@ -108,7 +111,7 @@ def expected_product(weights: Tensor, score: Tensor, winner: Tensor) -> Tensor:
         survive = score.mul_(math.sqrt(0.5)).erf_().mul_(-0.5).add_(0.5)
     else:
         survive = score.mul_(-math.sqrt(0.5)).erfc_().to(weights.dtype).mul_(-0.5).add_(1.0)
-    return (weights * survive.prod(dim=1).T).sum(dim=1)
+    return (weights * survive.prod(dim=1)).sum(dim=0)
 
 
 def euclidean_reach(nearest: Tensor, dim: int, variance: float, items: int, tol: float) -> Tensor:

@@ -31,7 +31,7 @@ def weights_and_scores(
 ) -> tuple[Tensor, Tensor]:
     """What the integral over the winner's law needs, at the nearest item's quantiles of score `x`.
 
-    `noncentrality` (n, k), `winner` (n,); weights (n, nodes) and normal scores (nodes, k, n).
+    `noncentrality` (n, k), `winner` (n,); weights (nodes, n) and normal scores (nodes, k, n).
     """
     near, z = noncentrality.cpu().numpy(), x.cpu().numpy()
     nearest = near.min(axis=1)
@@ -46,7 +46,7 @@ def weights_and_scores(
     many = dim < _SADDLEPOINT_DIM or near.shape[1] > _SADDLEPOINT_ITEMS
     score_of = _scipy_score if many else _saddlepoint_score
     score = _of_items(lambda item: score_of(t[:, None, :], item, dim), near, dim)
-    return _like(weights, noncentrality), _like(score.transpose(2, 1, 0), noncentrality)
+    return _like(weights.T, noncentrality), _like(score.transpose(2, 1, 0), noncentrality)
 
 
 def _scipy_score(t: Array, noncentrality: Array, dim: int) -> Array:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from gaputils.noise import _cosine, _exact
+from gaputils.noise import _chi, _cosine, _exact
 
 _ELEMENTS = 2**18
+
+# To leave items out of so few costs more than it saves, unless their law needs quadrature.
+_FEW_ITEMS = 16
 
 
 class ExactWins:
@@ -50,15 +53,22 @@ class ExactWins:
         """
         if self.scoring == "cosine":
             costs = (costs / norms[:, None]).clamp(-1, 1)
-        best = costs.amin(dim=1)
-        limits = [self._reach(costs, best, v, norms, lengths) for v in self.variances]
-        counts = [(costs <= limit[:, None]).sum(dim=1) for limit in limits]
-        values, columns = self._nearest(costs, max(int(count.max()) for count in counts))
-        places = [_place(columns, winner) for winner in winners]
+        columns, places, values = None, winners, costs
+        limits: Sequence[Tensor | None] = [None] * len(self.variances)
+        counts: Sequence[Tensor | None] = limits
+        if not self._keeps_all(costs.shape[1]):
+            best = costs.amin(dim=1)
+            reached = [self._reach(costs, best, v, norms, lengths) for v in self.variances]
+            within = [(costs <= limit[:, None]).sum(dim=1) for limit in reached]
+            values, columns = self._nearest(costs, max(int(count.max()) for count in within))
+            limits, counts = reached, within
+            places = [_place(columns, winner) for winner in winners]
         scale = norms
         if self.scoring == "cosine":
-            scale = lengths.expand(costs.shape).gather(1, columns)
-            across = None if across is None else across.gather(1, columns)
+            scale = lengths.expand(costs.shape)
+            if columns is not None:
+                scale = scale.gather(1, columns)
+                across = None if across is None else across.gather(1, columns)
         results = []
         for variance, count, limit in zip(self.variances, counts, limits, strict=True):
             if variance == 0:
@@ -66,7 +76,7 @@ class ExactWins:
                 results.append([(winner == first).to(costs.dtype) for winner in winners])
             else:
                 near = values
-                if self.scoring == "euclidean":
+                if self.scoring == "euclidean" and limit is not None:
                     # Items beyond a row's limit, kept for another row of its batch, count as if
                     # they stood there: none widens the range on which distances are interpolated.
                     near = torch.minimum(values, limit[:, None])
@@ -79,6 +89,12 @@ class ExactWins:
                     ]
                 results.append(found)
         return results
+
+    def _keeps_all(self, items: int) -> bool:
+        """Whether all are kept, at any noise."""
+        if items > _FEW_ITEMS or self.scoring == "inner-product":
+            return items <= _FEW_ITEMS
+        return self.dim > _chi.enough(items)
 
     def _reach(
         self, costs: Tensor, best: Tensor, variance: float, norms: Tensor, lengths: Tensor
@@ -110,36 +126,31 @@ class ExactWins:
         self,
         values: Tensor,
         places: list[Tensor],
-        count: Tensor,
+        count: Tensor | None,
         variance: float,
         scale: Tensor,
         across: Tensor | None,
     ) -> list[Tensor]:
-        """Win probabilities at one variance, in batches of rows that keep about as many items."""
+        """Win probabilities at one variance among each row's `count` (n,) nearest, None for all."""
         found = [torch.zeros_like(values[:, 0]) for _ in places]
-        most = int(count.max())
-        if len(count) * most * len(_exact.nodes(most)) <= _ELEMENTS:
-            order = torch.arange(len(count), device=count.device)
-            ascending = torch.full_like(count, most)
-        else:
-            ascending, order = count.sort()
-        start = 0
-        while start < len(order):
-            stop = _batch_end(ascending, start)
-            rows, kept = order[start:stop], int(ascending[stop - 1])
+        for rows, kept in _batches(values, count):
             near = values[rows, :kept]
             wide = scale[rows, :kept] if scale.ndim == 2 else scale[rows]
             rest = None if across is None else across[rows, :kept]
             for k, place in enumerate(places):
                 own = place[rows]
-                again = own == places[0][rows] if k else torch.zeros_like(own, dtype=torch.bool)
-                result = torch.where(again, found[0][rows], 0.0)
-                todo = ~again & (own >= 0) & (own < kept)
-                if bool(todo.any()):
+                todo = (own >= 0) & (own < kept)
+                if k:
+                    again = own == places[0][rows]
+                    found[k][rows] = torch.where(again, found[0][rows], 0.0)
+                    todo &= ~again
+                if bool(todo.all()):
+                    found[k][rows] = self._win(near, own, variance, wide, rest)
+                elif bool(todo.any()):
                     side = None if rest is None else rest[todo]
+                    result = found[k][rows]
                     result[todo] = self._win(near[todo], own[todo], variance, wide[todo], side)
-                found[k][rows] = result
-            start = stop
+                    found[k][rows] = result
         return found
 
     def _win(
@@ -169,6 +180,24 @@ def _place(columns: Tensor, winner: Tensor) -> Tensor:
     """Where `winner` (n,) stands in each row of `columns`; -1 if it was left out."""
     match = columns == winner[:, None]
     return torch.where(match.any(dim=1), match.to(torch.uint8).argmax(dim=1), -1)
+
+
+def _batches(values: Tensor, count: Tensor | None) -> Iterator[tuple[Tensor | slice, int]]:
+    """Rows of `values` (n, k) that are worked on at once, and how many of their columns.
+
+    Those of which about as many columns are kept, `count` (n,), go together; None keeps them all.
+    """
+    n, most = values.shape if count is None else (len(count), int(count.max()))
+    if count is None or n * most * len(_exact.nodes(most)) <= _ELEMENTS:
+        step = max(1, _ELEMENTS // (most * len(_exact.nodes(most))))
+        yield from ((slice(start, start + step), most) for start in range(0, n, step))
+        return
+    ascending, order = count.sort()
+    start = 0
+    while start < n:
+        stop = _batch_end(ascending, start)
+        yield order[start:stop], int(ascending[stop - 1])
+        start = stop
 
 
 def _batch_end(count: Tensor, start: int) -> int:

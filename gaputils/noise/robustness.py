@@ -264,7 +264,7 @@ def _exact_wins(
         if across is not None:  # rounding tells who is nearest: it is to be who `nearest` says
             costs = cost(work(rows), wide, scoring)
         costs = settle(costs, twins)
-        first.append(costs.argmin(dim=1))
+        first.append(costs.min(dim=1).indices)  # of equals, the first; argmin is slow down columns
         asked = [first[-1] if one is None else one[start : start + step] for one in winners]
         columns = [one.view(len(one), -1).unbind(1) for one in asked]
         asked_for = [column for one in columns for column in one]

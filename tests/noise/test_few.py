@@ -20,7 +20,7 @@ def quantities(
         torch.tensor(noncentrality)[None], torch.tensor([winner]), dim, x
     )
     t = stats.ncx2.ppf(stats.norm.cdf(x.numpy()), dim, noncentrality.min())
-    return t, weights[0].numpy(), score[:, :, 0].numpy()
+    return t, weights[:, 0].numpy(), score[:, :, 0].numpy()
 
 
 @pytest.mark.parametrize("dim", [1, 3, 40])
