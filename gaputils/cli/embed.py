@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gaputils.cli.support import require_folder
+from gaputils.cli.support import called, require_folder
 
 
 def embed_to(
@@ -33,10 +33,12 @@ def embed_to(
 
     one_file = _is_file(out, shard_size)
     require_folder(out)
-    loaded = gu.load_model(
-        model, pretrained, step=step, device=local_device(device), precision=precision
-    )
-    data = _data(dataset, root, split, skip_broken)
+    with called("dataset"):
+        data = _data(dataset, root, split, skip_broken)
+    with called("model"):
+        loaded = gu.load_model(
+            model, pretrained, step=step, device=local_device(device), precision=precision
+        )
     prompts = _prompts(data, templates)
     if one_file:
         e = gu.embed(

@@ -223,6 +223,17 @@ def _number(text: str | None) -> int | float | str | None:
     return text
 
 
+@contextmanager
+def called(argument: str) -> Iterator[None]:
+    """What the library calls `name`, in an error, is the command's `argument`."""
+    try:
+        yield
+    except ValueError as error:
+        if not str(error).startswith("name: "):
+            raise
+        raise ValueError(f"{argument}{str(error).removeprefix('name')}") from error
+
+
 def check_format(name: str) -> str:
     if name not in ("table", "csv", "json"):
         raise ValueError(f"--format: expected table, csv or json, got {name!r}")

@@ -108,6 +108,14 @@ def test_a_folder_in_place_of_a_data_set_is_told_its_name(tmp_path: Path) -> Non
     assert told.stderr.endswith(f"is the data set 'imagefolder' with the root '{tmp_path}'\n")
 
 
+@pytest.mark.parametrize("wrong", ["model", "dataset"])
+def test_an_unknown_name_is_told_as_the_argument_it_is(tmp_path: Path, wrong: str) -> None:
+    names = {"model": "tiny-openmoji", "dataset": "emoji10"} | {wrong: "nonsense"}
+    told = run("embed", *names.values(), "-o", tmp_path / "e.safetensors", code=1).stderr
+    assert told.startswith(f"gaputils: {wrong}: ")
+    assert "'nonsense'" in told
+
+
 @pytest.mark.parametrize(
     ("names", "told"),
     [
