@@ -139,6 +139,24 @@ def test_merge_state_and_reset() -> None:
         first.moments("queries")
 
 
+def test_all_rows_of_the_sides_are_taken_in_with_a_bar_for_each(monkeypatch) -> None:
+    asked: list[tuple[int, dict]] = []
+
+    def bar(starts, **options):
+        asked.append((len(starts), options))
+        return starts
+
+    monkeypatch.setattr(streaming, "bar", bar)
+    monkeypatch.setattr(streaming, "_AT_ONCE", 70)
+    x, y = rows(150), rows(140, offset=-0.2, seed=1)
+    statistics = GapStatistics(12)
+    streaming.take_in(statistics, queries=x, gallery=y)
+    assert_same(statistics, in_memory(x, y), rel=1e-9)
+    names = ("queries", "gallery")
+    expected = [{"desc": f"statistics of the {name}", "leave": False} for name in names]
+    assert asked == [(3, expected[0]), (2, expected[1])]
+
+
 def test_memory_mapped_halves_and_integers(tmp_path: Path) -> None:
     x = rows(10_000).half()
     np.save(tmp_path / "x.npy", x.numpy())

@@ -30,6 +30,7 @@ def test_the_covariance_is_scikit_learns_of_the_changes(name: str, estimator) ->
     expected = estimator().fit(after - before).covariance_
     np.testing.assert_allclose(gu.covariance_between(before, after, name), expected)
     tensor = gu.covariance_between(torch.tensor(before), torch.tensor(after), name)
+    assert isinstance(tensor, torch.Tensor)
     np.testing.assert_allclose(tensor, expected)
 
 
@@ -56,12 +57,20 @@ def test_fewer_pairs_than_dimensions_still_give_a_noise_to_project_by() -> None:
         (np.ones((2, 4)), 0.5, "after: expected rows that change by different amounts"),
         (np.eye(2, 4), "lw", "shrinkage: expected one of ledoit-wolf, oas, got 'lw'"),
         (np.eye(2, 4), 0.0, "shrinkage: .* got 0.0"),
+        (np.eye(2, 4), 1.5, "shrinkage: .* got 1.5"),
         (np.full((2, 4), np.nan), 0.5, "after: expected finite values"),
     ],
 )
 def test_what_gives_no_covariance_is_named(after, shrinkage, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{message}"):
         gu.covariance_between(np.zeros((2, 4)), after, shrinkage)
+
+
+@pytest.mark.parametrize("between", [gu.variance_between, gu.covariance_between])
+def test_the_side_that_is_no_matrix_is_named(between) -> None:
+    for name, sides in {"before": (None, np.eye(2)), "after": (np.eye(2), None)}.items():
+        with pytest.raises(TypeError, match=f"^{name}: "):
+            between(*sides)
 
 
 def test_one_pair_is_too_few() -> None:

@@ -96,3 +96,29 @@ def test_auto_is_exact_where_it_can_be_and_says_so() -> None:
         assert right.mean == pytest.approx(float(wanted.mean()))
     sampled, _ = gu.estimate(queries, gallery, gu.GaussianNoise(9.0, on="queries"), "auto", draws=9)
     assert sampled.draws == 9
+
+
+def test_estimates_of_several_sets_of_queries_become_one_of_all() -> None:
+    rng = np.random.default_rng(3)
+    parts = []
+    for queries in (3, 5):
+        found = torch.tensor(rng.integers(0, 2, size=(40, queries)).astype(float))
+        parts.append(_monte_carlo.Estimate.sampled(found.sum(0), found.mean(1)))
+    whole = _monte_carlo.Estimate.together(parts)
+    torch.testing.assert_close(whole.per_query, torch.cat([one.per_query for one in parts]))
+    assert whole.mean == pytest.approx(float(whole.per_query.mean()))
+    torch.testing.assert_close(whole.shares, (3 * parts[0].shares + 5 * parts[1].shares) / 8)
+    errors = [one.standard_error for one in parts]
+    expected = math.sqrt((3 * errors[0]) ** 2 + (5 * errors[1]) ** 2) / 8
+    assert whole.standard_error == pytest.approx(expected)
+    assert whole.draws == 40
+    alone = _monte_carlo.Estimate.together(parts[:1])
+    assert (alone.draws, alone.standard_error) == (40, pytest.approx(errors[0]))
+
+
+def test_exact_answers_together_are_exact() -> None:
+    shares = torch.tensor([0.25, 0.5, 1.0])
+    parts = [_monte_carlo.Estimate.exact(part) for part in (shares[:1], shares[1:])]
+    whole = _monte_carlo.Estimate.together(parts)
+    assert torch.equal(whole.per_query, shares)
+    assert (whole.mean, whole.standard_error, whole.draws) == (pytest.approx(1.75 / 3), 0.0, 0)

@@ -95,6 +95,9 @@ def test_binary_quantization_keeps_signs_and_mean_size() -> None:
     plain = gu.BinaryQuantization().quantize(values)
     assert torch.equal(plain.sign(), values.sign())
     torch.testing.assert_close(plain.abs(), values.abs().mean(1, keepdim=True).expand_as(values))
+    assert torch.equal(gu.BinaryQuantization().quantize(torch.zeros(1, 3)), torch.zeros(1, 3))
+    zero_is_positive = gu.BinaryQuantization().quantize(torch.tensor([[0.0, -2.0]]))
+    assert torch.equal(zero_is_positive, torch.tensor([[1.0, -1.0]]))
     middle = values.mean(0)
     centred = gu.BinaryQuantization(center=True).quantize(values + 5)
     torch.testing.assert_close(
@@ -126,6 +129,25 @@ def test_equivalent_gaussian_has_the_mean_squared_change(seed: int, bins: int) -
     change = gu.UniformQuantization(bins).quantize(gallery) - gallery
     found = equivalent_gaussian(gu.UniformQuantization(bins), gallery)
     assert found.variance == pytest.approx(float(change.square().sum(1).mean()), rel=1e-9)
+
+
+def test_equivalent_gaussian_draws_random_noise_once_from_its_seed() -> None:
+    gallery = rows()
+    for seed in (0, 3):
+        drawn = torch.randn(
+            gallery.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)
+        )
+        expected = float(drawn.square().sum(1).mean()) * 0.4 / 5
+        found = equivalent_gaussian(gu.GaussianNoise(0.4), gallery, seed)
+        assert found.variance == pytest.approx(expected)
+        if seed == 0:
+            assert equivalent_gaussian(gu.GaussianNoise(0.4), gallery) == found
+    both = gu.UniformQuantization(3, sides="both")
+    assert equivalent_gaussian(both, gallery) == equivalent_gaussian(
+        gu.UniformQuantization(3), gallery
+    )
+    with pytest.raises(TypeError, match=r"^gallery: .* got list"):
+        equivalent_gaussian(both, [[1.0]])
 
 
 @pytest.mark.parametrize(
