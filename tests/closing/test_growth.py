@@ -108,6 +108,8 @@ def test_adding_rows_is_fitting_on_all(closing, seed: int, first: int, second: i
     assert (grown.rank_, grown.count_) == (whole.rank_, whole.count_)
     assert grown.preserves_ranking
     np.testing.assert_allclose(grown.mean_, whole.mean_, atol=1e-9)
+    for name in {"gap_", "n_components_"} & vars(whole).keys():
+        np.testing.assert_allclose(getattr(grown, name), getattr(whole, name), atol=1e-9)
 
 
 @pytest.mark.parametrize("closing", GROWING, ids=repr)

@@ -297,6 +297,9 @@ def test_files_that_are_no_closing(tmp_path: Path) -> None:
     gu.Embeddings(queries, gallery).save(tmp_path / "embeddings")
     with pytest.raises(ValueError, match=r"path: expected a saved closing .* in .*embeddings"):
         closings.load(tmp_path / "embeddings")
+    save_file({"mean_": torch.zeros(2)}, tmp_path / "older", {"format": "gaputils-closing/1"})
+    with pytest.raises(ValueError, match=r"older, got 'gaputils-closing/1'"):
+        closings.load(tmp_path / "older")
     with pytest.raises(FileNotFoundError, match=r"path: there is no file .*nowhere"):
         closings.load(tmp_path / "nowhere")
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaputils.geometry import Moments
+from gaputils.geometry import Moments, hull
 from gaputils.geometry.hull import Hull, circumsphere, count_components, principal_components
 
 
@@ -107,3 +107,24 @@ def test_rows_close_to_each_other_have_no_direction_of_rounding(copies: int) -> 
     assert Hull.of(gallery).components.shape == (89, 768)
     center = circumsphere(gallery, Hull.of(gallery)).radius
     assert center < 1
+
+
+@pytest.mark.parametrize("level", [1.0, 0.8, 0.5])
+def test_the_fewest_components_are_found_whatever_is_asked_at_once(
+    level: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each further component here gives back the answers of two more queries."""
+    gallery = torch.eye(10, dtype=torch.float64)
+    queries = gallery.repeat(2, 1)
+    asked: list[int] = []
+
+    def moved(kept: int) -> tuple[torch.Tensor, torch.Tensor]:
+        asked.append(kept)
+        wrong = queries.roll(1, dims=1)
+        right = torch.arange(20) % 10 < kept
+        return torch.where(right[:, None], queries, wrong), gallery
+
+    for at_once in (20, 3, 1):
+        monkeypatch.setattr(hull, "_QUERIES", at_once)
+        assert hull.fewest_components(10, queries, gallery, level, moved) == round(10 * level)
+    assert 0 < len(asked) <= 3 * 4

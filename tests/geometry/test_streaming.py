@@ -110,10 +110,21 @@ def test_fitted_mean_shift_equals_the_one_in_memory(n_components: int | float | 
         statistics.update(queries=a, gallery=b)
     streamed = fit_mean_shift(statistics, n_components, alpha=0.7)
     fitted = gu.MeanShift(n_components=n_components, alpha=0.7).fit(x, y)
+    assert streamed.get_params() == fitted.get_params()
     assert streamed.n_components_ == fitted.n_components_
     torch.testing.assert_close(streamed.shift_, fitted.shift_, rtol=1e-6, atol=1e-7)
     for a, b in zip(streamed.transform(x, y), fitted.transform(x, y), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
+
+
+def test_a_streamed_mean_shift_asks_for_what_one_in_memory_does() -> None:
+    statistics = GapStatistics(12)
+    statistics.update(rows(40), rows(8, seed=1))
+    assert fit_mean_shift(statistics).get_params() == gu.MeanShift().get_params()
+    with pytest.raises(ValueError, match=r"^n_components: .* got -1"):
+        fit_mean_shift(statistics, -1)
+    with pytest.raises(ValueError, match=r"^n_components: 'auto' needs the rows"):
+        fit_mean_shift(statistics, "auto")
 
 
 def test_mean_shift_of_published_embeddings(published) -> None:
