@@ -202,6 +202,8 @@ def test_integers_become_single_precision() -> None:
     assert fitted.transform_gallery({"text": codes})["text"].dtype == np.float32
     found = fitted.transform_gallery({"text": torch.tensor(codes)})["text"]
     assert found.dtype == torch.float32
+    asked = fitted.transform_queries(torch.tensor(np.round(10 * queries).astype(np.int8)))
+    assert asked.dtype == torch.float32
 
 
 @pytest.mark.parametrize("parameters", [{}, {"center": False}, {"equal_norms": True}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import warnings
 from pathlib import Path
@@ -315,6 +316,8 @@ def test_files_that_are_no_closing(tmp_path: Path) -> None:
         ({"learned": "7"}, "MeanShift: TypeError"),
         ({"learned": '{"transform": 1, "dim_": 3}'}, "MeanShift: it holds dim_"),
         ({"learned": "{}"}, "MeanShift: it holds gap_"),
+        ({"learned": '{"dim_": 0}'}, "MeanShift: dim_: .* at least 1, got 0"),
+        ({"learned": '{"dim_": 1048577}'}, "MeanShift: dim_: expected at most 1048576, got"),
     ],
 )
 def test_damaged_descriptions(change: dict, message: str, tmp_path: Path) -> None:
@@ -328,6 +331,23 @@ def test_damaged_descriptions(change: dict, message: str, tmp_path: Path) -> Non
     save_file({"gap_": torch.zeros(3)}, tmp_path / "file", metadata)
     with pytest.raises(ValueError, match=message):
         closings.load(tmp_path / "file")
+
+
+def test_what_was_learned_is_finite(tmp_path: Path) -> None:
+    fitted = gu.MeanShift().fit(*sides())
+    fitted.gap_[3] = math.nan
+    with pytest.raises(ValueError, match="MeanShift: gap_ holds NaN or infinity"):
+        closings.load(fitted.save(tmp_path / "file"))
+
+
+def test_a_closing_of_one_dimension_is_saved_and_loaded(tmp_path: Path) -> None:
+    queries, gallery = sides(d=1)
+    fitted = gu.NaiveShift().fit(queries, gallery)
+    loaded = closings.load(fitted.save(tmp_path / "file"))
+    for a, b in zip(
+        loaded.transform(queries, gallery), fitted.transform(queries, gallery), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_not_fitted(tmp_path: Path) -> None:
@@ -369,3 +389,5 @@ def test_another_dimension_is_refused() -> None:
     queries, gallery = sides()
     with pytest.raises(ValueError, match="queries: expected dimension 10 as fitted, got 9"):
         gu.MeanShift().fit(queries, gallery).transform(queries[:, :9], gallery[:, :9])
+    with pytest.raises(ValueError, match=r"^gallery: expected dimension 10 as fitted, got 9"):
+        gu.MeanShift().fit(queries, gallery).off_hull(gallery[:, :9])

@@ -96,6 +96,26 @@ def test_auto_is_exact_where_it_can_be_and_says_so() -> None:
         assert right.mean == pytest.approx(float(wanted.mean()))
     sampled, _ = gu.estimate(queries, gallery, gu.GaussianNoise(9.0, on="queries"), "auto", draws=9)
     assert sampled.draws == 9
+    signs, _ = gu.estimate(*sides(d=1), noise, "auto", scoring="cosine", draws=9)
+    assert signs.draws == 9, "in one dimension a cosine is a sign"
+    with pytest.raises(ValueError, match=r"^method: .* got 'sampled'"):
+        gu.estimate(queries, gallery, noise, "sampled")
+
+
+@pytest.mark.parametrize("noise", [gu.GaussianNoise(9.0), gu.GaussianNoise(9.0, on="queries")])
+def test_several_right_answers_are_each_as_often_first_as_alone(noise: gu.GaussianNoise) -> None:
+    queries, gallery = sides()
+    one, other = torch.arange(9) % 6, (torch.arange(9) + 2) % 6
+
+    def right(targets: torch.Tensor) -> torch.Tensor:
+        return gu.accuracy_under_noise(
+            queries, gallery, targets, noise, "monte-carlo", draws=50, seed=1
+        )
+
+    both = right(torch.stack([one, other], dim=1))
+    torch.testing.assert_close(both, right(one) + right(other))
+    filled_up = torch.stack([one, torch.full_like(one, -1)], dim=1)
+    torch.testing.assert_close(right(filled_up), right(one))
 
 
 def test_estimates_of_several_sets_of_queries_become_one_of_all() -> None:
