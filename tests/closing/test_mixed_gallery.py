@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -146,11 +147,12 @@ def test_centring_changes_some_rankings_and_the_query_mean_alone_does() -> None:
 @pytest.mark.parametrize("center", [True, False])
 def test_equal_norms_rank_alike_by_cosine(center: bool) -> None:
     queries, kinds = rows(4)
+    queries = 100 * queries
     one = gu.MixedGallery(center).fit(queries, kinds).transform(queries, kinds)
     both = gu.MixedGallery(center, equal_norms=True).fit(queries, kinds).transform(queries, kinds)
     items, longer = (np.concatenate(list(sides[1].values())) for sides in (one, both))
     norms = np.linalg.norm(longer, axis=1)
-    np.testing.assert_allclose(norms, norms[0])
+    np.testing.assert_allclose(norms, np.linalg.norm(items, axis=1).max())
     assert both[0].shape == (60, 14)
     np.testing.assert_allclose(both[0] @ longer.T, one[0] @ items.T, atol=1e-12)
 
@@ -158,8 +160,18 @@ def test_equal_norms_rank_alike_by_cosine(center: bool) -> None:
 def test_with_equal_norms_a_longer_row_than_any_fitted_is_refused() -> None:
     queries, kinds = rows(5)
     fitted = gu.MixedGallery(center=False, equal_norms=True).fit(queries, kinds)
-    with pytest.raises(ValueError, match=r"^galleries\['text'\]: expected rows of norm at most"):
-        fitted.transform_gallery({"text": 100 * kinds["text"]})
+    text = kinds["text"] / np.linalg.norm(kinds["text"], axis=1, keepdims=True)
+    with pytest.raises(ValueError) as refused:
+        fitted.transform_gallery({"text": np.concatenate([text, 100 * text])})
+    told = r"galleries\['text'\]: expected rows of norm at most (\S+), for .* got (\S+)"
+    numbers = re.fullmatch(told, str(refused.value))
+    assert numbers is not None
+    most, longest = map(float, numbers.groups())
+    assert longest == 100
+    assert most >= np.linalg.norm(kinds["text"], axis=1).max() * (1 - 1e-5)
+    fitted.transform_gallery({"text": 0.9999 * most * text})
+    with pytest.raises(ValueError, match="norm at most"):
+        fitted.transform_gallery({"text": 1.0001 * most * text})
     gu.MixedGallery(equal_norms=True).fit(queries, kinds).transform(queries * 9, {
         kind: 100 * values for kind, values in kinds.items()
     })  # fmt: skip

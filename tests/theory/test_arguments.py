@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,15 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "constant_direction_gradient": lambda x, y, tau: gu.theory.constant_direction_gradient(
         x, y, tau, [0.0, 0.0, 1.0]
     ),
+    **{
+        f"sigmoid.{one.__name__}": functools.partial(one, bias=0.0)
+        for one in (
+            gu.theory.sigmoid.loss,
+            gu.theory.sigmoid.probabilities,
+            gu.theory.sigmoid.gradient,
+            gu.theory.sigmoid.gradients,
+        )
+    },
 }
 GOOD = torch.arange(12.0).reshape(4, 3)
 functions = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
@@ -94,6 +104,12 @@ def test_divergence_names_the_learning_rate() -> None:
     x, y = gu.theory.two_clusters(1, 8, 3, gap=1.0, spread=0.3)
     with pytest.raises(ValueError, match=r"^lr: the descent diverged"):
         gu.theory.simulate(x, y, tau=0.01, lr=1e30, steps=50)
+
+
+@pytest.mark.parametrize("name", ["loss", "probabilities", "gradient", "gradients"])
+def test_bias_that_is_not_finite(name: str) -> None:
+    with pytest.raises(ValueError, match=r"^bias: expected"):
+        getattr(gu.theory.sigmoid, name)(GOOD, GOOD, 0.5, float("nan"))
 
 
 @pytest.mark.parametrize("direction", [[0.0, 0.0, 0.0], [1.0, 0.0]])
