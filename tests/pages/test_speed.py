@@ -40,9 +40,16 @@ def test_recorded_rivals_are_among_what_was_recorded() -> None:
     assert len(found) == len(time_ratios(found).get_yticklabels())
     plt.close("all")
     assert (found["ratio_low"] <= found["ratio"]).all()
-    kept = timing.recorded().set_index("quantity")["value"]
+    seeds = "a loop over 32 seeds beside the batch"
+    every = timing.recorded().query("quantity == @seeds")["value"]
     row = found.loc[("simulation of 32 seeds", "a loop over seeds")]
-    assert row["ratio"] == kept["a loop over 32 seeds beside the batch"]
+    assert row["ratio"] == every.iloc[-1] == timing.last_recorded()["value"][seeds]
+
+
+def test_of_what_several_machines_measured_the_last_is_taken(monkeypatch) -> None:
+    table = pd.DataFrame({"quantity": ["a", "b", "a"], "value": [1.0, 2.0, 3.0]})
+    monkeypatch.setattr(timing, "recorded", lambda: table)
+    assert timing.last_recorded()["value"].to_dict() == {"a": 3.0, "b": 2.0}
 
 
 @pytest.fixture(scope="module")

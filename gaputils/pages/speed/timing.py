@@ -176,8 +176,8 @@ _RIVALS = {
 
 
 def recorded_ratios() -> pd.DataFrame:
-    """Those of `recorded` that hold a routine against an alternative, for `time_ratios`."""
-    found = recorded().set_index("quantity").loc[list(_RIVALS), ["value", "low", "high"]]
+    """Those of `last_recorded` that hold a routine against an alternative, for `time_ratios`."""
+    found = last_recorded().loc[list(_RIVALS), ["value", "low", "high"]]
     found.columns = pd.Index(["ratio", "ratio_low", "ratio_high"])
     return found.set_index(pd.MultiIndex.from_tuples(list(_RIVALS.values())))
 
@@ -202,7 +202,7 @@ def machine_name(device: str | torch.device = "cpu") -> str:
 
 
 def recorded() -> pd.DataFrame:
-    """What `make bench` measured at full size, shipped with the package: a row a quantity.
+    """What `make bench` measured, shipped with the package: a row a quantity and machine.
 
     Columns: `quantity`; `value`, the median over rounds; `low` and `high`, their quartiles (for an
     exponent, the least and greatest of a single round); `unit`; and the `machine`.
@@ -210,6 +210,11 @@ def recorded() -> pd.DataFrame:
     stored = files("gaputils") / "data" / "benchmarks.csv"
     with stored.open(encoding="utf-8") as file:
         return pd.read_csv(file)
+
+
+def last_recorded() -> pd.DataFrame:
+    """Of each quantity in `recorded`, which is the index, what was measured last."""
+    return recorded().drop_duplicates("quantity", keep="last").set_index("quantity")
 
 
 def _wait() -> None:
