@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
+import joblib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -57,7 +59,7 @@ def errors_on_a_grid(
     `scoring`, `dim`, `items`, `length`, `crowd`, `exact`, `quadrature`, `error`. Under inner
     products dimension and length cancel, and under cosine one dimension has no ranking.
     """
-    rows = []
+    cases: list[tuple[str, int, int, float, str, Case]] = []
     for count in items:
         for crowd, (behind, counts, winner) in _CROWDS.items():
             rest = count - sum(counts)
@@ -65,15 +67,17 @@ def errors_on_a_grid(
                 continue
             full = [one or rest for one in counts]
             scores = np.array([[-step, 0.0] for step in behind])
-            rows.append(_row("inner-product", 1, count, 1.0, crowd, Case(scores, full, winner)))
+            near = Case(scores, full, winner)
+            cases.append(("inner-product", 1, count, 1.0, crowd, near))
             for dim in dims:
                 for length in lengths:
                     near = Case(_distances(behind, length, dim), full, winner)
-                    rows.append(_row("euclidean", dim, count, length, crowd, near))
+                    cases.append(("euclidean", dim, count, length, crowd, near))
                     turned = _turned(behind, length, dim)
                     if dim > 1 and turned is not None:
                         case = Case(turned, full, winner)
-                        rows.append(_row("cosine", dim, count, length, crowd, case))
+                        cases.append(("cosine", dim, count, length, crowd, case))
+    rows = joblib.Parallel(-1, prefer="threads")(joblib.delayed(_row)(*case) for case in cases)
     names = ["scoring", "dim", "items", "length", "crowd", "exact", "quadrature"]
     frame = pd.DataFrame(rows, columns=names)
     return frame.assign(error=(frame["exact"] - frame["quadrature"]).abs())
@@ -135,6 +139,11 @@ def _exact(scoring: str, dim: int, case: Case) -> float:
     return float(wins(costs[None], [winner], torch.ones(1), lengths[None])[0][0])
 
 
+@lru_cache
+def _points_and_weights() -> tuple[Array, Array]:
+    return np.polynomial.legendre.leggauss(POINTS)
+
+
 def reference(scoring: str, dim: int, case: Case) -> float:
     """The chance that one item of the winner's kind is first, by Gauss-Legendre quadrature."""
     span, law = {
@@ -143,7 +152,7 @@ def reference(scoring: str, dim: int, case: Case) -> float:
         "cosine": (_angles, _angular),
     }[scoring]
     low, high = span(dim, case.places[case.winner])
-    points, weights = np.polynomial.legendre.leggauss(POINTS)
+    points, weights = _points_and_weights()
     share = (points + 1) / 2
     t = low + (high - low) * share**3  # the first of many may be next to the least there is
     product = weights * (high - low) * 1.5 * share**2
@@ -188,7 +197,7 @@ def _angular(angle: Array, dim: int, place: Array) -> tuple[Array, Array]:
     """
     top = math.sqrt(place[1] + dim - 1) + _REACH
     if top > 20:
-        points, weights = np.polynomial.legendre.leggauss(POINTS)
+        points, weights = _points_and_weights()
         r, weights = top - _REACH + _REACH * points, _REACH * weights
     else:
         steps = np.linspace(-22, math.log(top), 4 * POINTS)
