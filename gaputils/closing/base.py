@@ -171,7 +171,7 @@ class Closing(BaseEstimator):  # type: ignore[misc]
 
     def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
         """Both sides moved; to be defined where one cannot be moved without the other."""
-        return self._move_queries(queries), self._move_gallery(gallery)
+        raise NotImplementedError
 
     def _moves_together(self) -> bool:
         return type(self)._transform is not Closing._transform

@@ -42,6 +42,14 @@ def test_gaussian_noise_has_its_variance_and_shape(per: str, on: str) -> None:
     assert stats.kstest(moved.ravel().numpy() / math.sqrt(coordinate), "norm").pvalue > 1e-6
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gaussian_noise_is_the_generators_normal_numbers_added(dtype: torch.dtype) -> None:
+    clean = rows().to(dtype)
+    drawn = torch.randn(clean.shape, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    noise = gu.GaussianNoise(0.25, per="coordinate")
+    torch.testing.assert_close(applied(noise, clean)[1], clean + drawn / 2)
+
+
 def test_gaussian_noise_without_variance_is_none() -> None:
     assert not gu.GaussianNoise(0).random
     assert torch.equal(applied(gu.GaussianNoise(0), rows())[1], rows())

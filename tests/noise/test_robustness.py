@@ -16,6 +16,7 @@ from scipy.optimize import minimize
 
 import gaputils as gu
 from gaputils.noise import _wins
+from gaputils.noise.robustness import answers_under
 
 SEEDS = st.integers(0, 2**32 - 1)
 SCORINGS = ("euclidean", "inner-product")
@@ -307,6 +308,36 @@ def test_simulated_accuracy_follows_the_target_the_scoring_and_the_seed(scoring:
         gu.accuracy_under_noise(queries, gallery, targets[:2], noise)
     with pytest.raises(ValueError, match=r"^targets: "):
         gu.estimate(queries, gallery, noise, targets=targets[:2])
+
+
+@pytest.mark.parametrize("scoring", [*SCORINGS, "cosine"])
+@pytest.mark.parametrize("targets", [None, torch.arange(5) % 4], ids=["nearest", "targets"])
+def test_answers_under_several_noises_are_those_under_each(
+    scoring: str, targets: torch.Tensor | None
+) -> None:
+    """Exact where they can be, else drawn from the one seed."""
+    queries, gallery = map(torch.tensor, sides(6, 5, 4, 12))
+    noises = [
+        gu.GaussianNoise(6.0),
+        gu.GaussianNoise(3.0, on="queries"),
+        gu.UniformQuantization(3),
+        gu.GaussianNoise(0.5),
+    ]
+    for asked in (noises, noises[:1], noises[1:3]):
+        found = answers_under(queries, gallery, asked, targets, scoring, 40, 7)
+        assert torch.equal(found.nearest, gu.scoring.nearest(queries, gallery, scoring))
+        assert (found.right is None) == (targets is None)
+        for k, noise in enumerate(asked):
+            kept, right = gu.estimate(
+                queries, gallery, noise, "auto", targets=targets, scoring=scoring, draws=40, seed=7
+            )
+            assert torch.equal(found.kept[k].per_query, kept.per_query)
+            assert found.kept[k].draws == kept.draws
+            if right is not None:
+                assert found.right is not None
+                assert torch.equal(found.right[k].per_query, right.per_query)
+    signs = answers_under(queries[:, :1], gallery[:, :1], noises[:1], None, "cosine", 40, 7)
+    assert signs.kept[0].draws == 40, "in one dimension a cosine is a sign"
 
 
 def test_what_the_exact_engine_cannot_do_is_refused_with_the_way_out() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -202,7 +203,17 @@ def test_frame_tells_what_was_trained() -> None:
     total = sigmoid.probabilities(run.x[-1, 1], run.y[-1, 1], 0.5, last["bias"]).sum()
     assert last["mass"] == pytest.approx(float(total) / 32)
     assert frame[frame["run"] == 0]["bias"].tolist() == [1.0] * 3
-    assert run.final()["step"].tolist() == [20, 20]
+    settings = ["tau", "lr", "bias_rate", "bias", "loss", "mass"]
+    assert list(frame.columns)[:8] == ["run", "step", *settings]
+    assert frame.index.tolist() == list(range(6))
+    assert (frame["tau"] == 0.5).all()
+    assert frame["lr"].to_numpy() == pytest.approx(0.1)
+    pd.testing.assert_frame_equal(run.final(), frame[frame["step"] == 20].reset_index(drop=True))
+
+
+def test_two_points_conserve_a_quantity_as_many_do() -> None:
+    found = float(sigmoid.conserved_quantity(2.0, 0.5, 0.25, 2, 4.0))
+    assert found == pytest.approx(math.log(2) + 4 * 0.5 / (0.25 * 2 * 4))
 
 
 def test_one_step_is_the_gradient_s_and_the_bias_goes_at_its_own_rate() -> None:
