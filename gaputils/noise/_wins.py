@@ -13,7 +13,7 @@ from gaputils.noise import _chi, _cosine, _exact
 _ELEMENTS = 2**18
 
 # To leave items out of so few costs more than it saves, unless their law needs quadrature.
-_FEW_ITEMS = 16
+FEW_ITEMS = 16
 
 
 class ExactWins:
@@ -92,8 +92,8 @@ class ExactWins:
 
     def _keeps_all(self, items: int) -> bool:
         """Whether all are kept, at any noise."""
-        if items > _FEW_ITEMS or self.scoring == "inner-product":
-            return items <= _FEW_ITEMS
+        if items > FEW_ITEMS or self.scoring == "inner-product":
+            return items <= FEW_ITEMS
         return self.dim > _chi.enough(items)
 
     def _reach(

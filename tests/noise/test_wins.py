@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+import gaputils as gu
+from gaputils.noise import _wins
 from gaputils.noise._wins import ExactWins
+from gaputils.scoring import SCORINGS
 from noise.helpers import wins
 
 
@@ -42,3 +45,30 @@ def test_a_second_call_sorts_again_unless_the_order_is_promised(same_order: bool
     if not same_order:
         agree(costs)
         agree(costs.flip(1))
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+@pytest.mark.parametrize("longest", [1.0, 30.0])
+@pytest.mark.parametrize("variance", [1e-3, 0.1, 3.0])
+def test_few_items_that_are_all_kept_win_as_often_as_among_the_near_ones(
+    scoring: str, longest: float, variance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also under cosine, where a long item far from the query asks for no finer nodes."""
+    rng = np.random.default_rng(0)
+    gallery = rng.normal(size=(16, 80))
+    gallery[8:] *= longest
+    queries = gallery[:8] + rng.normal(size=(8, 80)) / 2
+    noise = gu.GaussianNoise(variance, per="coordinate")
+
+    def found() -> torch.Tensor:
+        wanted = np.arange(8)[::-1].copy()
+        return torch.stack(
+            [
+                gu.robustness(queries, gallery, noise, scoring=scoring),
+                gu.accuracy_under_noise(queries, gallery, wanted, noise, scoring=scoring),
+            ]
+        )
+
+    whole = found()
+    monkeypatch.setattr(_wins, "FEW_ITEMS", 0)
+    torch.testing.assert_close(found(), whole, atol=2e-5, rtol=0)

@@ -1,5 +1,6 @@
 """The exact engine beside quadrature and Monte Carlo, and its bounds: what the page computes."""
 
+from gaputils.noise._wins import FEW_ITEMS
 from gaputils.pages.exact_robustness.bounds import falling, radii, sandwiches
 from gaputils.pages.exact_robustness.cost import (
     cost_of_distances,
@@ -12,6 +13,7 @@ from gaputils.pages.exact_robustness.cost import (
 from gaputils.pages.exact_robustness.grid import POINTS, errors_and_times, errors_on_a_grid
 
 __all__ = [
+    "FEW_ITEMS",
     "POINTS",
     "cost_of_distances",
     "cost_of_exactness",
