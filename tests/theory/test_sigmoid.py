@@ -225,6 +225,32 @@ def test_one_step_is_the_gradient_s_and_the_bias_goes_at_its_own_rate() -> None:
     assert float(run.bias[-1]) == pytest.approx(0.5 - 0.06 * float(slope_bias))
 
 
+def test_one_step_on_the_sphere_is_along_it_and_back_to_it() -> None:
+    x, y = (normalize(side, dim=-1) for side in points(3))
+    run = sigmoid.simulate(x, y, tau=0.2, bias=-1.0, lr=0.4, steps=1, sphere=True)
+    slopes = sigmoid.gradients(x, y, 0.2, -1.0)
+    for side, slope, moved in zip((x, y), slopes, (run.x[-1], run.y[-1]), strict=False):
+        along = slope - (slope * side).sum(dim=1, keepdim=True) * side
+        torch.testing.assert_close(moved, normalize(side - 0.4 * along, dim=-1))
+    assert run.sphere
+
+
+def test_a_descent_asks_for_its_defaults() -> None:
+    x, y = points(4)
+    how = {"tau": 0.5, "bias": 0.3, "lr": 0.1, "steps": 300}
+    usual = sigmoid.simulate(x, y, **how)
+    told = sigmoid.simulate(x, y, **how, bias_rate=1.0, sphere=False, record=60)
+    assert usual.steps == told.steps
+    assert torch.equal(usual.bias, told.bias)
+    assert not usual.sphere
+
+
+def test_a_descent_that_diverges_in_its_last_step_is_refused() -> None:
+    x, y = points(5)
+    with pytest.raises(ValueError, match=r"^lr: the descent diverged within 2 steps"):
+        sigmoid.simulate(x, y, tau=0.5, bias=0.0, lr=1e200, steps=2, record=[1])
+
+
 def test_sphere_steps_stay_on_it_and_go_down() -> None:
     x, y = gu.theory.two_clusters(3, 16, 6, gap=1.0, spread=0.2, sphere=True, dtype=torch.float64)
     run = sigmoid.simulate(2 * x, y, tau=0.2, bias=0.0, lr=0.02, steps=200, sphere=True)
