@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+import gaputils as gu
 from gaputils import closing
 from gaputils._files import read_safetensors
 from gaputils._steps import Steps
@@ -86,6 +87,32 @@ def test_a_method_can_be_loaded_as_soon_as_it_is_defined(tmp_path: Path) -> None
 
     path = Heavier(2.0).fit(*sides()).save(tmp_path / "own.safetensors")
     assert type(closing.load(path)) is Heavier
+
+
+class Halved(closing.Closing, registered=False):
+    """Moves queries by code of its own."""
+
+    def _fit(self, queries: Tensor, gallery: Tensor) -> None: ...
+
+    def _move_queries(self, queries: Tensor) -> Tensor:
+        return queries / 2
+
+
+@pytest.mark.parametrize(
+    ("fitted", "queries", "gallery"),
+    [
+        (gu.MeanShift(2, alpha=0.5), [], [["shift", "shift_", 0.5]]),
+        (gu.NearestNeighborNormalization(2), [["append", [1.0, 0.0]]], None),
+        (Halved(), None, []),
+    ],
+    ids=repr,
+)
+def test_a_file_holds_the_steps_of_each_side_unless_it_has_a_way_of_its_own(
+    fitted: closing.Closing, queries: list | None, gallery: list | None, tmp_path: Path
+) -> None:
+    _, metadata = read_safetensors(fitted.fit(*sides()).save(tmp_path / "file"))
+    assert json.loads(metadata["queries"]) == queries
+    assert json.loads(metadata["gallery"]) == gallery
 
 
 class Together(closing.Closing):
