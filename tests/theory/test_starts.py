@@ -57,3 +57,13 @@ def test_starts(argument: str, value: float) -> None:
     settings: dict[str, Any] = {"runs": 2, "n": 4, "d": 3, "gap": 1.0, "spread": 0.1}
     with pytest.raises(ValueError, match=rf"^{argument}: expected"):
         gu.theory.two_clusters(**{**settings, argument: value}, sphere=True)
+
+
+@pytest.mark.parametrize("rank", [None, 3])
+def test_a_seed_gives_the_same_points(rank: int | None) -> None:
+    first, again, other = (
+        gu.theory.two_clusters(2, 5, 8, gap=1.0, spread=0.3, rank=rank, seed=seed)
+        for seed in (4, 4, 5)
+    )
+    assert all(map(torch.equal, first, again))
+    assert not torch.equal(first[0], other[0])

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import fnmatch
 import json
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -100,8 +104,22 @@ def test_a_mutant_whose_tests_cannot_run_is_an_error(
         status_alone("a.x_f__mutmut_1")
 
 
-def test_every_rule_is_complete() -> None:
+def functions_of_the_core() -> Iterator[str]:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    for pattern in settings["tool"]["mutmut"]["only_mutate"]:
+        for file in ROOT.glob(pattern):
+            module = file.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
+            for node in ast.parse(file.read_text(encoding="utf-8")).body:
+                inside = node.body if isinstance(node, ast.ClassDef) else [node]
+                owner = f"{module}.{node.name}" if isinstance(node, ast.ClassDef) else module
+                yield from (f"{owner}.{n.name}" for n in inside if isinstance(n, ast.FunctionDef))
+
+
+def test_every_rule_is_complete_and_names_functions_of_the_core() -> None:
     rules = yaml.safe_load((ROOT / "tests/survivors.yml").read_text(encoding="utf-8"))
+    known = list(functions_of_the_core())
     for rule in rules:
         assert set(rule) == {"why", "in", "change"}
         assert rule["why"].endswith(".")
+        for pattern in rule["in"]:
+            assert fnmatch.filter(known, pattern), f"{pattern}: the core has no such function"
