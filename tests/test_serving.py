@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import gaputils as gu
+from closing.helpers import named
 from gaputils import serving
 
 CLOSINGS = [
@@ -49,7 +50,7 @@ def sides(dtype=np.float64):
     return (rng.normal(size=(8, 12)) - 0.5).astype(dtype), gallery.astype(dtype)
 
 
-@pytest.mark.parametrize("closing", CLOSINGS, ids=repr)
+@pytest.mark.parametrize("closing", CLOSINGS, ids=named)
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_what_is_served_equals_the_full_package(closing, dtype, tmp_path: Path) -> None:
     queries, gallery = sides(dtype)

@@ -17,3 +17,8 @@ def sides(n: int = 40, m: int = 40, d: int = 12, seed: int = 0, dtype: torch.dty
         return F.normalize(middle + spread * points, dim=1).to(dtype)
 
     return cloud(n, 0.7), cloud(m, 0.4)
+
+
+def named(value: object) -> str:
+    """A test's name for `value`, the same however NumPy prints: an array in it ends the name."""
+    return repr(value).partition("array(")[0]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 import gaputils as gu
+from closing.helpers import named
 from gaputils.closing import RowsOffHull
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -54,7 +55,7 @@ def test_the_distance_from_the_hull_is_that_of_least_squares(seed: int) -> None:
         assert isinstance(closing.off_hull(torch.tensor(gallery)), torch.Tensor)
 
 
-@pytest.mark.parametrize("closing", GROWING, ids=repr)
+@pytest.mark.parametrize("closing", GROWING, ids=named)
 def test_rows_off_the_hull_are_warned_of_with_their_number(closing) -> None:
     queries, gallery = sides(0)
     fitted = fresh(closing).fit(queries, gallery[:5])
@@ -94,7 +95,7 @@ def test_what_was_kept_decides_on_the_guarantee_not_how_it_was_asked_for() -> No
 
 @settings(max_examples=15, deadline=None)
 @given(seed=SEEDS, first=st.integers(1, 7), second=st.integers(1, 8))
-@pytest.mark.parametrize("closing", GROWING, ids=repr)
+@pytest.mark.parametrize("closing", GROWING, ids=named)
 def test_adding_rows_is_fitting_on_all(closing, seed: int, first: int, second: int) -> None:
     queries, gallery = sides(seed)
     second = max(first, second)
@@ -112,7 +113,7 @@ def test_adding_rows_is_fitting_on_all(closing, seed: int, first: int, second: i
         np.testing.assert_allclose(getattr(grown, name), getattr(whole, name), atol=1e-9)
 
 
-@pytest.mark.parametrize("closing", GROWING, ids=repr)
+@pytest.mark.parametrize("closing", GROWING, ids=named)
 def test_adding_tells_which_stored_rows_are_other_vectors_now(closing) -> None:
     queries, gallery = sides(0)
     fitted = fresh(closing).fit(queries, gallery[:5])

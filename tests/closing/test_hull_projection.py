@@ -15,6 +15,7 @@ from scipy.stats import multivariate_normal, norm
 from sklearn.base import clone
 
 import gaputils as gu
+from closing.helpers import named
 from gaputils.closing import ClosingDoesNothing, load
 from gaputils.closing.hull_projection import best_radius
 
@@ -404,7 +405,7 @@ def statistics_of(queries, gallery) -> gu.GapStatistics:
         {"n_components": 3},
         {"covariance": random_covariance(0, 12)},
     ],
-    ids=repr,
+    ids=named,
 )
 def test_fitted_from_statistics_it_is_the_one_fitted_on_rows(parameters: dict) -> None:
     queries, gallery = sides(1, 9, 10, 12)

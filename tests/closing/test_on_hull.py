@@ -20,6 +20,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 
 import gaputils as gu
+from closing.helpers import named
 from gaputils import closing as closings
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -205,7 +206,7 @@ METHODS = [
 ]
 
 
-@pytest.mark.parametrize("method", METHODS, ids=repr)
+@pytest.mark.parametrize("method", METHODS, ids=named)
 @pytest.mark.parametrize(
     ("name", "build"),
     [
@@ -238,7 +239,7 @@ def test_a_gallery_of_one_item_draws_every_query_onto_it() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@pytest.mark.parametrize("method", METHODS[:4], ids=repr)
+@pytest.mark.parametrize("method", METHODS[:4], ids=named)
 def test_types_come_back(dtype, method) -> None:
     queries, gallery = (side.astype(dtype) for side in sides())
     moved = clone(method).fit(queries, gallery).transform(queries, gallery)
@@ -269,7 +270,7 @@ def test_fitted_on_one_split_and_used_on_another() -> None:
         assert same_ranking((queries[10:], gallery), rest, slack=1e-7)
 
 
-@pytest.mark.parametrize("method", METHODS, ids=repr)
+@pytest.mark.parametrize("method", METHODS, ids=named)
 def test_saved_and_loaded(method, tmp_path: Path) -> None:
     queries, gallery = sides()
     fitted = clone(method).fit(queries, gallery)
@@ -378,7 +379,7 @@ def test_not_fitted(tmp_path: Path) -> None:
         (gu.HullProjection(radius=-1), ValueError, "radius: .* got -1"),
         (gu.HullProjection(radius="best"), TypeError, "radius: expected a number, got str"),
     ],
-    ids=repr,
+    ids=named,
 )
 def test_bad_parameters(method, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
