@@ -140,10 +140,11 @@ def main() -> int:
         print(f"{len(found):4} {rule['why']}")
     if asked.write:
         write_text(asked.write, listing(len(statuses), rules, explained))
-    unused = [rule["why"] for rule, found in zip(rules, explained, strict=True) if not found]
-    if len(statuses) < len(every):
-        print(f"{len(every) - len(statuses):,} changes in other rooms were not tried")
-        unused = []
+    left = len(every) - len(statuses)
+    if left:
+        print(f"{left:,} changes in other rooms were not tried")
+    idle = [rule["why"] for rule, found in zip(rules, explained, strict=True) if not found]
+    unused = [] if left else idle
     if unused:
         print("\nno survivor needs these reasons any more:", *unused, sep="\n- ")
     return int(bool(bare or unused or not statuses))

@@ -72,8 +72,7 @@ def root(noncentrality: Tensor, dim: int) -> Root:
     """Cumulants of the norm of a `dim`-vector of unit normals whose mean has that squared norm."""
     size = noncentrality + dim
     length = size.sqrt()
-    series = _series(noncentrality / size, dim)
-    mean, variance, third, fourth, fifth = series
+    mean, variance, third, fourth, fifth = _series(noncentrality / size, dim)
     deviation = variance.clamp_min_(0.05).sqrt()
     mean.mul_(length)
     scale = (deviation * length).reciprocal_()
@@ -129,10 +128,16 @@ def cotangent_score(
 
     With `away` the numerator is ``away mean - along``, `along` being taken at another cotangent.
     """
+    share, scale = share_and_scale(cotangent, root)
+    standardized = ((cotangent if away is None else away) * root.mean).sub_(along).mul_(scale)
+    return score_of_share(standardized.clamp_(-FAR, FAR), share, root)
+
+
+def share_and_scale(cotangent: Tensor, root: Root) -> tuple[Tensor, Tensor]:
+    """``k R``'s share of the deviation of ``k R - Z``, and one over that deviation."""
     share = cotangent * root.deviation
     scale = share.square().add_(1).rsqrt_()
-    standardized = ((cotangent if away is None else away) * root.mean).sub_(along).mul_(scale)
-    return score_of_share(standardized.clamp_(-FAR, FAR), share.mul_(scale), root)
+    return share.mul_(scale), scale
 
 
 def score_of_share(z: Tensor, share: Tensor, root: Root) -> Tensor:

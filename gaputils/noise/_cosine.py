@@ -81,7 +81,7 @@ def _nearly_normal_win(along: Tensor, across: Tensor, winner: Tensor, degrees: i
     own = along.gather(0, winner[None]), root.at(winner)
     center = _quantile(torch.zeros_like(z[:1, None]), *own)
     lag = along - center * root.mean
-    score = lag * (center * root.deviation).square_().add_(1).rsqrt_()
+    score = lag * _chi.share_and_scale(center, root)[1]
     ratio = (along.square() + across).add_(degrees).sqrt_() / torch.hypot(own[0], own[1].mean)
     changes = score.abs_() < _SETTLED + z[-1] * ratio
     steepness = float(torch.where(changes, ratio, 1.0).max())
@@ -91,8 +91,7 @@ def _nearly_normal_win(along: Tensor, across: Tensor, winner: Tensor, degrees: i
 
     beside = torch.cat([z - _STEP, z + _STEP])[:, None]
     cotangents = _quantile(beside, *own)
-    share = cotangents * own[1].deviation
-    share.div_(share.square().add_(1).sqrt_())
+    share, _ = _chi.share_and_scale(cotangents, own[1])
     below, above = _chi.score_of_share(beside.repeat(1, share.shape[1]), share, own[1]).chunk(2)
     weights = gaussian_weights(z, (above + below) / 2, (above - below) / (2 * _STEP))
     cotangent = cotangents.view(2, len(z), -1).mean(dim=0)

@@ -92,9 +92,8 @@ class ExactWins:
 
     def _keeps_all(self, items: int) -> bool:
         """Whether all are kept, at any noise."""
-        if items > FEW_ITEMS or self.scoring == "inner-product":
-            return items <= FEW_ITEMS
-        return self.dim > _chi.enough(items)
+        normal = self.scoring == "inner-product" or self.dim > _chi.enough(items)
+        return items <= FEW_ITEMS and normal
 
     def _reach(
         self, costs: Tensor, best: Tensor, variance: float, norms: Tensor, lengths: Tensor

@@ -160,6 +160,8 @@ def test_equal_norms_rank_alike_by_cosine(center: bool) -> None:
 def test_with_equal_norms_a_longer_row_than_any_fitted_is_refused() -> None:
     queries, kinds = rows(5)
     fitted = gu.MixedGallery(center=False, equal_norms=True).fit(queries, kinds)
+    with pytest.raises(ValueError, match=r"^galleries\['text'\]: expected rows of norm at most"):
+        fitted.transform_gallery({"text": 100 * kinds["text"]})
     text = kinds["text"] / np.linalg.norm(kinds["text"], axis=1, keepdims=True)
     with pytest.raises(ValueError) as refused:
         fitted.transform_gallery({"text": np.concatenate([text, 100 * text])})

@@ -204,6 +204,7 @@ def test_frame_tells_what_was_trained() -> None:
     assert last["mass"] == pytest.approx(float(total) / 32)
     assert frame[frame["run"] == 0]["bias"].tolist() == [1.0] * 3
     settings = ["tau", "lr", "bias_rate", "bias", "loss", "mass"]
+    assert run.final()["step"].tolist() == [20, 20]
     assert list(frame.columns)[:8] == ["run", "step", *settings]
     assert frame.index.tolist() == list(range(6))
     assert (frame["tau"] == 0.5).all()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 import joblib
@@ -18,6 +17,7 @@ import pandas as pd
 import torch
 from scipy import special, stats
 
+from gaputils.noise._cone import gauss_legendre
 from gaputils.noise._wins import ExactWins
 from gaputils.pages import typeset
 
@@ -139,11 +139,6 @@ def _exact(scoring: str, dim: int, case: Case) -> float:
     return float(wins(costs[None], [winner], torch.ones(1), lengths[None])[0][0])
 
 
-@lru_cache
-def _points_and_weights() -> tuple[Array, Array]:
-    return np.polynomial.legendre.leggauss(POINTS)
-
-
 def reference(scoring: str, dim: int, case: Case) -> float:
     """The chance that one item of the winner's kind is first, by Gauss-Legendre quadrature."""
     span, law = {
@@ -152,7 +147,7 @@ def reference(scoring: str, dim: int, case: Case) -> float:
         "cosine": (_angles, _angular),
     }[scoring]
     low, high = span(dim, case.places[case.winner])
-    points, weights = _points_and_weights()
+    points, weights = gauss_legendre(POINTS)
     share = (points + 1) / 2
     t = low + (high - low) * share**3  # the first of many may be next to the least there is
     product = weights * (high - low) * 1.5 * share**2
@@ -197,7 +192,7 @@ def _angular(angle: Array, dim: int, place: Array) -> tuple[Array, Array]:
     """
     top = math.sqrt(place[1] + dim - 1) + _REACH
     if top > 20:
-        points, weights = _points_and_weights()
+        points, weights = gauss_legendre(POINTS)
         r, weights = top - _REACH + _REACH * points, _REACH * weights
     else:
         steps = np.linspace(-22, math.log(top), 4 * POINTS)
