@@ -117,7 +117,7 @@ def choice_costs(queries: Tensor, options: Tensor, scoring: str) -> Tensor:
 def least(costs: Tensor, k: int) -> Tensor:
     """(n, k) columns of the `k` least of `costs` (n, m), ascending; of equals, the first."""
     if k == 1:
-        return costs.argmin(dim=1, keepdim=True)
+        return costs.min(dim=1, keepdim=True).indices  # argmin is slow down columns
     if k == costs.shape[1]:
         return costs.argsort(dim=1, stable=True)
     # topk takes any of those that equal the last it takes, and puts equals in any order.

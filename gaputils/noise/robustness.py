@@ -21,6 +21,7 @@ from gaputils.scoring import (
     check_scoring,
     cost,
     first_equals,
+    least,
     precise_costs,
     settle,
 )
@@ -255,16 +256,16 @@ def _exact_wins(
     middle, wide = centered(gallery, scoring)
     lengths, twins = torch.linalg.vector_norm(wide, dim=1), first_equals(work(gallery))
     wins = ExactWins(dim, variances, scoring, tolerance)
-    least = min((variance for variance in variances if variance > 0), default=math.inf)
+    faintest = min((variance for variance in variances if variance > 0), default=math.inf)
     first, parts = [], []
     for start in range(0, len(queries), step):
         rows = queries[start : start + step]
         costs, norms = precise_costs(rows, wide, scoring, middle)
-        across = squared_across(rows, wide, lengths, least) if scoring == "cosine" else None
+        across = squared_across(rows, wide, lengths, faintest) if scoring == "cosine" else None
         if across is not None:  # rounding tells who is nearest: it is to be who `nearest` says
             costs = cost(work(rows), wide, scoring)
         costs = settle(costs, twins)
-        first.append(costs.min(dim=1).indices)  # of equals, the first; argmin is slow down columns
+        first.append(least(costs, 1)[:, 0])
         asked = [first[-1] if one is None else one[start : start + step] for one in winners]
         columns = [one.view(len(one), -1).unbind(1) for one in asked]
         asked_for = [column for one in columns for column in one]
