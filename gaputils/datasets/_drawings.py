@@ -67,7 +67,7 @@ def _read(path: Path) -> Tensor | None:
     return tensors["drawings"] if metadata.get("digest") == digest(tensors) else None
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=256)
 def _drawing(characters: str, size: int) -> NDArray[np.uint8]:
     """Drawn on black and on white: the first is premultiplied, their difference the opacity."""
     from PIL import Image, ImageDraw
