@@ -13,7 +13,8 @@ REFUSED := GNU General Public License;Affero;AGPL;GPL-2.0;GPL-3.0;SSPL;Commons C
 
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: book test release lint types check-notebooks notebooks stubs vendor bench nightly reproduce
+# `tests` is a folder, too.
+.PHONY: book test tests release lint types check-notebooks notebooks stubs vendor bench nightly reproduce
 .PHONY: audit mutation singlehtml clean
 
 book: $(READY) vendor check-notebooks
@@ -23,7 +24,11 @@ book: $(READY) vendor check-notebooks
 	test -s _build/html/index.html
 	$(BIN)/python tools/single_file.py _build/html
 
-test: $(READY) vendor lint types check-notebooks
+# The tests often wait for processes of their own: the type checker needs no time of its own.
+test: $(READY) vendor lint check-notebooks
+	$(MAKE) --no-print-directory --jobs types tests
+
+tests: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/benchmarks
 
 $(READY): pyproject.toml constraints.txt
