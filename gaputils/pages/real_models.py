@@ -29,6 +29,7 @@ SHOWN = {
     "effective_rank_gallery": "rank of texts",
     "queries_recall@1": "R@1",
 }
+_STEP = "small model, step"
 RANKS = ["rank of images", "rank of texts"]
 DIRECTION = [
     *("gap_norm", "emptier_than_gap_queries", "emptier_than_gap_gallery"),
@@ -68,7 +69,7 @@ def load_pairs(
         training_steps() if model == "tiny-openmoji" else [None]
     )
     for step in history:
-        label = model if step is None else f"small model, step {step}"
+        label = model if step is None else f"{_STEP} {step}"
         pairs[label] = embed(load_model(model, step=step), drawn, templates=template)
     return pairs, missing
 
@@ -203,11 +204,15 @@ def _gap_row(info: Mapping[str, Any], images: Tensor, texts: Tensor, of: str) ->
 def numbers(
     measured: pd.DataFrame, pairs: Mapping[str, Embeddings], found: pd.DataFrame
 ) -> dict[str, float | int | str]:
-    """What the page's sentences say, by the key that they say it with."""
-    subject = next(iter(pairs))
+    """What the page's sentences say, by the key that they say it with.
+
+    They speak of the first of `pairs`, or of the last if all are steps of one training.
+    """
+    others = (name for name in pairs if not name.startswith(_STEP))
+    subject = next(others, list(pairs)[-1])
     e, first = pairs[subject], measured[subject]
     along = along_the_gap(pairs)
-    others = [name for name in pairs if name not in along]
+    exceptions = [name for name in pairs if name not in along]
     farther = farther_than_the_gap(e)
     trained = found[found["trained"]]
     sides = [f"emptier_than_gap_{side}" for side in ("queries", "gallery")]
@@ -220,7 +225,7 @@ def numbers(
         "subject": subject,
         "models": len(pairs),
         "first_is_gap": len(along),
-        "others": ", ".join(others),
+        "others": ", ".join(exceptions),
         "pc1": 100 * spectrum[0],
         "pc2": 100 * spectrum[1],
         "farther_images": 100 * farther[0],

@@ -223,11 +223,20 @@ def test_the_grid_gets_finer_about_the_circumcentre() -> None:
     assert survival.CENTRED not in frame.index.get_level_values(0)
 
 
+def test_moving_alone_is_held_against_the_shift_query_by_query() -> None:
+    e = task()
+    difference, error = page.about_beside_shift([e, e], 8)
+    frame = page.over_bins([e], [8]).set_index("closing")["robustness"]
+    assert difference == pytest.approx(frame[page.ABOUT_C] - frame["mean shift"])
+    assert difference != 0
+    assert 0 < error < 0.2
+
+
 def test_figures_show_what_the_frames_hold() -> None:
     blocks = [task()]
     frame = page.compare_indexes(blocks, survival.CLOSINGS, ["flat", "PQ"], candidates=[1, 10])
     drawn = figures.index_dots(frame)
-    assert [ax.get_title() for ax in drawn.axes] == ["inner product, cosine", "Euclidean distance"]
+    assert [ax.get_title() for ax in drawn.axes] == ["inner product", "Euclidean distance"]
     shown = frame[(frame["scoring"] == "euclidean") & (frame["candidates"] == 1)]
     shown = shown[shown["closing"] == "mean shift"]
     marks = [c for c in drawn.axes[1].containers if c.get_label() == "mean shift"]

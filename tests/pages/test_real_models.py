@@ -85,6 +85,12 @@ def test_numbers_say_what_the_tables_do() -> None:
     assert 0 <= numbers["r1_images_error"] < 0.1
 
 
+def test_of_a_training_alone_the_last_step_is_spoken_of() -> None:
+    pairs = {f"small model, step {step}": clouds(gap) for step, gap in ((0, 3.0), (50, 0.2))}
+    measured, found = real_models.measures(pairs, 40), real_models.directions(pairs, 40)
+    assert real_models.numbers(measured, pairs, found)["subject"] == "small model, step 50"
+
+
 def test_what_cannot_be_had_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(name: str, **_options) -> None:
         raise DataUnavailable(f"{name}: no route to host")

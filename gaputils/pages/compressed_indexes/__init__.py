@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Subset
 
 from gaputils._checks import integer, work
-from gaputils.closing import Closing, HullProjection
+from gaputils.closing import Closing, HullProjection, MeanShift
 from gaputils.closing.catalogue import Closings, fitted, moved
 from gaputils.datasets import DataUnavailable, load, published_rows
 from gaputils.embeddings import Embeddings
@@ -22,7 +22,12 @@ from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.protocol import bootstrap_means, paired_gain
 from gaputils.geometry.hull import principal_components, project
 from gaputils.models import load_model
-from gaputils.noise import BinaryQuantization, UniformQuantization, covariance_between
+from gaputils.noise import (
+    BinaryQuantization,
+    UniformQuantization,
+    covariance_between,
+    robustness,
+)
 from gaputils.noise import variance_between as variance
 from gaputils.pages import typeset
 from gaputils.pages.compressed_indexes.indexes import FAISS, SCORINGS, decoded, search
@@ -292,6 +297,23 @@ def over_bins(blocks: Sequence[Embeddings], bins: Iterable[int], seed: int = 0) 
     beside = compare_blocks(about, {ABOUT_C: None}, noises, scorings=["euclidean"], seed=seed)
     both = pd.concat([frame, beside], ignore_index=True)
     return both.assign(bins=both["noise"].astype(int))
+
+
+def about_beside_shift(
+    blocks: Sequence[Embeddings], bins: int, seed: int = 0
+) -> tuple[float, float]:
+    """What moving to the circumcentre alone keeps beyond what the mean shift keeps, at `bins` bins.
+
+    The share of answers by Euclidean distance, and its paired error over the queries of all blocks.
+    """
+    about = [about_circumcentre(block) for block in blocks]
+    sides = [(block.queries, block.gallery) for block in about], _closed(MeanShift(), blocks)
+    rounding = UniformQuantization(bins)
+    alone, shifted = (
+        torch.cat([robustness(*pair, rounding, method="monte-carlo", draws=1) for pair in pairs])
+        for pairs in sides
+    )
+    return paired_gain(alone, shifted, seed=seed)
 
 
 def about_circumcentre(embeddings: Embeddings) -> Embeddings:

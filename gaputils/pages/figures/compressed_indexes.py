@@ -20,7 +20,7 @@ _MARKERS = {
     "hull projection, centred": "D",
     "hull projection, scaled": "v",
 }
-_TITLES = {"inner-product": "inner product, cosine", "euclidean": "Euclidean distance"}
+_TITLES = {"inner-product": "inner product", "euclidean": "Euclidean distance"}
 
 
 def index_dots(frame: pd.DataFrame) -> Figure:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import seaborn as sns
+from matplotlib.patheffects import withStroke
 
 from gaputils.pages import SCORING_WORDS
 from gaputils.pages.figures.methods import SCORING_COLOR
@@ -27,11 +28,10 @@ def error_over_time(sampled: pd.DataFrame, seconds: float, error: float, ax: Axe
         ax.annotate(
             f"{draws:,}",
             (x, y),
-            xytext=(0, -6),
+            xytext=(4, 4),
             textcoords="offset points",
             fontsize="small",
-            ha="center",
-            va="top",
+            path_effects=[withStroke(linewidth=3, foreground="white")],
         )
     ax.set(xscale="log", yscale="log", xlabel="seconds", ylabel="error of the robustness")
     ax.margins(x=0.12, y=0.1)

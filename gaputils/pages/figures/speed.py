@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 def time_ratios(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """A point for each row's "ratio" with a bar from "ratio_low" to "ratio_high", log axis.
 
-    The index holds what was timed and what it was compared with.
+    The index holds what was timed and what it was compared with. One colour is of what takes
+    longer, one of what is faster, and grey of bars that hold one.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(WIDTH, 0.55 * len(frame) + 0.9))
     places = np.arange(len(frame))
     ratio, low, high = (frame[name].to_numpy() for name in ("ratio", "ratio_low", "ratio_high"))
-    for which, color in ((ratio >= 1, COLOR["projection"]), (ratio < 1, COLOR["text"])):
+    slower, faster = low > 1, high < 1
+    neither = ~(slower | faster)
+    kinds = ((slower, "projection"), (faster, "text"), (neither, "original"))
+    for which, kind in kinds:
+        color = COLOR[kind]
         ax.hlines(places[which], low[which], high[which], color=color, linewidth=3)
         ax.plot(ratio[which], places[which], "o", color=color)
     ax.axvline(1, color=COLOR["original"], linewidth=1)
