@@ -73,8 +73,22 @@ def _saddlepoint_score(t: Array, noncentrality: Array, dim: int) -> Array:
 
 def _density_ratio(t: Array, own: Array, nearest: Array, dim: int) -> Array:
     """Density of noncentral chi-square at `t`, of noncentrality `own` over that of `nearest`."""
-    value, reference = (scipy.special.hyp0f1(dim / 2, item * t / 4) for item in (own, nearest))
-    return np.asarray(np.exp((nearest - own) / 2) * value / reference)
+    value, reference = (_log_hyp0f1(dim / 2, item * t / 4) for item in (own, nearest))
+    return np.asarray(np.exp((nearest - own) / 2 + value - reference))
+
+
+def _log_hyp0f1(b: float, x: Array) -> Array:
+    """Logarithm of ``0F1(b, x)``, ``x >= 0``: by the scaled Bessel function where it may overflow.
+
+    In few dimensions its logarithm is nearly ``2 sqrt(x)``, and in many the smaller one.
+    """
+    large = 2 * np.sqrt(x) > max(600, b)
+    found = np.log(scipy.special.hyp0f1(b, np.where(large, 0, x)))
+    if large.any():
+        root = np.sqrt(x[large])
+        bessel = np.log(scipy.special.ive(b - 1, 2 * root)) + 2 * root
+        found[large] = scipy.special.gammaln(b) - (b - 1) * np.log(root) + bessel
+    return np.asarray(found)
 
 
 def _of_items(function: Callable[[Array], Array], noncentrality: Array, dim: int) -> Array:

@@ -130,6 +130,18 @@ def test_win_probabilities_of_all_items_sum_to_one(seed: int, items: int, dim: i
     assert total == pytest.approx(1, abs=items * 3e-5)
 
 
+@pytest.mark.parametrize("dim", [1, 5])
+def test_an_item_far_behind_the_nearest_of_many_does_not_win(dim: int) -> None:
+    """It beats the nearest alone, eight deviations nearer, less than once in ten million times."""
+    gallery = torch.zeros(20_000, dim, dtype=torch.float64)
+    gallery[:, 0] = 28.5 + 0.5 * torch.linspace(0, 1, 20_000, dtype=torch.float64)
+    gallery[0, 0] = 20.5
+    query, noise = torch.zeros(1, dim, dtype=torch.float64), gu.GaussianNoise(float(dim))
+    for target in (1, 2, 19_999):
+        assert 0 <= float(gu.accuracy_under_noise(query, gallery, [target], noise)) < 1e-7
+    assert float(gu.robustness(query, gallery, noise)) > 0.99
+
+
 def test_an_answer_does_not_depend_on_the_other_queries() -> None:
     """Nor on how far their items are: each is fitted over a range of its own."""
     rng = np.random.default_rng(4)
