@@ -1,7 +1,8 @@
 """Robustness by drawing the noise: any noise, any scoring, with its standard error.
 
 Gaussian noise on the gallery is drawn in single precision, many noisy galleries at a time, which
-one matrix product compares with the queries. Other noise is applied once a draw.
+one matrix product compares with the queries; in double precision where the noise is so small beside
+the rows that single would make equals of them. Other noise is applied once a draw.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from torch import Tensor
 from gaputils._checks import Seed, as_generator, integer, work
 from gaputils.noise.perturbations import GaussianNoise, Noise
 from gaputils.scoring import all_costs, centered
+
+# Of a row's length: noise of a smaller deviation a coordinate is compared in double precision.
+_SMALL = 1e-3
 
 # Numbers at a time: about what a processor's cache holds; eight times as many keep a GPU busy.
 _ELEMENTS = 2**19
@@ -75,7 +79,9 @@ def simulate(
     """
     draws = integer("draws", draws, low=1) if noise.random else 1
     generator = as_generator(seed, gallery.device)
-    if isinstance(noise, GaussianNoise) and noise.random and noise.on == "gallery":
+    gaussian = isinstance(noise, GaussianNoise) and noise.random and noise.on == "gallery"
+    signs = scoring == "cosine" and gallery.shape[1] == 1  # which most items share, draw by draw
+    if isinstance(noise, GaussianNoise) and gaussian and not signs:
         batches = _gaussian(queries, gallery, noise, winners, scoring, draws, generator)
     else:
         batches = _one_by_one(queries, gallery, noise, winners, scoring, draws, generator)
@@ -120,18 +126,21 @@ def _gaussian(
     other queries there are.
     """
     middle, wide = centered(gallery, scoring)
-    items = wide.float()
-    rows = (work(queries) - middle if scoring == "euclidean" else work(queries)).float()
-    deviation = math.sqrt(noise.coordinate_variance(items.shape[1]))
-    count, dim = items.shape
+    count, dim = wide.shape
+    deviation = math.sqrt(noise.coordinate_variance(dim))
+    longest = float(torch.linalg.vector_norm(wide, dim=1).max())
+    dtype = torch.float32 if deviation > _SMALL * longest else torch.float64
+    items = wide.to(dtype)
+    rows = (work(queries) - middle if scoring == "euclidean" else work(queries)).to(dtype)
     most = _ELEMENTS if items.device.type == "cpu" else 8 * _ELEMENTS
     at_once = max(1, most // items.numel())
     step = max(1, most // (at_once * count))
-    same = ~queries.any(dim=1)  # a query of zeros ranks nothing: the first item stays first
+    # The inner products of a query of zeros rank nothing: the first item stays first.
+    same = ~queries.any(dim=1) if scoring == "inner-product" else queries.new_zeros(len(rows)) > 0
     for start in range(0, draws, at_once):
         size = min(at_once, draws - start), count, dim
-        noisy = torch.randn(size, generator=generator, device=items.device, dtype=items.dtype)
-        noisy = noisy.mul_(deviation).add_(items).flatten(0, 1)
+        drawn = torch.randn(size, generator=generator, device=items.device, dtype=torch.float32)
+        noisy = drawn.to(dtype).mul_(deviation).add_(items).flatten(0, 1)
         if scoring == "cosine":
             noisy = torch.nn.functional.normalize(noisy, dim=1)
         half = noisy.square().sum(dim=1, keepdim=True) / 2 if scoring == "euclidean" else None

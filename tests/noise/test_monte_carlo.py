@@ -18,6 +18,40 @@ def sides(n: int = 9, m: int = 6, d: int = 20) -> tuple[torch.Tensor, torch.Tens
     return torch.tensor(rng.normal(size=(n, d))), torch.tensor(rng.normal(size=(m, d)))
 
 
+@pytest.mark.parametrize("length", [1e3, 1e5])
+def test_long_rows_under_little_noise_are_no_equals(length: float) -> None:
+    """Cosines that differ by less than single precision holds."""
+    query, heights = torch.tensor([[1.0, 0.0]]), torch.tensor([0.0, 2.0, -3.0, 4.0])
+    gallery = torch.stack([torch.full((4,), length), heights], dim=1).double()
+    noise, several = gu.GaussianNoise(2.0), query.expand(4, -1)
+    options = {"scoring": "cosine", "draws": 2000}
+    _, first = gu.estimate(several, gallery, noise, targets=range(4), **options)
+    assert first is not None
+    assert float(first.per_query.sum()) == pytest.approx(1, abs=1e-6)
+    exact = gu.robustness(query, gallery, noise, scoring="cosine")
+    assert float(first.per_query[0]) == pytest.approx(float(exact), abs=0.04)
+
+
+def test_of_cosines_that_are_signs_the_first_item_wins() -> None:
+    query, gallery = torch.ones(1, 1), torch.tensor([[1.0], [2.0], [3.0]])
+    noise = gu.GaussianNoise(1e-4)
+    for target, share in enumerate([1.0, 0.0, 0.0]):
+        found = gu.estimate(query, gallery, noise, targets=[target], scoring="cosine", draws=20)
+        assert found[1] is not None
+        assert found[1].mean == share
+
+
+@pytest.mark.parametrize("scoring", ["euclidean", "inner-product"])
+def test_a_query_of_zeros_ranks_by_distance_alone(scoring: str) -> None:
+    queries, gallery = torch.zeros(1, 2), torch.tensor([[1.0, 0.0], [0.5, 0.0]])
+    noise = gu.GaussianNoise(0.2)
+    exact = gu.accuracy_under_noise(queries, gallery, [1], noise, scoring=scoring)
+    _, drawn = gu.estimate(queries, gallery, noise, targets=[1], scoring=scoring, draws=4000)
+    assert drawn is not None
+    assert drawn.mean == pytest.approx(float(exact), abs=5 * drawn.standard_error)
+    assert float(exact) > 0.5 if scoring == "euclidean" else float(exact) == 0
+
+
 @pytest.mark.parametrize("scoring", SCORINGS)
 def test_a_seeds_draws_one_by_one_have_the_same_winners(scoring: str) -> None:
     queries, gallery = sides(d=16)
