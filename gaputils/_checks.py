@@ -14,11 +14,12 @@ from torch import Tensor
 Seed = int | torch.Generator | None
 
 
-def as_matrix(name: str, value: Any, *, min_rows: int = 1) -> Tensor:
+def as_matrix(name: str, value: Any, *, min_rows: int = 1, any_norm: bool = False) -> Tensor:
     """`value` as a finite floating (rows, columns) tensor; half precision becomes float32.
 
     Shares memory with `value` where it can. Raises `TypeError` if it is not an array of real
-    numbers and `ValueError` if its shape or its values are not usable.
+    numbers and `ValueError` if its shape or its values are not usable: not finite or, unless
+    `any_norm`, so large that a squared distance would leave the dtype's range.
     """
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name}: expected a plain array, got a masked one; fill it first")
@@ -45,11 +46,24 @@ def as_matrix(name: str, value: Any, *, min_rows: int = 1) -> Tensor:
         )
     if tensor.dtype not in (torch.float32, torch.float64):
         tensor = tensor.to(torch.float32)
-    # One sum tells that all are finite; if it is not, some value is, or it left the numbers' range.
-    if not math.isfinite(float(tensor.sum())) and not bool(torch.isfinite(tensor).all()):
+    # The norm of all tells in one pass that each value is finite and no square of a row too large.
+    longest = math.sqrt(torch.finfo(tensor.dtype).max) / 4
+    if not float(torch.linalg.vector_norm(tensor)) <= longest:
+        _check_values(name, tensor, math.inf if any_norm else longest)
+    return tensor
+
+
+def _check_values(name: str, tensor: Tensor, longest: float) -> None:
+    """Raise `ValueError` if a value is not finite or a row longer than `longest`."""
+    if not bool(torch.isfinite(tensor).all()):
         bad = int((~torch.isfinite(tensor)).any(1).sum())
         raise ValueError(f"{name}: expected finite values, got NaN or infinity in {bad} row(s)")
-    return tensor
+    norm = float(torch.linalg.vector_norm(tensor.double() / longest, dim=1).max())
+    if norm > 1:
+        raise ValueError(
+            f"{name}: expected rows no longer than {longest:.0e}, whose squared distances "
+            f"{str(tensor.dtype).removeprefix('torch.')} holds, got one of {norm * longest:.0e}"
+        )
 
 
 _INSTEAD = {
@@ -67,11 +81,15 @@ def _instead(value: Any) -> str:
 
 
 def as_pair(
-    queries: Any, gallery: Any, names: tuple[str, str] = ("queries", "gallery"), min_rows: int = 1
+    queries: Any,
+    gallery: Any,
+    names: tuple[str, str] = ("queries", "gallery"),
+    min_rows: int = 1,
+    any_norm: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Both sides as matrices of one dimension, one dtype and one device."""
-    first = as_matrix(names[0], queries, min_rows=min_rows)
-    second = as_matrix(names[1], gallery, min_rows=min_rows)
+    first = as_matrix(names[0], queries, min_rows=min_rows, any_norm=any_norm)
+    second = as_matrix(names[1], gallery, min_rows=min_rows, any_norm=any_norm)
     if first.shape[1] != second.shape[1]:
         raise ValueError(
             f"{names[1]}: expected dimension {first.shape[1]} as in {names[0]}, "
@@ -154,10 +172,14 @@ def require_nonzero_rows(name: str, value: Tensor, purpose: str) -> None:
 def unit_rows(name: str, value: Tensor) -> Tensor:
     """`value` (rows, d) with every row at norm 1; raises `ValueError` if one is zero."""
     require_nonzero_rows(name, value, "unit norm")
-    largest = value.abs().amax(dim=1, keepdim=True)
-    # The squares of such rows would leave the numbers' range.
-    extreme = (largest < 1e-9) | (largest > 1e9)
-    return torch.nn.functional.normalize(torch.where(extreme, value / largest, value), dim=1)
+    return torch.nn.functional.normalize(moderate(value), dim=1)
+
+
+def moderate(rows: Tensor) -> Tensor:
+    """`rows` (..., d), those divided by their largest entry whose squares may leave the range."""
+    largest = torch.linalg.vector_norm(rows, math.inf, dim=-1, keepdim=True)
+    extreme = ((largest < 1e-9) | (largest > 1e9)) & (largest > 0)
+    return torch.where(extreme, rows / largest, rows) if bool(extreme.any()) else rows
 
 
 def _typed(value: Any) -> str:

@@ -64,7 +64,7 @@ class Embeddings:
         ) -> None: ...
 
     def __post_init__(self, normalize: bool) -> None:
-        self.queries, self.gallery = as_pair(self.queries, self.gallery)
+        self.queries, self.gallery = as_pair(self.queries, self.gallery, any_norm=normalize)
         if normalize:
             self.queries = at_norm_one("queries", self.queries)
             self.gallery = at_norm_one("gallery", self.gallery)

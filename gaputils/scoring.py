@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gaputils import _checks
-from gaputils._checks import as_pair, choice, require_nonzero_rows, work
+from gaputils._checks import as_pair, choice, moderate, require_nonzero_rows, work
 
 SCORINGS = ("euclidean", "inner-product", "cosine")
 _ELSEWHERE = {
@@ -97,12 +97,34 @@ def _nearest(queries: Tensor, gallery: Tensor, scoring: str) -> Tensor:
 def all_costs(queries: Tensor, gallery: Tensor, scoring: str) -> Iterator[Tensor]:
     """`cost` of one block of queries after another; equal items have equal costs, to the bit."""
     twins = first_equals(gallery)
+    origin = None if scoring == "cosine" else _origin(gallery)
+    items = moderate(gallery) if scoring == "cosine" else gallery
+    if origin is not None:
+        items = items - origin
     for rows in torch.split(queries, max(1, 2**24 // len(gallery))):
-        yield settle(cost(rows, gallery, scoring), twins)
+        if scoring == "cosine":
+            rows = moderate(rows)
+        elif scoring == "euclidean" and origin is not None:
+            rows = rows - origin
+        yield settle(cost(rows, items, scoring), twins)
+
+
+def _origin(gallery: Tensor) -> Tensor | None:
+    """The item (d,) nearest to the gallery's mean, if what the items share drowns what differs.
+
+    Seen from there no distance and no difference of inner products changes, and digits are kept;
+    an item of their own leaves numbers that are whole, or equal to the bit, as they were.
+    """
+    mean = gallery.mean(dim=0)
+    if mean.square().sum() < 0.99 * torch.linalg.vector_norm(gallery).square() / len(gallery):
+        return None
+    return gallery[(gallery - mean).square().sum(dim=1).argmin()]
 
 
 def choice_costs(queries: Tensor, options: Tensor, scoring: str) -> Tensor:
     """(n, k) costs of each query's own `options` (n, k, d); equal ones cost the same."""
+    if scoring == "cosine":
+        queries, options = moderate(queries), moderate(options)
     costs = cost(queries[:, None], options, scoring)[:, 0]
     twins = first_equals(options.flatten(0, 1))
     if twins is None:

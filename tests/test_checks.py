@@ -171,6 +171,27 @@ def test_unit_rows() -> None:
         _checks.unit_rows("x", torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
 
 
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+def test_rows_whose_squares_leave_the_range_get_norm_one(size: float) -> None:
+    rows = torch.tensor([[3.0, 4.0], [0.0, 2.0]]) * torch.tensor([[size], [1.0]])
+    torch.testing.assert_close(_checks.unit_rows("x", rows), torch.tensor([[0.6, 0.8], [0.0, 1.0]]))
+    ordinary = torch.ones(2, 3)
+    assert _checks.moderate(ordinary) is ordinary
+    assert _checks.moderate(torch.zeros(1, 3)).tolist() == [[0.0, 0.0, 0.0]]
+
+
+@pytest.mark.parametrize(("dtype", "size"), [(np.float32, 1e19), (np.float64, 1e154)])
+def test_rows_too_long_for_their_squares_are_refused(dtype: type, size: float) -> None:
+    rows = np.array([[1, 0], [size, 0]], dtype)
+    message = f"^gallery: expected rows no longer than .* {np.dtype(dtype)} holds, got one of 1e"
+    with pytest.raises(ValueError, match=message):
+        gu.scoring.nearest(rows[:1], rows)
+    normed = gu.Embeddings(rows, rows, normalize=True)
+    assert normed.gallery.norm(dim=1).tolist() == [1, 1]
+    kept = rows / dtype(100)
+    assert gu.scoring.nearest(kept, kept).tolist() == [0, 1]
+
+
 def test_as_matrix_shares_memory_where_it_can() -> None:
     array = np.ones((3, 2), dtype=np.float32)
     assert _checks.as_matrix("x", array).data_ptr() == array.ctypes.data

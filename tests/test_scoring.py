@@ -13,7 +13,7 @@ from torch import Tensor
 import gaputils as gu
 from gaputils import closing, scoring
 from gaputils.pages.multiple_choice import choice_answers, hard_choices
-from gaputils.scoring import SCORINGS, first_equals, least, nearest, top_k
+from gaputils.scoring import SCORINGS, choice_costs, first_equals, least, nearest, top_k
 from gaputils.tasks import mixed_retrieval
 
 DTYPES = [torch.float16, torch.float32, torch.float64]
@@ -43,6 +43,40 @@ def _reference(query: Tensor, gallery: Tensor, name: str) -> list[int]:
         else:
             costs.append(-product)
     return sorted(range(len(costs)), key=costs.__getitem__)
+
+
+@pytest.mark.parametrize("name", ["euclidean", "inner-product"])
+@pytest.mark.parametrize("offset", [1.0, 1e2, 1e4])
+def test_what_all_items_share_drowns_nothing(name: str, offset: float) -> None:
+    rng = np.random.default_rng(0)
+    queries, gallery = rng.normal(size=(50, 6)), offset + rng.normal(size=(40, 6))
+    if name == "euclidean":
+        queries += offset
+    queries, gallery = (torch.from_numpy(side).float() for side in (queries, gallery))
+    wanted = [_reference(query, gallery, name)[:3] for query in queries]
+    assert top_k(queries, gallery, 3, name).tolist() == wanted
+    assert nearest(queries, gallery, name).tolist() == [first for first, *_ in wanted]
+
+
+def test_whole_numbers_far_away_tie_as_near_ones_do() -> None:
+    codes = torch.from_numpy(np.random.default_rng(0).integers(0, 2, size=(60, 8))).float()
+    far = codes + 1000
+    for name in ("euclidean", "inner-product"):
+        queries = codes[:20] if name == "inner-product" else far[:20]
+        wanted = [_reference(query, far, name)[:5] for query in queries]
+        assert top_k(queries, far, 5, name).tolist() == wanted
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e-23, 1e15])
+def test_a_rows_length_alone_wins_no_cosine(size: float) -> None:
+    rng = np.random.default_rng(0)
+    queries, gallery = (torch.from_numpy(rng.normal(size=(20, 16))).float() for _ in range(2))
+    wanted = nearest(queries, gallery, "cosine")
+    gallery[7] *= size
+    queries[3] *= size
+    assert torch.equal(nearest(queries, gallery, "cosine"), wanted)
+    options = gallery.expand(20, -1, -1)
+    assert torch.equal(choice_costs(queries, options, "cosine").argmin(dim=1), wanted)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
