@@ -51,7 +51,7 @@ def test_weights_are_the_winners_chance_to_be_there(dim: int) -> None:
 
 @pytest.mark.parametrize("dim", [1, 2, 5, 32, 2000])
 def test_the_series_of_a_density_holds_where_it_overflows(dim: int) -> None:
-    b, x = dim / 2, np.array([0.0, 1e-3, 10.0, 8e4, 1e5, 2e5, 1e6, 1e8])
+    b, x = dim / 2, np.array([0.0, 1e-3, 10.0, 8e4, 1e5, 2e5, 1e6])
     with mp.workdps(40):
         expected = [float(mp.log(mp.hyp0f1(b, value))) for value in x]
     np.testing.assert_allclose(_few._log_hyp0f1(b, x), expected, rtol=1e-12, atol=1e-12)
