@@ -92,6 +92,9 @@ def simulate(
         points = torch.stack([x0.reshape(-1, n, d), y0.reshape(-1, n, d)])
         if sphere:
             points = torch.nn.functional.normalize(points, dim=-1)
+        else:  # an offset that all share is in no distance, but would cost digits
+            offset = points.mean(dim=(0, 2), keepdim=True)
+            points = points - offset
         scale = (tau / 2).sqrt().reshape(-1, 1, 1)
         rate = (2 * lr / (tau * n)).reshape(-1, 1, 1)
         saved = points.new_full((len(kept), *points.shape), float("nan"))
@@ -100,6 +103,8 @@ def simulate(
             _descend(points[:, runs], scale[runs], rate[runs], sphere, kept, saved[:, :, runs])
 
         _share_among_threads(descend, points.shape[1], n, points.device)
+        if not sphere:
+            saved += offset
     if not bool(torch.isfinite(saved[-1]).all()):
         raise ValueError(f"lr: the descent diverged within {steps} steps, choose a smaller one")
     x, y = saved.reshape(len(kept), 2, *batch, n, d).unbind(1)

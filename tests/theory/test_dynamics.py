@@ -210,6 +210,17 @@ def test_the_start_is_left_as_it_was() -> None:
     assert torch.equal(x, before)
 
 
+def test_an_offset_of_all_points_changes_nothing() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, y = (0.25 * torch.randn(2, 20, 5, generator=generator)).mul(4096).round().div(4096)
+    near, far = (
+        gu.theory.simulate(x + shift, y + shift + 0.25, tau=0.1, lr=0.01, steps=300)
+        for shift in (0.0, 1024.0)
+    )
+    torch.testing.assert_close(far.x[-1] - 1024, near.x[-1], atol=2e-3, rtol=0)
+    torch.testing.assert_close(far.y[-1] - 1024, near.y[-1], atol=2e-3, rtol=0)
+
+
 def test_two_clusters_lose_their_loss_and_keep_their_gap() -> None:
     """Fig. 4 of the paper at the book's defaults, ten seeds."""
     x, y = gu.theory.two_clusters(10, 64, 16, gap=1.0, spread=0.1)
