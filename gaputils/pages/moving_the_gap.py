@@ -111,7 +111,7 @@ def changes(sets: Mapping[str, Embeddings], alpha: float = 1.0, seed: int = 0) -
     """What the naive shift adds to the accuracy of each set, by Euclidean distance, a row for each.
 
     Columns: `accuracy` before, `change` with its paired bootstrap `error` over queries, `told`
-    (whether it is beyond two errors), the set's `loss`, and `title`. Equal items are one.
+    (whether it is beyond two errors), the set's `model`, `loss` and `title`. Equal items are one.
     """
     rows: dict[str, dict[str, Any]] = {}
     for name, e in sets.items():
@@ -121,8 +121,13 @@ def changes(sets: Mapping[str, Embeddings], alpha: float = 1.0, seed: int = 0) -
         change, error = paired_gain(right[1], right[0], seed=seed)
         told = abs(change) > 2 * error > 0
         row = {"accuracy": _share(right[0]), "change": change, "error": error, "told": told}
-        about = e.info.get("model", name), e.info.get("data", "")
-        rows[name] = row | {"loss": e.info.get("loss"), "title": short_title(*about, name)}
+        model, data = e.info.get("model", name), e.info.get("data", "")
+        about = {
+            "model": model,
+            "loss": e.info.get("loss"),
+            "title": short_title(model, data, name),
+        }
+        rows[name] = row | about
     return pd.DataFrame(rows).T.infer_objects()
 
 

@@ -35,10 +35,10 @@ def test_cosines_of_pairs_and_others_are_those_of_a_loop() -> None:
 
 def test_the_error_of_a_mean_within_one_side_is_that_of_fresh_draws() -> None:
     drawn = [scores.pair_cosines(pairs(40, seed=seed)) for seed in range(30)]
-    for name in ("an image and its text", "two texts"):
+    for name in ("an image and its text", "an image and another text", "two texts"):
         spread = np.std([table.loc[name, "mean"] for table in drawn])
         told = np.mean([table.loc[name, "error"] for table in drawn])
-        assert told == pytest.approx(spread, rel=0.5), name
+        assert told == pytest.approx(spread, rel=0.35), name
 
 
 def test_areas_are_those_of_scikit_learn() -> None:

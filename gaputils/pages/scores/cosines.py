@@ -61,20 +61,27 @@ def samples(e: Embeddings) -> dict[str, Tensor]:
 def pair_cosines(e: Embeddings) -> pd.DataFrame:
     """Mean and spread of each of `samples`, as they are and with each side's mean taken away.
 
-    `error` and `centred error` are standard errors over the pairs, by bootstrap.
+    `error` and `centred error` are standard errors over the pairs, by bootstrap. A cosine of two
+    pairs is of either, whose shares in the mean are those of its row and its column.
     """
     rows: dict[str, dict[str, float]] = {}
     moved = close(Centering(renormalize=True), e)
     for prefix, task in (("", e), ("centred ", moved)):
         for name, values in samples(task).items():
-            each = values.reshape(len(task.queries), -1).mean(dim=1, keepdim=True)
             row = rows.setdefault(name, {})
             row[f"{prefix}mean"] = float(values.mean())
-            # a cosine within a side belongs to two rows, so each row's mean has half of its error
-            within = 2 if name.startswith("two") else 1
-            row[f"{prefix}error"] = within * float(bootstrap_means(each).std())
+            row[f"{prefix}error"] = float(bootstrap_means(_shares(values, len(e.queries))).std())
             row[f"{prefix}spread"] = float(values.std())
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _shares(values: Tensor, pairs: int) -> Tensor:
+    """(pairs, 1) what each pair adds to the mean of `values`, one a pair or one for any two."""
+    if len(values) == pairs:
+        return values[:, None]
+    table = values.new_zeros(pairs, pairs)
+    table[~torch.eye(pairs, dtype=torch.bool)] = values
+    return ((table.sum(dim=0) + table.sum(dim=1)) / (pairs - 1))[:, None]
 
 
 def separation(

@@ -87,7 +87,7 @@ def fused(
 
     Row i of `images` and `texts` is item i, and `owners` (n,) is the item that each of `asked`
     (n, d) means. Columns: `share`, `way`, `right`, `error`, `gain` over the untouched and its
-    `gain_error`, over the items.
+    `gain_error`, over the queries.
     """
     about_images = Centering(renormalize=True).fit(asked, images)
     about_texts = Centering(renormalize=True).fit(asked, texts)
