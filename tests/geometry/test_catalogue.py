@@ -32,3 +32,16 @@ def test_a_side_of_one_row_still_has_a_gap() -> None:
     measured = gu.measure_gap(gaussian(n=1, m=1))
     assert {"gap_norm", "l2i", "wasserstein"} <= set(measured.index)
     assert "uniformity_queries" not in measured.index
+
+
+def test_of_a_larger_side_a_multiple_is_drawn_with_the_seed() -> None:
+    rows = np.random.default_rng(0).normal(size=(10, 4))
+    e = gu.Embeddings(rows[:7], rows[7:] + 1)
+    found = [gu.measure_gap(e, ["wasserstein"], seed=seed)["wasserstein"] for seed in range(8)]
+    some = [
+        gu.geometry.wasserstein(np.delete(rows[:7], left, 0), rows[7:] + 1) for left in range(7)
+    ]
+    assert all(min(abs(value - other) for other in some) < 1e-9 for value in found)
+    assert len({round(value, 9) for value in found}) > 2
+    again = [gu.measure_gap(e, ["wasserstein"], seed=seed)["wasserstein"] for seed in range(8)]
+    assert again == found

@@ -62,3 +62,23 @@ def test_a_gap_in_the_least_of_two_coordinates_is_seen() -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(200, 2)) * [1e3, 1e-4]
     assert geo.linear_separability(noise[:100], noise[100:] + np.array([0, 1e-3])) > 0.99
+
+
+def test_unequal_numbers_are_moved_by_pot_where_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ot = pytest.importorskip("ot")
+    simplex, asked = ot.emd2, []
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        asked.append(arguments[2].shape)
+        return simplex(*arguments, **options)
+
+    monkeypatch.setattr(ot, "emd2", watched)
+    x, y = sides(12, 6)
+    distance = geo.wasserstein(x, y)
+    geo.wasserstein(x[:6], y)
+    assert asked == [(12, 6)]
+    monkeypatch.setattr("gaputils.geometry.clouds.find_spec", lambda name: None)
+    assert geo.wasserstein(x, y) == pytest.approx(distance)
+    assert asked == [(12, 6)]
