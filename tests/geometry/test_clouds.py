@@ -79,6 +79,6 @@ def test_unequal_numbers_are_moved_by_pot_where_it_is_installed(
     distance = geo.wasserstein(x, y)
     geo.wasserstein(x[:6], y)
     assert asked == [(12, 6)]
-    monkeypatch.setattr("gaputils.geometry.clouds.find_spec", lambda name: None)
+    monkeypatch.setattr("gaputils.geometry.clouds.find_spec", lambda _: None)
     assert geo.wasserstein(x, y) == pytest.approx(distance)
     assert asked == [(12, 6)]
