@@ -147,6 +147,15 @@ def test_a_row_of_zeros_is_refused_where_a_direction_is_needed(tmp_path: Path) -
             way.transform_queries(np.zeros((1, 12)))
 
 
+def test_rows_that_their_dtype_cannot_hold_are_refused_once_moved(tmp_path: Path) -> None:
+    fitted = gu.NaiveShift(alpha=1e5).fit(*sides())
+    served = serving.load(fitted.save(tmp_path / "closing.safetensors"))
+    assert np.isfinite(served.transform_gallery(sides(np.float32)[1])).all()
+    for way in (fitted, served):
+        with pytest.raises(ValueError, match=r"^gallery: expected rows that are finite .* float16"):
+            way.transform_gallery(sides(np.float16)[1])
+
+
 def test_files_that_are_no_closing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"path: there is no file .*nowhere"):
         serving.load(tmp_path / "nowhere")

@@ -212,7 +212,8 @@ class HullProjection(OnHull):
         rows, items = as_pair(queries, gallery)
         self._checked("queries", rows)
         moved = self._to_best_radius(work(rows), work(items))
-        return Sides(as_given(moved, as_matrix("queries", queries), queries), moved_gallery)
+        given = as_matrix("queries", queries)
+        return Sides(as_given("queries", moved, given, queries), moved_gallery)
 
     def _both(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
         auto = self.radius == "auto"
