@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from gaputils import _checks
 from gaputils._files import replacing, safetensors_head
 from gaputils._progress import bar
+from gaputils._steps import require_finite
 from gaputils.closing import (
     Closing,
     HullProjection,
@@ -24,6 +25,7 @@ from gaputils.closing import (
     fit_hull_projection,
     fit_mean_shift,
 )
+from gaputils.closing.base import as_given
 from gaputils.embeddings import OWNERS, Embeddings
 from gaputils.geometry.streaming import GapStatistics, hand_back, take_in
 from gaputils.storage._written import Write, whole, write_npy_files, write_npz_file
@@ -118,8 +120,8 @@ def _whole(
         closing.fit(e.queries, e.gallery)
     moved = closing.transform(e.queries, e.gallery)
     e.queries, e.gallery = (
-        side.to(torch.from_numpy(np.empty(0, dtype)).dtype)
-        for side, dtype in zip(moved, dtypes, strict=True)
+        as_given(name, side, side, torch.from_numpy(np.empty(0, dtype)))
+        for name, side, dtype in zip(moved._fields, moved, dtypes, strict=True)
     )
     e.info = {**e.info, "closing": repr(closing)}
     if save is not None:
@@ -207,8 +209,10 @@ def _write_safetensors(
 def _write_rows(stream: Any, name: str, side: Any, move: Callable[[Rows], Rows]) -> None:
     def moved(start: int) -> bytes:
         part = side[start : start + _ROWS]
-        rows = move(np.array(part))
+        with np.errstate(over="ignore"):  # rows at norm 1 are wider than what they are written as
+            rows = move(np.array(part)).astype(_dtype(side))
         hand_back(part)
+        require_finite(name, rows)
         return rows.tobytes()
 
     workers = torch.get_num_threads()

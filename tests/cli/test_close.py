@@ -123,6 +123,35 @@ def test_rows_are_normalized_on_the_way(tmp_path: Path, options: list[str]) -> N
 
 
 @pytest.mark.usefixtures("in_blocks")
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".safetensors"])
+def test_rows_of_half_precision_are_normalized_and_written_so(tmp_path: Path, suffix: str) -> None:
+    for name, side in (("x", X), ("y", Y)):
+        np.save(tmp_path / f"{name}.npy", (3 * side).astype(np.float16))
+    out = tmp_path / f"z{suffix}"
+    run(tmp_path / "x.npy", tmp_path / "y.npy", "-o", out, "--normalize")
+    wanted = gu.MeanShift().fit_transform(X, Y)
+    for name, side in _sides(out).items():
+        assert side.dtype == np.float16
+        np.testing.assert_allclose(side, getattr(wanted, name), atol=2e-3)
+
+
+@pytest.mark.parametrize("by_blocks", [True, False])
+def test_rows_beyond_the_dtype_they_are_written_in_leave_no_file(
+    tmp_path: Path, by_blocks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(close, "_by_blocks", lambda *_: by_blocks)
+    for name, side in (("x", X), ("y", Y)):
+        np.save(tmp_path / f"{name}.npy", (3e4 * side).astype(np.float16))
+    options = ["--closing", "HullProjection", "--radius", "9", "-o", str(tmp_path / "z.npy")]
+    pair = [str(tmp_path / "x.npy"), str(tmp_path / "y.npy")]
+    done = CliRunner().invoke(app, ["close", *pair, *options])
+    assert done.exit_code == 1
+    assert "queries: expected rows that are finite once they are moved" in done.output
+    assert "float16" in done.output
+    assert not list(tmp_path.glob("z*"))
+
+
+@pytest.mark.usefixtures("in_blocks")
 def test_other_files_are_moved_in_blocks_too(files: list[str], tmp_path: Path) -> None:
     wanted, pair = tmp_path / "wanted.npy", tmp_path / "pair.safetensors"
     run(*files, "-o", wanted)
