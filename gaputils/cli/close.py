@@ -34,7 +34,7 @@ from gaputils.storage.files import read_sides, write_npy, write_npz
 Rows = np.ndarray[Any, Any]
 
 LARGE = 2**27
-"""Bytes of both sides from which on a fit reads no more than their statistics."""
+"""Bytes of what a closing learns from, from which on a fit reads no more than their statistics."""
 _ROWS = 2048  # what they become in double precision stays in the processor's cache
 _AT_ONCE = 16_384
 _FROM_STATISTICS = (MeanShift, HullProjection)
@@ -58,6 +58,11 @@ class _Unit:
         dtype: np.dtype[Any] = self.rows.dtype
         return dtype
 
+    @property
+    def nbytes(self) -> int:
+        size: int = self.rows.nbytes
+        return size
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -75,8 +80,9 @@ def close_files(
 
     `files` are the arguments of `read_sides` in their order, and whether to normalize. What
     `_by_blocks` allows is moved in blocks, in the dtype it has, and fitted by `GapStatistics` if
-    it is large: the same numbers to rounding, and what ``.npy`` files hold stays on the disk. All
-    else is read whole, which is told where it is much. Returns the files written.
+    what it learns from is large: the same numbers to rounding, but for the circumcentre (see
+    `fit_hull_projection`), and what ``.npy`` files hold stays on the disk. All else is read whole,
+    which is told where it is much. Returns the files written.
     """
     first, second, queries, gallery, targets, owners, normalize = files
     names = {"queries": queries, "gallery": gallery, "targets": targets, "owners": owners}
@@ -85,8 +91,8 @@ def close_files(
     for name, side in sides.items():
         _checks.as_matrix(name, side[:1])
     _checks.as_pair(found.queries[:1], found.gallery[:1])
-    size = found.queries.nbytes + found.gallery.nbytes
     if not _by_blocks(closing, fit):
+        size = found.queries.nbytes + found.gallery.nbytes
         if size >= LARGE:
             typer.echo(
                 f"gaputils: {closing!r} needs all rows at once: {size / 1e9:.1f} GB are read, and "
@@ -101,7 +107,7 @@ def close_files(
     # What belongs to what is checked, and written, as beside rows of one coordinate.
     few = {name: np.zeros((len(side), 1), np.float32) for name, side in sides.items()}
     labels = Embeddings(few["queries"], few["gallery"], found.targets, dict(found.info))
-    fitted = _fitted(closing, sides, size, found.queries.shape[1]) if fit else closing
+    fitted = _fitted(closing, sides) if fit else closing
     if save is not None:
         fitted.save(save)
     labels.info["closing"] = repr(closing)
@@ -163,13 +169,18 @@ def _in_blocks(
     return [write_npz_file(out, arrays, info)]
 
 
-def _fitted(closing: Closing, sides: dict[str, Any], size: int, dim: int) -> Closing:
-    """`closing` with what fitting on all rows teaches it; of large sides, from statistics."""
-    if size < LARGE:
-        return closing.fit(*(np.array(side[:]) for side in sides.values()))
-    statistics = GapStatistics(dim)
-    wanted = ("gallery", "queries") if isinstance(closing, MeanShift) else ("gallery",)
-    take_in(statistics, **{name: sides[name] for name in wanted})
+def _fitted(closing: Closing, sides: dict[str, Any]) -> Closing:
+    """`closing` with what fitting on all rows teaches it; of large sides, from statistics.
+
+    A `HullProjection` learns nothing of the queries: a row of them is enough, and how many there
+    are decides nothing.
+    """
+    learns_from = ["gallery", "queries"] if isinstance(closing, MeanShift) else ["gallery"]
+    if sum(sides[name].nbytes for name in learns_from) < LARGE:
+        rows = {name: side if name in learns_from else side[:1] for name, side in sides.items()}
+        return closing.fit(np.array(rows["queries"][:]), np.array(rows["gallery"][:]))
+    statistics = GapStatistics(sides["gallery"].shape[1])
+    take_in(statistics, **{name: sides[name] for name in learns_from})
     from_statistics = fit_mean_shift if isinstance(closing, MeanShift) else fit_hull_projection
     given = closing.get_params()
     given.pop("unchanged", None)  # what n_components="auto" asks for

@@ -238,8 +238,8 @@ def fit_hull_projection(
     """The `HullProjection` that fitting on all rows at once would give, from their statistics.
 
     The parameters as there; the states of all processes are merged first. The circumcentre is the
-    projection of the origin, so that `radius` and `center` ask for rows of one norm, to half
-    precision. Raises `ValueError` if the gallery has no rows, if its norms differ by more and one
+    projection of the origin, where fitting on rows finds the best center of any, so that `radius`
+    and `center` ask for rows of one norm, to half precision. Raises `ValueError` if the gallery has no rows, if its norms differ by more and one
     of those is asked for, and for ``n_components="auto"``, which needs the rows.
     """
     if isinstance(n_components, str):
@@ -255,8 +255,12 @@ def fit_hull_projection(
     nearest = hull.mean - project(hull.mean, hull.components[:kept])
     squared = gallery.total + float((hull.mean - nearest).square().sum())
     sphere = Sphere(nearest, squared**0.5, norms[1] ** 2 - norms[0] ** 2)
-    if radius is not None or center:
-        _require_sphere(sphere)
+    if (radius is not None or center) and not _is_round(sphere):
+        raise ValueError(
+            "gallery: from statistics the circumcentre is known of rows of one norm alone, and the "
+            f"squared norms of these differ by {sphere.spread:.2g}, more than {_TOLERATED:g} of "
+            f"{sphere.radius**2:.2g}; normalise the rows first"
+        )
     closing._learn(hull, sphere, kept)
     closing._warn_if_idle()
     return closing
@@ -284,8 +288,12 @@ def best_radius(rays: Tensor, gallery: Tensor) -> Tensor:
     return ratio[:, None]
 
 
+def _is_round(sphere: Sphere) -> bool:
+    return sphere.spread <= _TOLERATED * sphere.radius**2
+
+
 def _require_sphere(sphere: Sphere) -> None:
-    if sphere.spread > _TOLERATED * sphere.radius**2:
+    if not _is_round(sphere):
         raise ValueError(
             "gallery: scaling needs a circumcentre, and these rows lie on no sphere: their squared "
             f"distances from the best center differ by {sphere.spread:.2g}, more than "

@@ -79,6 +79,43 @@ def test_blocks_give_the_numbers_of_the_whole(
         assert one.info == other.info
 
 
+@pytest.mark.parametrize("options", [{"radius": 2}, {"center": True}, {"n_components": 2}])
+@pytest.mark.parametrize("normalize", [False, True])
+def test_how_many_queries_there_are_changes_no_projection(
+    tmp_path: Path, options: dict[str, object], normalize: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries, gallery = np.random.default_rng(1).normal(size=(70, 6)), np.diag([1.0, 2, 3, 4, 5, 6])
+    monkeypatch.setattr(close, "LARGE", gallery.nbytes + 1)
+    np.save(tmp_path / "g.npy", gallery)
+    unit = gallery / np.linalg.norm(gallery, axis=1, keepdims=True) if normalize else gallery
+    wanted = gu.HullProjection(**options).fit(queries, unit)
+    given = ["--normalize"] if normalize else []
+    for name, value in options.items():
+        given += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    for count in (1, 70):
+        np.save(tmp_path / "q.npy", queries[:count])
+        pair = tmp_path / "q.npy", tmp_path / "g.npy"
+        run(*pair, "-o", tmp_path / "z.npy", "--closing", "HullProjection", *given)
+        asked = queries[:count]
+        asked = asked / np.linalg.norm(asked, axis=1, keepdims=True) if normalize else asked
+        found = _sides(tmp_path / "z.npy")
+        np.testing.assert_allclose(found["queries"], wanted.transform_queries(asked), atol=1e-14)
+        np.testing.assert_allclose(found["gallery"], wanted.transform_gallery(unit), atol=1e-14)
+
+
+def test_the_circumcentre_of_statistics_is_refused_without_a_word_of_scaling(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(close, "LARGE", 0)
+    np.save(files[1], np.diag(np.arange(1.0, 7)))
+    options = ["--closing", "HullProjection", "--center", "-o", str(tmp_path / "z.npy")]
+    done = CliRunner().invoke(app, ["close", *files, *options])
+    assert done.exit_code == 1
+    assert "gallery: from statistics the circumcentre is known of rows of one norm" in done.output
+    assert "scaling" not in done.output
+    run(*files, *options, "--normalize")
+
+
 LABELS = {"targets": np.arange(70) % 10, "owners": np.arange(10) * 7}
 
 
