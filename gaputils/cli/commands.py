@@ -230,8 +230,8 @@ def close(
     they have: what .npy files hold stays on the disk, the shards of a folder are put together in
     memory. Other closings, and `auto`, need all rows at once, and say so where that is much.
 
-    HullProjection with `--radius` or `--center` takes the circumcentre of the gallery. Of one of 128
-    MiB or more it is the projection of the origin, which asks for rows of one norm: `--normalize`.
+    HullProjection with `--radius` or `--center` takes the circumcentre of the gallery. From 128 MiB
+    on it is the projection of the origin, which asks for rows of one norm: `--normalize`.
     """
     from gaputils.cli.close import close_files
     from gaputils.closing import load as load_closing
