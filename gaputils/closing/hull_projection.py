@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gaputils._checks import as_matrix, as_pair, number, work
 from gaputils._steps import Steps
-from gaputils.closing.base import G, Q, Sides, as_given
+from gaputils.closing.base import G, Q, Sides, as_given, boolean
 from gaputils.closing.on_hull import OnHull
 from gaputils.geometry.hull import (
     Hull,
@@ -115,6 +115,7 @@ class HullProjection(OnHull):
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
         check_n_components(self.n_components, ("auto",))
         self._check_radius()
+        boolean("center", self.center)
         hull = Hull.of(gallery)
         if isinstance(self.n_components, str):
             level = number("unchanged", self.unchanged, low=0, high=1)
@@ -182,7 +183,8 @@ class HullProjection(OnHull):
     def _query_steps(self) -> Steps | None:
         if self.radius == "auto":
             return None
-        if self.covariance is not None and not self.center:
+        center = boolean("center", self.center)
+        if self.covariance is not None and not center:
             return [self._project()]
         steps: list[tuple[Any, ...]] = [_FROM_CENTER]
         if len(self.components_) < self.dim_:  # onto all of the space nothing moves
@@ -190,14 +192,14 @@ class HullProjection(OnHull):
         if self.radius is not None:
             ratio = number("radius", self.radius, low=0, strict=True)
             steps.append(("lengthen", ratio * self.circumradius_))
-        return steps if self.center else [*steps, ("shift", "center_", 1.0)]
+        return steps if center else [*steps, ("shift", "center_", 1.0)]
 
     def _project(self) -> tuple[str, str, str]:
         onto = "components_" if self.covariance is None else "duals_"
         return "project", "components_", onto
 
     def _gallery_steps(self) -> Steps:
-        return [_FROM_CENTER] if self.center else []
+        return [_FROM_CENTER] if boolean("center", self.center) else []
 
     def transform(self, queries: Q, gallery: G) -> Sides[Q, G]:
         """Both sides moved; warns (`RowsOffHull`) of rows of the gallery off the hull.
