@@ -10,7 +10,7 @@ from torch import Tensor
 from gaputils._checks import as_matrix, as_pair, number, work
 from gaputils._steps import Steps
 from gaputils.closing.base import G, Q, Sides, as_given, boolean
-from gaputils.closing.on_hull import OnHull
+from gaputils.closing.on_hull import OnHull, require_statistics
 from gaputils.geometry.hull import (
     Hull,
     Sphere,
@@ -241,16 +241,20 @@ def fit_hull_projection(
 
     The parameters as there; the states of all processes are merged first. The circumcentre is the
     projection of the origin, where fitting on rows finds the best center of any, so that `radius`
-    and `center` ask for rows of one norm, to half precision. Raises `ValueError` if the gallery has no rows, if its norms differ by more and one
-    of those is asked for, and for ``n_components="auto"``, which needs the rows.
+    and `center` ask for rows of one norm, to half precision. Raises `TypeError` for anything but
+    `GapStatistics` and a parameter of another kind, and `ValueError` if the gallery has no rows, if
+    its norms differ by more and one of those is asked for, for a parameter out of its range, and
+    for ``n_components="auto"``, which needs the rows.
     """
+    require_statistics(statistics)
+    closing = HullProjection(n_components, radius, center, covariance)
+    check_n_components(n_components, ("auto",))
     if isinstance(n_components, str):
         raise ValueError(f"n_components: {n_components!r} needs the rows, not their statistics")
+    closing._check_radius()
+    boolean("center", center)
     with statistics.sync_context():
         gallery, norms = statistics.moments("gallery"), statistics.norms("gallery")
-    closing = HullProjection(n_components, radius, center, covariance)
-    check_n_components(n_components)
-    closing._check_radius()
     closing.dim_, closing.precision_ = statistics.dim, gallery.epsilon
     hull = Hull.of_moments(gallery)
     kept = count_components(n_components, hull.variances)
