@@ -7,7 +7,6 @@ Ctrl-C; 141 nobody reads the output any more. Results go to standard output or t
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +25,7 @@ from gaputils.cli.support import (
     require_outputs,
     write,
     write_frame,
+    write_json,
 )
 
 app = typer.Typer(
@@ -188,7 +188,7 @@ def report(
             "verdict": found.verdict,
             "code": found.code,
         }
-        write(json.dumps(content, indent=2), out)
+        write_json(content, out)
     elif form == "csv":
         write(found.measures.rename_axis("measure").to_csv(), out)
     else:

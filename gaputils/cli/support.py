@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import io
+import json
+import math
 import os
 import shutil
 import sys
@@ -287,9 +289,22 @@ def write(text: str, out: Path | None) -> None:
         write_text(out, text.rstrip("\n") + "\n")
 
 
+def write_json(content: Any, out: Path | None) -> None:
+    """Write `content` as JSON, which knows neither NaN nor infinity: null stands for them."""
+    write(json.dumps(_as_json(content), indent=2, allow_nan=False), out)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _as_json(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_as_json(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write_frame(frame: pd.DataFrame, form: str, out: Path | None) -> None:
     if form == "json":
-        write(str(frame.to_json(orient="records", indent=2)), out)
+        write_json(frame.to_dict("records"), out)
     elif form == "csv":
         write(frame.to_csv(index=False), out)
     else:

@@ -43,6 +43,14 @@ def test_report_says_what_the_package_says(pair: Path, tmp_path: Path) -> None:
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
+def test_measures_that_are_undefined_are_null_in_json(tmp_path: Path) -> None:
+    np.savez(tmp_path / "same.npz", queries=np.eye(5), gallery=np.eye(5))
+    for command in ("report", "robustness"):
+        told = run(command, tmp_path / "same.npz", "--format", "json").stdout
+        found = json.loads(told, parse_constant=pytest.fail)
+        assert command == "robustness" or None in found["measures"].values()
+
+
 def test_report_as_table_and_csv(pair: Path) -> None:
     table = run("report", pair, "--rows", 40).output
     assert "gap_norm" in table
