@@ -344,7 +344,7 @@ def robustness(
         e.queries,
         e.gallery,
         closings,
-        {f"{value:g}": GaussianNoise(value, per=per) for value in variance},
+        {repr(value): GaussianNoise(value, per=per) for value in variance},
         targets=e.answers,
         scorings=[scoring],
         draws=draws,
@@ -353,7 +353,7 @@ def robustness(
     if "closing" not in e.info:  # what was closed is no longer of norm 1, and is meant to be so
         for line in norms_told("gallery", e.gallery):
             typer.echo(f"gaputils: {line}", err=True)
-    write_frame(table.rename(columns={"noise": "variance"}), form, out)
+    write_frame(table.rename(columns={"noise": "variance"}).astype({"variance": float}), form, out)
 
 
 @app.command(epilog="Example: `gaputils sweep grids/paper.yml --out runs --jobs 4`")

@@ -321,6 +321,7 @@ def readable(frame: pd.DataFrame) -> str:
     if "standard_error" in shown and not shown["standard_error"].any():
         shown = shown.drop(columns="standard_error")  # nothing was drawn
     labels = [name for name in ("closing", "scoring", "noise", "variance") if name in shown]
+    shown = shown.astype(dict.fromkeys(labels, str))  # of numbers in an index few digits are shown
     alike = [name for name in labels[1:] if shown[name].nunique() == 1]
     told = "".join(f"{name} {shown[name].iloc[0]}\n" for name in alike)
     shown = shown.drop(columns=alike).set_index([name for name in labels if name not in alike])

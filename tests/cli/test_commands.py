@@ -79,9 +79,9 @@ def test_robustness_with_and_without_closing(pair: Path) -> None:
     e = gu.read_pair(pair)
     arguments = ["robustness", pair, "--scoring", "euclidean", "--variance", 0.5, "--variance", 2]
     plain = json.loads(run(*arguments, "--format", "json").stdout)
-    assert [row["variance"] for row in plain] == ["0.5", "2"]
+    assert [row["variance"] for row in plain] == [0.5, 2.0]
     for row in plain:
-        kept = gu.robustness(e.queries, e.gallery, gu.GaussianNoise(float(row["variance"])))
+        kept = gu.robustness(e.queries, e.gallery, gu.GaussianNoise(row["variance"]))
         assert row["robustness"] == pytest.approx(float(kept.mean()), abs=1e-8)
         assert row["right"] <= row["accuracy"]
     closed = run("robustness", pair, "--closing", "HullProjection", "--format", "csv").stdout
@@ -89,6 +89,15 @@ def test_robustness_with_and_without_closing(pair: Path) -> None:
     assert closed.startswith(names)
     lines = [line.split(",")[:2] for line in closed.strip().splitlines()[1:]]
     assert lines == [["original", "cosine"], ["HullProjection()", "cosine"]]
+
+
+def test_variances_that_agree_in_many_digits_have_a_row_each(pair: Path) -> None:
+    arguments = ["robustness", pair, "--variance", "0.12345678", "--variance", "0.12345679"]
+    found = json.loads(run(*arguments, "--format", "json").stdout)
+    assert [row["variance"] for row in found] == [0.12345678, 0.12345679]
+    table = run(*arguments).stdout
+    assert "0.12345678" in table
+    assert "0.12345679" in table
 
 
 def test_robustness_tells_the_norms_that_the_variance_is_read_against(tmp_path: Path) -> None:
