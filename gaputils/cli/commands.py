@@ -21,8 +21,10 @@ from gaputils.cli.support import (
     read,
     read_in_place,
     readable,
+    refuse_settings,
     reports_errors,
     require_outputs,
+    settings_of,
     write,
     write_frame,
     write_json,
@@ -244,11 +246,11 @@ def close(
         outputs |= {f"--out with {place.name} beside it": place for place in npy_files_beside(out)}
     require_outputs(outputs, (first, second, targets, owners, load))
     name = closing_of(closing, method)
-    settings = any(value is not None for value in (name, n_components, alpha, radius))
-    if load is not None and (settings or center):
+    settings = settings_of(n_components, alpha, radius, center)
+    if load is not None and (name is not None or settings):
         raise ValueError("--load: a fitted closing has its settings; leave out the others")
     chosen = (
-        build_closing(name or "MeanShift", n_components, alpha, radius, center)
+        build_closing(name or "MeanShift", settings)
         if load is None
         else load_closing(load)
     )
@@ -337,8 +339,11 @@ def robustness(
     e = read(first, second, queries, gallery, targets, owners, normalize)
     closings: dict[str, Any] = {"original": None}
     name = closing_of(closing, method)
-    if name not in (None, "none"):
-        built = build_closing(name, n_components, alpha, radius, center)
+    settings = settings_of(n_components, alpha, radius, center)
+    if name is None or name == "none":
+        refuse_settings(settings)
+    else:
+        built = build_closing(name, settings)
         closings[repr(built)] = built
     table = compare_closings(
         e.queries,

@@ -190,28 +190,43 @@ def closing_of(closing: str | None, method: str | None) -> str | None:
     return method
 
 
-def build_closing(
-    name: str, n_components: str | None, alpha: float | None, radius: str | None, center: bool
-) -> Closing:
+def settings_of(
+    n_components: str | None, alpha: float | None, radius: str | None, center: bool
+) -> dict[str, Any]:
+    """The parameters of a closing that are given, by their names."""
+    every = {
+        "n_components": _number(n_components),
+        "alpha": alpha,
+        "radius": _number(radius),
+        "center": center or None,
+    }
+    return {name: value for name, value in every.items() if value is not None}
+
+
+def build_closing(name: str, settings: Mapping[str, Any]) -> Closing:
     from gaputils import closing
 
     known = closing.registered()
     known.pop("MixedGallery")  # what `gaputils mix` does
     if name not in known:
         raise ValueError(f"--closing: expected one of {', '.join(sorted(known))}, got {name!r}")
-    given = {
-        "n_components": _number(n_components),
-        "alpha": alpha,
-        "radius": _number(radius),
-        "center": center or None,
-    }
-    given = {key: value for key, value in given.items() if value is not None}
     taken = inspect.signature(known[name]).parameters
-    for option in given:
-        if option not in taken:
-            raise ValueError(f"--{option.replace('_', '-')}: {name} has no such parameter")
-    built: Closing = known[name](**given)
+    for setting in settings:
+        if setting not in taken:
+            raise ValueError(f"{_option(setting)}: {name} has no such parameter")
+    built: Closing = known[name](**settings)
     return built
+
+
+def refuse_settings(settings: Mapping[str, Any]) -> None:
+    """Raise `ValueError` if there are `settings`, where there is no closing that takes them."""
+    if settings:
+        options = ", ".join(map(_option, settings))
+        raise ValueError(f"{options}: expected a --closing that takes it, got none")
+
+
+def _option(setting: str) -> str:
+    return f"--{setting.replace('_', '-')}"
 
 
 def _number(text: str | None) -> int | float | str | None:

@@ -189,6 +189,15 @@ def test_train_writes_a_model_that_loads(tmp_path: Path) -> None:
         (["close", "{pair}", "-o", "x.npz", "--closing", "Magic"], "--closing: expected one of"),
         (["close", "{pair}", "-o", "x.npz", "--radius", "2"], "MeanShift has no such parameter"),
         (["robustness", "{pair}", "--variance", "-1"], "variance"),
+        (
+            ["robustness", "{pair}", "--n-components", "abc", "--radius", "xx", "--center"],
+            "--n-components, --radius, --center: expected a --closing that takes it, got none",
+        ),
+        (["robustness", "{pair}", "--alpha", "0"], "--alpha: expected a --closing"),
+        (
+            ["robustness", "{pair}", "--closing", "none", "--radius", "2"],
+            "--radius: expected a --closing that takes it, got none",
+        ),
         (["sweep", "missing.yml", "-o", "x"], "grid: there is no file missing.yml"),
         (["embed", "no-such-model", "emoji10", "-o", "x.safetensors"], "no-such-model"),
         (["embed", "tiny-openmoji", "emoji10", "-o", "x.npz"], "--out: expected a .safetensors"),
