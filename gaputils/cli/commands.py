@@ -18,6 +18,7 @@ from gaputils.cli.support import (
     check_format,
     closing_of,
     draw_clouds,
+    load_closing,
     read,
     read_in_place,
     readable,
@@ -236,7 +237,6 @@ def close(
     on it is the projection of the origin, which asks for rows of one norm: `--normalize`.
     """
     from gaputils.cli.close import close_files
-    from gaputils.closing import load as load_closing
     from gaputils.storage._written import npy_files_beside
 
     if out.suffix not in (".safetensors", ".npz", ".npy"):

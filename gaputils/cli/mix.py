@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gaputils.cli.support import require_outputs
-from gaputils.closing import MixedGallery, load
+from gaputils.cli.support import load_closing, require_outputs
+from gaputils.closing import MixedGallery
 from gaputils.storage._written import npy_files_beside, whole, write_npy_files, write_npz_file
 from gaputils.storage.files import read_matrix
 
@@ -72,7 +72,7 @@ def _kinds(items: Sequence[str]) -> dict[str, Path]:
 
 
 def _loaded(path: Path) -> MixedGallery:
-    closing = load(path)
+    closing = load_closing(path)
     if not isinstance(closing, MixedGallery):
         raise ValueError(f"--load: expected a MixedGallery in {path}, got {closing!r}")
     return closing

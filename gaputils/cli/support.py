@@ -241,14 +241,22 @@ def _number(text: str | None) -> int | float | str | None:
 
 
 @contextmanager
-def called(argument: str) -> Iterator[None]:
-    """What the library calls `name`, in an error, is the command's `argument`."""
+def called(argument: str, own: str = "name") -> Iterator[None]:
+    """What the library calls by a name of its `own`, in an error, is the command's `argument`."""
     try:
         yield
-    except ValueError as error:
-        if not str(error).startswith("name: "):
+    except (ValueError, FileNotFoundError) as error:
+        if not str(error).startswith(f"{own}: "):
             raise
-        raise ValueError(f"{argument}{str(error).removeprefix('name')}") from error
+        raise type(error)(f"{argument}{str(error).removeprefix(own)}") from error
+
+
+def load_closing(path: Path) -> Closing:
+    """The fitted closing that `--load` names."""
+    from gaputils.closing import load
+
+    with called("--load", "path"):
+        return load(path)
 
 
 def check_format(name: str) -> str:
