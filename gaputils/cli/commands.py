@@ -249,11 +249,7 @@ def close(
     settings = settings_of(n_components, alpha, radius, center)
     if load is not None and (name is not None or settings):
         raise ValueError("--load: a fitted closing has its settings; leave out the others")
-    chosen = (
-        build_closing(name or "MeanShift", settings)
-        if load is None
-        else load_closing(load)
-    )
+    chosen = build_closing(name or "MeanShift", settings) if load is None else load_closing(load)
     files = (first, second, queries, gallery, targets, owners, normalize)
     for file in close_files(files, out, chosen, fit=load is None, save=save)[1:]:
         typer.echo(file)

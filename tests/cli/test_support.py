@@ -18,7 +18,14 @@ from typer.testing import CliRunner
 
 import gaputils as gu
 from gaputils.cli.commands import app
-from gaputils.cli.support import PIPE_CLOSED, in_one_line, readable, reports_errors, write, write_json
+from gaputils.cli.support import (
+    PIPE_CLOSED,
+    in_one_line,
+    readable,
+    reports_errors,
+    write,
+    write_json,
+)
 
 RUN = [sys.executable, "-c", "from gaputils.cli.commands import app; app()"]
 

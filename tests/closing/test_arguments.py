@@ -140,7 +140,9 @@ def test_a_gallery_without_variance_keeps_its_scale(kind: type[closing.Closing])
 
 
 def test_realign_puts_its_result_on_the_sphere_once_more_if_told_to() -> None:
-    plain, once_more = (closing.ReAlign(again).fit_transform(*sides())[1] for again in (False, True))
+    plain, once_more = (
+        closing.ReAlign(again).fit_transform(*sides())[1] for again in (False, True)
+    )
     unit = plain / np.linalg.norm(plain, axis=1, keepdims=True)
     assert not np.allclose(plain, unit)
     np.testing.assert_allclose(once_more, unit)
