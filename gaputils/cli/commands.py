@@ -24,6 +24,7 @@ from gaputils.cli.support import (
     readable,
     refuse_settings,
     reports_errors,
+    require_figure,
     require_outputs,
     settings_of,
     write,
@@ -178,6 +179,8 @@ def report(
     from gaputils.evaluation.sample import Sample
 
     form = check_format(format)
+    if figure is not None:
+        require_figure(figure)
     require_outputs({"--figure": figure, "--out": out}, (first, second, targets, owners))
     source = read_in_place(first, second, queries, gallery, targets, owners, normalize)
     found = make(source, variance, scoring=scoring, rows=rows, items=items, seed=seed)

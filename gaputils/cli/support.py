@@ -352,12 +352,24 @@ def readable(frame: pd.DataFrame) -> str:
     return told + shown.to_string(line_width=width, float_format="{:.4f}".format)
 
 
-def draw_clouds(e: Embeddings, path: Path, seed: int) -> None:
+def require_figure(path: Path) -> None:
+    """Raise unless Matplotlib is there and writes files that end as `path` does."""
     require_extra("plots", "--figure", "matplotlib", "seaborn")
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    kinds = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in kinds:
+        endings = ", ".join(f".{kind}" for kind in sorted(kinds))
+        raise ValueError(f"--figure: expected a file that ends in one of {endings}, got {path}")
+
+
+def draw_clouds(e: Embeddings, path: Path, seed: int) -> None:
+    """Write a figure of both sides to `path`, which `require_figure` allows, in one step."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from gaputils import plots
+    from gaputils._files import replacing
     from gaputils.geometry import principal_coordinates
 
     plots.set_theme()
@@ -365,7 +377,5 @@ def draw_clouds(e: Embeddings, path: Path, seed: int) -> None:
     if components < 3:
         raise ValueError(f"--figure: needs at least 3 dimensions, got {e.dim}")
     ax = plots.clouds(principal_coordinates(e, seed=seed))
-    try:
-        ax.figure.savefig(path)
-    except ValueError as error:
-        raise ValueError(f"--figure: {error}") from error
+    with replacing(path) as part:
+        ax.figure.savefig(part, format=path.suffix.removeprefix("."))

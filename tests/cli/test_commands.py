@@ -43,6 +43,28 @@ def test_report_says_what_the_package_says(pair: Path, tmp_path: Path) -> None:
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("name", ["gap.PNG", "gap.pdf"])
+def test_a_figure_is_written_where_it_is_asked_for_and_in_one_step(
+    pair: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("report", pair, "--figure", tmp_path / name)
+    first = (tmp_path / name).read_bytes()
+    assert sorted(tmp_path.iterdir()) == sorted([pair, tmp_path / name])
+    (tmp_path / name).chmod(0o444)
+    assert (
+        "It is write-protected" in run("report", pair, "--figure", tmp_path / name, code=1).stderr
+    )
+    (tmp_path / name).chmod(0o644)
+
+    def breaks(*_: object, **__: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", breaks)
+    run("report", pair, "--figure", tmp_path / name, code=1)
+    assert (tmp_path / name).read_bytes() == first
+    assert sorted(tmp_path.iterdir()) == sorted([pair, tmp_path / name])
+
+
 def test_measures_that_are_undefined_are_null_in_json(tmp_path: Path) -> None:
     np.savez(tmp_path / "same.npz", queries=np.eye(5), gallery=np.eye(5))
     for command in ("report", "robustness"):
@@ -184,7 +206,11 @@ def test_train_writes_a_model_that_loads(tmp_path: Path) -> None:
             ["report", "{pair}", "--out", "no/where.txt"],
             "the folder of no/where.txt does not exist",
         ),
-        (["report", "{pair}", "--figure", "gap.xyz"], "--figure"),
+        (
+            ["report", "{pair}", "--figure", "x.xyz"],
+            "--figure: expected a file that ends in one of",
+        ),
+        (["report", "{pair}", "--figure", "x"], "--figure: expected a file that ends in one of"),
         (["close", "{pair}", "-o", "x.csv"], "--out: expected a .safetensors, .npz or .npy file"),
         (["close", "{pair}", "-o", "x.npz", "--closing", "Magic"], "--closing: expected one of"),
         (["close", "{pair}", "-o", "x.npz", "--radius", "2"], "MeanShift has no such parameter"),
