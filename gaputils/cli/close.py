@@ -28,7 +28,13 @@ from gaputils.closing import (
 from gaputils.closing.base import as_given
 from gaputils.embeddings import OWNERS, Embeddings
 from gaputils.geometry.streaming import GapStatistics, hand_back, take_in
-from gaputils.storage._written import Write, whole, write_npy_files, write_npz_file
+from gaputils.storage._written import (
+    Write,
+    require_none_beside,
+    whole,
+    write_npy_files,
+    write_npz_file,
+)
 from gaputils.storage.files import read_sides, write_npy, write_npz
 
 Rows = np.ndarray[Any, Any]
@@ -101,12 +107,14 @@ def close_files(
                 err=True,
             )
         e = Embeddings(found.queries, found.gallery, found.targets, found.info, normalize)
+        _require_none_beside(out, e)
         return _whole(e, [_dtype(side) for side in sides.values()], out, closing, fit, save)
     if normalize:
         sides = {name: _Unit(name, side) for name, side in sides.items()}
     # What belongs to what is checked, and written, as beside rows of one coordinate.
     few = {name: np.zeros((len(side), 1), np.float32) for name, side in sides.items()}
     labels = Embeddings(few["queries"], few["gallery"], found.targets, dict(found.info))
+    _require_none_beside(out, labels)
     fitted = _fitted(closing, sides) if fit else closing
     if save is not None:
         fitted.save(save)
@@ -160,13 +168,23 @@ def _in_blocks(
     arrays: dict[str, Write] = {
         name: partial(_write, name, side, moves[name]) for name, side in sides.items()
     }
-    told_by_order = out.suffix == ".npy" and labels.paired
-    beside = {"targets": None if told_by_order else labels.targets, "owners": labels.owners}
-    arrays |= {name: whole(value.numpy()) for name, value in beside.items() if value is not None}
+    arrays |= {name: whole(value.numpy()) for name, value in _beside(out, labels).items()}
     if out.suffix == ".npy":
         return write_npy_files(out, arrays)
     info = {key: value for key, value in labels.info.items() if key != OWNERS}
     return [write_npz_file(out, arrays, info)]
+
+
+def _beside(out: Path, labels: Embeddings) -> dict[str, torch.Tensor]:
+    """Targets and owners, as far as `out` needs them: beside ``.npy`` the rows' order may tell."""
+    told_by_order = out.suffix == ".npy" and labels.paired
+    every = {"targets": None if told_by_order else labels.targets, "owners": labels.owners}
+    return {name: value for name, value in every.items() if value is not None}
+
+
+def _require_none_beside(out: Path, labels: Embeddings) -> None:
+    if out.suffix == ".npy":
+        require_none_beside(out, ["queries", *_beside(out, labels)], "--out")
 
 
 def _fitted(closing: Closing, sides: dict[str, Any]) -> Closing:

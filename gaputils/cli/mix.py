@@ -10,7 +10,13 @@ import numpy as np
 
 from gaputils.cli.support import load_closing, require_outputs
 from gaputils.closing import MixedGallery
-from gaputils.storage._written import npy_files_beside, whole, write_npy_files, write_npz_file
+from gaputils.storage._written import (
+    npy_files_beside,
+    require_none_beside,
+    whole,
+    write_npy_files,
+    write_npz_file,
+)
 from gaputils.storage.files import read_matrix
 
 Rows = np.ndarray[Any, Any]
@@ -38,6 +44,8 @@ def mix_files(
     files = _kinds(items)
     outputs = {"--out": out, "--save": save, "--out with the queries": npy_files_beside(out)[0]}
     require_outputs(outputs, (*files.values(), query, saved))
+    if out.suffix == ".npy":
+        require_none_beside(out, [] if query is None else [QUERIES], "--out")
     if saved is None:
         if query is None:
             raise ValueError("--query: expected queries to fit on; or --load a fitted closing")

@@ -134,6 +134,25 @@ def test_labels_go_with_the_rows(files: list[str], tmp_path: Path, role: str, su
         np.testing.assert_array_equal(getattr(gu.read_pair(out), role), LABELS[role])
 
 
+@pytest.mark.parametrize("by_blocks", [True, False])
+def test_labels_of_other_rows_are_not_left_beside(
+    files: list[str], tmp_path: Path, by_blocks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(close, "_by_blocks", lambda *_: by_blocks)
+    np.save(tmp_path / "labels.npy", LABELS["targets"])
+    out = tmp_path / "z.npy"
+    for _ in range(2):
+        run(*files, "-o", out, "--targets", tmp_path / "labels.npy")
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    options = ["-o", str(out), "--save", str(tmp_path / "c.safetensors")]
+    done = CliRunner().invoke(app, ["close", files[1], files[1], *options])
+    assert done.exit_code == 1
+    assert f"--out: beside {out} there would still be {tmp_path / 'z.targets.npy'}" in done.output
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == kept
+    (tmp_path / "z.targets.npy").unlink()
+    run(files[1], files[1], *options)
+
+
 @pytest.mark.usefixtures("in_blocks")
 @pytest.mark.parametrize("name", ["labels.npy", "lacking.npy"])
 def test_labels_that_do_not_fit_leave_no_file(files: list[str], tmp_path: Path, name: str) -> None:
