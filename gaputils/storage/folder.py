@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from gaputils._reading import named_place
 from gaputils.embeddings import Embeddings
 from gaputils.storage._manifest import NAME, Manifest, pair_info, read_manifest
 from gaputils.storage._shard import read_shard
@@ -40,7 +41,7 @@ def iter_shards(
     """
     if side not in (None, "queries", "gallery"):
         raise ValueError(f"side: expected 'queries', 'gallery' or None, got {side!r}")
-    place = Path(folder)
+    place = named_place("folder", folder)
     manifest = _finished(place)
     for entry in manifest.shards[share[0] :: share[1]]:
         if side in (None, entry.side):
@@ -52,7 +53,7 @@ def iter_shards(
 
 def load_folder(folder: str | os.PathLike[str]) -> Embeddings:
     """All of a finished `folder` as `embed` would have returned it. Raises as `iter_shards`."""
-    description = _finished(Path(folder)).description
+    description = _finished(named_place("folder", folder)).description
     parts: dict[str, list[Shard]] = {"queries": [], "gallery": []}
     for shard in iter_shards(folder):
         parts[shard.side].append(shard)

@@ -62,6 +62,15 @@ def test_a_stranger_among_the_shards_is_named(finished: Finished) -> None:
         load_folder(finished[0])
 
 
+def test_an_empty_path_is_not_the_working_folder(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished[0])
+    for read in (load_folder, lambda folder: list(iter_shards(folder))):
+        with pytest.raises(ValueError, match="^folder: expected a file or a folder, got ''"):
+            read("")
+
+
 def test_another_side_is_refused(finished: Finished) -> None:
     with pytest.raises(ValueError, match=r"^side: expected 'queries', 'gallery' or None"):
         list(iter_shards(finished[0], "images"))
