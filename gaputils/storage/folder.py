@@ -6,10 +6,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from gaputils._checks import integer
 from gaputils._reading import named_place
 from gaputils.embeddings import Embeddings
 from gaputils.storage._manifest import NAME, Manifest, pair_info, read_manifest
@@ -35,20 +37,30 @@ def iter_shards(
 ) -> Iterator[Shard]:
     """The shards of a finished `folder` one by one, each checked against the manifest.
 
-    `side` is "queries", "gallery" or both; `share` (i, k) takes every k-th shard from the i-th on.
+    `side` is "queries", "gallery" or both; `share` (i, k) takes every k-th shard from the i-th on, i from 0
+    to k - 1.
     Raises `FileNotFoundError` or `ValueError`, naming the file, if anything is missing, unfinished,
     damaged, mislabelled, or of another model than the rest.
     """
     if side not in (None, "queries", "gallery"):
         raise ValueError(f"side: expected 'queries', 'gallery' or None, got {side!r}")
     place = named_place("folder", folder)
+    first, step = _share(share)
     manifest = _finished(place)
-    for entry in manifest.shards[share[0] :: share[1]]:
+    for entry in manifest.shards[first::step]:
         if side in (None, entry.side):
             tensors = read_shard(place, manifest, entry)
             rows = tensors.pop(entry.side)
             extra = next(iter(tensors.values()), None)
             yield Shard(entry.side, entry.start, entry.stop, rows, extra)
+
+
+def _share(value: Any) -> tuple[int, int]:
+    """`value` as (i, k), 0 <= i < k."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(f"share: expected (i, k), every k-th shard from the i-th on, got {value!r}")
+    step = integer("share[1]", value[1], low=1)
+    return integer("share[0]", value[0], low=0, high=step - 1), step
 
 
 def load_folder(folder: str | os.PathLike[str]) -> Embeddings:

@@ -48,6 +48,24 @@ def test_shares_part_the_shards_among_readers(finished: Finished, shares: int) -
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
+@pytest.mark.parametrize(
+    ("share", "error", "named"),
+    [
+        ((0, 0), ValueError, r"share\[1\]: expected an integer of at least 1, got 0"),
+        ((-1, 2), ValueError, r"share\[0\]: expected an integer of at least 0, got -1"),
+        ((2, 2), ValueError, r"share\[0\]: expected at most 1, got 2"),
+        ((0.0, 2), TypeError, r"share\[0\]: expected an integer"),
+        (3, TypeError, r"share: expected \(i, k\), .* got 3"),
+        ((0, 1, 2), TypeError, r"share: expected \(i, k\)"),
+    ],
+)
+def test_what_is_no_share_is_refused_by_name(
+    finished: Finished, share: object, error: type[Exception], named: str
+) -> None:
+    with pytest.raises(error, match=f"^{named}"):
+        list(iter_shards(finished[0], share=share))  # type: ignore[arg-type]
+
+
 def test_what_is_not_finished_says_how_much_is_there(written: Finished) -> None:
     folder, manifest = written
     (folder / manifest.shards[0].file).unlink()
