@@ -72,7 +72,8 @@ def read_pair(
     it is called "targets". With `normalize` all rows are scaled to norm 1.
 
     Raises `FileNotFoundError` for a missing file and `ValueError` for one that is of another kind,
-    truncated, ambiguous or a pickle, that lacks values, or holds targets that cannot be used.
+    truncated, ambiguous or a pickle, that lacks values, or holds targets that cannot be used, and
+    `TypeError` for an array in the place of a name.
     """
     found = read_sides(
         first, second, queries=queries, gallery=gallery, targets=targets, owners=owners
@@ -310,6 +311,7 @@ def _labels(
                     _require_no_classes(path, name, found)
                 return found
         return None
+    _require_name(role, given, "an array or a file")
     for path, arrays in places:
         if given in arrays:
             return whole_numbers(role, f"{given!r} of {path}", arrays[given])
@@ -347,6 +349,7 @@ def _pick(path: Path, arrays: Arrays, name: str | None, role: str) -> str:
     """The name of the array that plays `role`."""
     listed = ", ".join(f"{key!r} {value.shape}" for key, value in arrays.items()) or "none"
     if name is not None:
+        _require_name(role, name, "a matrix")
         if name not in arrays:
             raise ValueError(f"{role}: expected a matrix of {path}, got {name!r}; it has {listed}")
         return name
@@ -358,6 +361,13 @@ def _pick(path: Path, arrays: Arrays, name: str | None, role: str) -> str:
             f"{role}: which matrix of {path} holds them? It has {listed}; name one of them"
         )
     return fitting[0]
+
+
+def _require_name(role: str, value: Any, what: str) -> None:
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(
+            f"{role}: expected the name of {what}, got {type(value).__name__}; Embeddings takes arrays"
+        )
 
 
 def _tensor(array: Array) -> Any:
