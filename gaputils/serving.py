@@ -67,11 +67,15 @@ class Served:
     def _move(self, side: str, steps: Steps | None, rows: Array) -> Array:
         if steps is None:
             raise ValueError(f"{side}: {self.name} cannot move them without the other side")
+        if isinstance(rows, np.ma.MaskedArray):
+            raise TypeError(f"{side}: expected a plain array, got a masked one; fill it first")
         if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "fiu":
             kind = rows.dtype if isinstance(rows, np.ndarray) else type(rows).__name__
             raise TypeError(f"{side}: expected an array of real numbers, got {kind}")
         if rows.ndim != 2 or rows.shape[1] != self.dim:
             raise ValueError(f"{side}: expected shape (rows, {self.dim}), got {rows.shape}")
+        if len(rows) == 0:
+            raise ValueError(f"{side}: expected at least 1 row(s) and 1 column, got {rows.shape}")
         if not np.isfinite(rows).all():
             raise ValueError(f"{side}: expected finite values, got NaN or infinity")
         try:
