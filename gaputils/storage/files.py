@@ -101,6 +101,7 @@ def read_sides(
     owners: Path_ | None = None,
 ) -> Sides:
     """What `read_pair` reads, in the dtypes it has there; ``.npy`` files are mapped, not read."""
+    _require_names(queries=queries, gallery=gallery, targets=targets, owners=owners)
     if second is not None:
         info: dict[str, Any] = {"source": [str(first), str(second)]}
         places = [(known(path), arrays_of(known(path))) for path in (first, second)]
@@ -140,6 +141,7 @@ def read_matrix(path: Path_, name: str | None = None) -> Array:
     A ``.npy`` file is mapped, not read. Raises as `read_pair` does, also where several matrices
     could be meant.
     """
+    _require_names(name=name)
     file = known(path)
     arrays = arrays_of(file)
     return _side(file, arrays, _one(file, arrays, name, "rows"))
@@ -160,6 +162,7 @@ def iter_rows(path: Path_, name: str | None = None, *, rows: int = 8192) -> Iter
     >>> for block in iter_rows(path, rows=3):
     ...     statistics.update(block, block)
     """
+    _require_names(name=name)
     size, file = _checks.integer("rows", rows, low=1), known(path)
     shards = file.is_dir() and ((file / CLIP_RETRIEVAL[0]).is_dir() or any(file.glob("*.npy")))
     if shards and not (file / MANIFEST).is_file():
@@ -311,7 +314,6 @@ def _labels(
                     _require_no_classes(path, name, found)
                 return found
         return None
-    _require_name(role, given, "an array or a file")
     for path, arrays in places:
         if given in arrays:
             return whole_numbers(role, f"{given!r} of {path}", arrays[given])
@@ -349,7 +351,6 @@ def _pick(path: Path, arrays: Arrays, name: str | None, role: str) -> str:
     """The name of the array that plays `role`."""
     listed = ", ".join(f"{key!r} {value.shape}" for key, value in arrays.items()) or "none"
     if name is not None:
-        _require_name(role, name, "a matrix")
         if name not in arrays:
             raise ValueError(f"{role}: expected a matrix of {path}, got {name!r}; it has {listed}")
         return name
@@ -363,11 +364,13 @@ def _pick(path: Path, arrays: Arrays, name: str | None, role: str) -> str:
     return fitting[0]
 
 
-def _require_name(role: str, value: Any, what: str) -> None:
-    if not isinstance(value, (str, os.PathLike)):
-        raise TypeError(
-            f"{role}: expected the name of {what}, got {type(value).__name__}; Embeddings takes arrays"
-        )
+def _require_names(**given: Any) -> None:
+    """Raise `TypeError` naming the argument if one is neither a name, nor a path, nor None."""
+    for argument, value in given.items():
+        if value is not None and not isinstance(value, (str, os.PathLike)):
+            raise TypeError(
+                f"{argument}: expected a name, got {type(value).__name__}; Embeddings takes arrays"
+            )
 
 
 def _tensor(array: Array) -> Any:

@@ -37,10 +37,10 @@ def iter_shards(
 ) -> Iterator[Shard]:
     """The shards of a finished `folder` one by one, each checked against the manifest.
 
-    `side` is "queries", "gallery" or both; `share` (i, k) takes every k-th shard from the i-th on, i from 0
-    to k - 1.
-    Raises `FileNotFoundError` or `ValueError`, naming the file, if anything is missing, unfinished,
-    damaged, mislabelled, or of another model than the rest.
+    `side` is "queries", "gallery" or both; `share` (i, k) takes every k-th shard from the
+    i-th on, 0 <= i < k. Raises `FileNotFoundError` or `ValueError`, naming the file, if anything is
+    missing, unfinished, damaged, mislabelled, or of another model than the rest, and `TypeError` or
+    `ValueError` naming the argument for another side or share.
     """
     if side not in (None, "queries", "gallery"):
         raise ValueError(f"side: expected 'queries', 'gallery' or None, got {side!r}")

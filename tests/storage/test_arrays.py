@@ -12,7 +12,7 @@ import torch
 
 import gaputils as gu
 from gaputils._reading import UnreadableFile
-from gaputils.storage.files import read_matrix
+from gaputils.storage.files import iter_rows, read_matrix
 
 X, Y = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(0))
 
@@ -65,7 +65,7 @@ def test_labels_that_are_no_tensor_are_told(tmp_path: Path) -> None:
         gu.read_pair,
         partial(gu.read_pair, "x.npy"),
         read_matrix,
-        lambda path: next(gu.iter_rows(path)),
+        lambda path: next(iter_rows(path)),
     ],
 )
 def test_an_empty_path_is_not_the_working_folder(
@@ -73,7 +73,7 @@ def test_an_empty_path_is_not_the_working_folder(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     np.save("x.npy", Y.numpy())
-    with pytest.raises(ValueError, match="^path: expected a file or a folder, got ''"):
+    with pytest.raises(ValueError, match=r"^path: expected a file or a folder, got ''$"):
         read("")
 
 

@@ -85,7 +85,7 @@ def test_an_empty_path_is_not_the_working_folder(
 ) -> None:
     monkeypatch.chdir(finished[0])
     for read in (load_folder, lambda folder: list(iter_shards(folder))):
-        with pytest.raises(ValueError, match="^folder: expected a file or a folder, got ''"):
+        with pytest.raises(ValueError, match=r"^folder: expected a file or a folder, got ''$"):
             read("")
 
 
