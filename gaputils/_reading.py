@@ -25,6 +25,13 @@ _SYSTEMS_OWN = (
 _HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
+def named_place(argument: str, path: str | os.PathLike[str]) -> Path:
+    """`path` as one; a `ValueError` naming the `argument` if it is empty: no working folder."""
+    if not os.fspath(path):
+        raise ValueError(f"{argument}: expected a file or a folder, got {path!r}")
+    return Path(path)
+
+
 class UnreadableFile(ValueError):
     """A file is damaged, cut short, of another kind, or declares what cannot be.
 

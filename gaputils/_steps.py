@@ -7,6 +7,7 @@ served without PyTorch is what was fitted with it. Rows come as (n, d) in double
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -23,6 +24,19 @@ def run(steps: Steps, rows: Any, learned: Callable[[str], Any]) -> Any:
 def names(steps: Steps) -> set[str]:
     """The learned tensors that `steps` need."""
     return {a for _, *arguments in steps for a in arguments if isinstance(a, str)}
+
+
+def require_finite(side: str, rows: Any) -> None:
+    """Raise `ValueError` naming the `side` if its moved `rows` (n, d) hold NaN or infinity.
+
+    A closing is given finite rows alone: what it moves them to may be beyond their dtype.
+    """
+    finite = abs(rows) < math.inf
+    if not bool(finite.all()):
+        raise ValueError(
+            f"{side}: expected rows that are finite once they are moved, got NaN or infinity in "
+            f"{int((~finite).any(-1).sum())} row(s) of {rows.dtype}; a wider dtype may hold them"
+        )
 
 
 def _lengths(rows: Any) -> Any:

@@ -21,7 +21,7 @@ import numpy as np
 from safetensors import safe_open
 
 from gaputils._reading import UnreadableFile, reading
-from gaputils._steps import Steps, names, run
+from gaputils._steps import Steps, names, require_finite, run
 
 Array = np.ndarray[Any, Any]
 
@@ -43,7 +43,8 @@ class Served:
         """`queries` (n, d) moved, of the dtype they came in; a single one as ``query[None]``.
 
         Raises `TypeError` or `ValueError` for anything but a finite matrix of the fitted
-        dimension, and for a closing that needs the gallery, as ``HullProjection(radius="auto")``.
+        dimension, if a moved row is beyond its dtype, and for a closing that needs the gallery, as
+        ``HullProjection(radius="auto")``.
         """
         return self._move("queries", self.queries, queries)
 
@@ -60,17 +61,21 @@ class Served:
             if steps is not None:
                 with np.errstate(all="ignore"):
                     moved = self._move(side, steps, np.ones((1, self.dim)))
-                if moved.ndim != 2 or len(moved) != 1 or not np.isfinite(moved).all():
-                    raise ValueError(f"its steps move {side} to {moved.shape} or beyond numbers")
+                if moved.ndim != 2 or len(moved) != 1:
+                    raise ValueError(f"its steps move {side} to {moved.shape}")
 
     def _move(self, side: str, steps: Steps | None, rows: Array) -> Array:
         if steps is None:
             raise ValueError(f"{side}: {self.name} cannot move them without the other side")
+        if isinstance(rows, np.ma.MaskedArray):
+            raise TypeError(f"{side}: expected a plain array, got a masked one; fill it first")
         if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "fiu":
             kind = rows.dtype if isinstance(rows, np.ndarray) else type(rows).__name__
             raise TypeError(f"{side}: expected an array of real numbers, got {kind}")
         if rows.ndim != 2 or rows.shape[1] != self.dim:
             raise ValueError(f"{side}: expected shape (rows, {self.dim}), got {rows.shape}")
+        if len(rows) == 0:
+            raise ValueError(f"{side}: expected at least 1 row(s) and 1 column, got {rows.shape}")
         if not np.isfinite(rows).all():
             raise ValueError(f"{side}: expected finite values, got NaN or infinity")
         try:
@@ -78,7 +83,9 @@ class Served:
         except ValueError as error:
             raise ValueError(f"{side}: {error}") from error
         dtype = rows.dtype.newbyteorder("=") if rows.dtype.kind == "f" else np.dtype(np.float32)
-        result: Array = moved.astype(dtype)
+        with np.errstate(over="ignore"):
+            result: Array = moved.astype(dtype)
+        require_finite(side, result)
         return result
 
 

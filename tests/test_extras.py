@@ -114,8 +114,8 @@ def _saved_clip() -> object:
     return gu.load_model("clip")
 
 
-def _draws_clouds() -> None:
-    support.draw_clouds(gu.Embeddings(X, Y), Path("gap.png"), 0)
+def _asks_for_a_figure() -> None:
+    support.require_figure(Path("gap.png"))
 
 
 ONE_BY_ONE: dict[str, tuple[Callable[[], object], str]] = {
@@ -127,7 +127,7 @@ ONE_BY_ONE: dict[str, tuple[Callable[[], object], str]] = {
     "ipywidgets": (lambda: born_explorer().live(), "pages"),
     "jupytext": (lambda: gu.sweep.plan("grid.yml"), "sweep"),
     "lancedb": (lambda: indexes.search(X, Y, "LanceDB PQ"), "stores"),
-    "matplotlib": (_draws_clouds, "plots"),
+    "matplotlib": (_asks_for_a_figure, "plots"),
     "nbformat": (lambda: gu.sweep.plan("grid.yml"), "sweep"),
     "onnxruntime": (lambda: builds.in_onnx(gu.load_model("tiny-openmoji")), "runtimes"),
     "onnxscript": (lambda: builds.in_onnx(gu.load_model("tiny-openmoji")), "runtimes"),
@@ -138,7 +138,7 @@ ONE_BY_ONE: dict[str, tuple[Callable[[], object], str]] = {
     "pooch": (lambda: gu.datasets.published("liang2022-clip-coco"), "data"),
     "pyarrow": (lambda: gu.read_pair("e.parquet"), "data"),
     "qdrant_client": (lambda: indexes.search(X, Y, "qdrant local"), "stores"),
-    "seaborn": (_draws_clouds, "plots"),
+    "seaborn": (_asks_for_a_figure, "plots"),
     "torchao": (lambda: builds.in_int8(gu.load_model("tiny-openmoji")), "runtimes"),
     "torchvision": (lambda: gu.datasets.load("cifar100", root="."), "data"),
     "transformers": (_saved_clip, "transformers"),

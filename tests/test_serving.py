@@ -139,12 +139,38 @@ def test_rows_that_cannot_be_moved_are_named(rows, error, message: str, tmp_path
         served.transform_queries(rows)
 
 
+@pytest.mark.parametrize("closing", [gu.MeanShift(), gu.HullProjection()], ids=named)
+@pytest.mark.parametrize("rows", [np.ma.masked_less(sides()[0], 0), np.zeros((0, 12))])
+def test_what_the_full_package_refuses_is_refused_in_its_words(
+    closing, rows, tmp_path: Path
+) -> None:
+    fitted = closing.fit(*sides())
+    served = serving.load(fitted.save(tmp_path / "closing.safetensors"))
+    for side in ("queries", "gallery"):
+        told = []
+        for way in (fitted, served):
+            with pytest.raises((TypeError, ValueError)) as caught:
+                getattr(way, f"transform_{side}")(rows)
+            told.append((caught.type, str(caught.value)))
+        assert told[0] == told[1]
+        assert told[0][1].startswith(f"{side}: expected")
+
+
 def test_a_row_of_zeros_is_refused_where_a_direction_is_needed(tmp_path: Path) -> None:
     fitted = gu.Standardizing().fit(*sides())
     served = serving.load(fitted.save(tmp_path / "closing.safetensors"))
     for way in (fitted, served):
         with pytest.raises(ValueError, match="queries: expected rows of norm above zero"):
             way.transform_queries(np.zeros((1, 12)))
+
+
+def test_rows_that_their_dtype_cannot_hold_are_refused_once_moved(tmp_path: Path) -> None:
+    fitted = gu.NaiveShift(alpha=1e5).fit(*sides())
+    served = serving.load(fitted.save(tmp_path / "closing.safetensors"))
+    assert np.isfinite(served.transform_gallery(sides(np.float32)[1])).all()
+    for way in (fitted, served):
+        with pytest.raises(ValueError, match=r"^gallery: expected rows that are finite .* float16"):
+            way.transform_gallery(sides(np.float16)[1])
 
 
 def test_files_that_are_no_closing(tmp_path: Path) -> None:

@@ -52,3 +52,11 @@ def test_every_step_is_tested_and_tells_the_tensors_it_needs() -> None:
     assert {step[0] for step, _ in EXPECTED} | {"unit"} == set(_steps.STEPS)
     needed = _steps.names([step for step, _ in EXPECTED])
     assert needed == set(LEARNED)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.tensor])
+def test_rows_beyond_their_dtype_are_counted(kind: Any) -> None:
+    _steps.require_finite("queries", kind(ROWS))
+    rows = np.array([[np.inf, np.nan], [1.0, 2.0], [-np.inf, 0.0]], np.float16)
+    with pytest.raises(ValueError, match=r"^queries: .* in 2 row\(s\) of (torch\.)?float16"):
+        _steps.require_finite("queries", kind(rows))

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from gaputils import _checks
 from gaputils._files import replacing, safetensors_head
 from gaputils._progress import bar
+from gaputils._steps import require_finite
 from gaputils.closing import (
     Closing,
     HullProjection,
@@ -24,15 +25,22 @@ from gaputils.closing import (
     fit_hull_projection,
     fit_mean_shift,
 )
+from gaputils.closing.base import as_given
 from gaputils.embeddings import OWNERS, Embeddings
 from gaputils.geometry.streaming import GapStatistics, hand_back, take_in
-from gaputils.storage._written import Write, whole, write_npy_files, write_npz_file
+from gaputils.storage._written import (
+    Write,
+    require_none_beside,
+    whole,
+    write_npy_files,
+    write_npz_file,
+)
 from gaputils.storage.files import read_sides, write_npy, write_npz
 
 Rows = np.ndarray[Any, Any]
 
 LARGE = 2**27
-"""Bytes of both sides from which on a fit reads no more than their statistics."""
+"""Bytes of what a closing learns from, from which on a fit reads no more than their statistics."""
 _ROWS = 2048  # what they become in double precision stays in the processor's cache
 _AT_ONCE = 16_384
 _FROM_STATISTICS = (MeanShift, HullProjection)
@@ -56,6 +64,11 @@ class _Unit:
         dtype: np.dtype[Any] = self.rows.dtype
         return dtype
 
+    @property
+    def nbytes(self) -> int:
+        size: int = self.rows.nbytes
+        return size
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -73,8 +86,9 @@ def close_files(
 
     `files` are the arguments of `read_sides` in their order, and whether to normalize. What
     `_by_blocks` allows is moved in blocks, in the dtype it has, and fitted by `GapStatistics` if
-    it is large: the same numbers to rounding, and what ``.npy`` files hold stays on the disk. All
-    else is read whole, which is told where it is much. Returns the files written.
+    what it learns from is large: the same numbers to rounding, but for the circumcentre (see
+    `fit_hull_projection`), and what ``.npy`` files hold stays on the disk. All else is read whole,
+    which is told where it is much. Returns the files written.
     """
     first, second, queries, gallery, targets, owners, normalize = files
     names = {"queries": queries, "gallery": gallery, "targets": targets, "owners": owners}
@@ -83,8 +97,8 @@ def close_files(
     for name, side in sides.items():
         _checks.as_matrix(name, side[:1])
     _checks.as_pair(found.queries[:1], found.gallery[:1])
-    size = found.queries.nbytes + found.gallery.nbytes
     if not _by_blocks(closing, fit):
+        size = found.queries.nbytes + found.gallery.nbytes
         if size >= LARGE:
             typer.echo(
                 f"gaputils: {closing!r} needs all rows at once: {size / 1e9:.1f} GB are read, and "
@@ -93,13 +107,15 @@ def close_files(
                 err=True,
             )
         e = Embeddings(found.queries, found.gallery, found.targets, found.info, normalize)
+        _require_none_beside(out, e)
         return _whole(e, [_dtype(side) for side in sides.values()], out, closing, fit, save)
     if normalize:
         sides = {name: _Unit(name, side) for name, side in sides.items()}
     # What belongs to what is checked, and written, as beside rows of one coordinate.
     few = {name: np.zeros((len(side), 1), np.float32) for name, side in sides.items()}
     labels = Embeddings(few["queries"], few["gallery"], found.targets, dict(found.info))
-    fitted = _fitted(closing, sides, size, found.queries.shape[1]) if fit else closing
+    _require_none_beside(out, labels)
+    fitted = _fitted(closing, sides) if fit else closing
     if save is not None:
         fitted.save(save)
     labels.info["closing"] = repr(closing)
@@ -118,8 +134,8 @@ def _whole(
         closing.fit(e.queries, e.gallery)
     moved = closing.transform(e.queries, e.gallery)
     e.queries, e.gallery = (
-        side.to(torch.from_numpy(np.empty(0, dtype)).dtype)
-        for side, dtype in zip(moved, dtypes, strict=True)
+        as_given(name, side, side, torch.from_numpy(np.empty(0, dtype)))
+        for name, side, dtype in zip(moved._fields, moved, dtypes, strict=True)
     )
     e.info = {**e.info, "closing": repr(closing)}
     if save is not None:
@@ -152,22 +168,37 @@ def _in_blocks(
     arrays: dict[str, Write] = {
         name: partial(_write, name, side, moves[name]) for name, side in sides.items()
     }
-    told_by_order = out.suffix == ".npy" and labels.paired
-    beside = {"targets": None if told_by_order else labels.targets, "owners": labels.owners}
-    arrays |= {name: whole(value.numpy()) for name, value in beside.items() if value is not None}
+    arrays |= {name: whole(value.numpy()) for name, value in _beside(out, labels).items()}
     if out.suffix == ".npy":
         return write_npy_files(out, arrays)
     info = {key: value for key, value in labels.info.items() if key != OWNERS}
     return [write_npz_file(out, arrays, info)]
 
 
-def _fitted(closing: Closing, sides: dict[str, Any], size: int, dim: int) -> Closing:
-    """`closing` with what fitting on all rows teaches it; of large sides, from statistics."""
-    if size < LARGE:
-        return closing.fit(*(np.array(side[:]) for side in sides.values()))
-    statistics = GapStatistics(dim)
-    wanted = ("gallery", "queries") if isinstance(closing, MeanShift) else ("gallery",)
-    take_in(statistics, **{name: sides[name] for name in wanted})
+def _beside(out: Path, labels: Embeddings) -> dict[str, torch.Tensor]:
+    """Targets and owners, as far as `out` needs them: beside ``.npy`` the rows' order may tell."""
+    told_by_order = out.suffix == ".npy" and labels.paired
+    every = {"targets": None if told_by_order else labels.targets, "owners": labels.owners}
+    return {name: value for name, value in every.items() if value is not None}
+
+
+def _require_none_beside(out: Path, labels: Embeddings) -> None:
+    if out.suffix == ".npy":
+        require_none_beside(out, ["queries", *_beside(out, labels)], "--out")
+
+
+def _fitted(closing: Closing, sides: dict[str, Any]) -> Closing:
+    """`closing` with what fitting on all rows teaches it; of large sides, from statistics.
+
+    A `HullProjection` learns nothing of the queries: a row of them is enough, and how many there
+    are decides nothing.
+    """
+    learns_from = ["gallery", "queries"] if isinstance(closing, MeanShift) else ["gallery"]
+    if sum(sides[name].nbytes for name in learns_from) < LARGE:
+        rows = {name: side if name in learns_from else side[:1] for name, side in sides.items()}
+        return closing.fit(np.array(rows["queries"][:]), np.array(rows["gallery"][:]))
+    statistics = GapStatistics(sides["gallery"].shape[1])
+    take_in(statistics, **{name: sides[name] for name in learns_from})
     from_statistics = fit_mean_shift if isinstance(closing, MeanShift) else fit_hull_projection
     given = closing.get_params()
     given.pop("unchanged", None)  # what n_components="auto" asks for
@@ -207,8 +238,10 @@ def _write_safetensors(
 def _write_rows(stream: Any, name: str, side: Any, move: Callable[[Rows], Rows]) -> None:
     def moved(start: int) -> bytes:
         part = side[start : start + _ROWS]
-        rows = move(np.array(part))
+        with np.errstate(over="ignore"):  # rows at norm 1 are wider than what they are written as
+            rows = move(np.array(part)).astype(_dtype(side))
         hand_back(part)
+        require_finite(name, rows)
         return rows.tobytes()
 
     workers = torch.get_num_threads()

@@ -7,7 +7,6 @@ Ctrl-C; 141 nobody reads the output any more. Results go to standard output or t
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,13 +18,18 @@ from gaputils.cli.support import (
     check_format,
     closing_of,
     draw_clouds,
+    load_closing,
     read,
     read_in_place,
     readable,
+    refuse_settings,
     reports_errors,
+    require_figure,
     require_outputs,
+    settings_of,
     write,
     write_frame,
+    write_json,
 )
 
 app = typer.Typer(
@@ -175,6 +179,8 @@ def report(
     from gaputils.evaluation.sample import Sample
 
     form = check_format(format)
+    if figure is not None:
+        require_figure(figure)
     require_outputs({"--figure": figure, "--out": out}, (first, second, targets, owners))
     source = read_in_place(first, second, queries, gallery, targets, owners, normalize)
     found = make(source, variance, scoring=scoring, rows=rows, items=items, seed=seed)
@@ -188,7 +194,7 @@ def report(
             "verdict": found.verdict,
             "code": found.code,
         }
-        write(json.dumps(content, indent=2), out)
+        write_json(content, out)
     elif form == "csv":
         write(found.measures.rename_axis("measure").to_csv(), out)
     else:
@@ -229,9 +235,11 @@ def close(
     MeanShift, HullProjection and what is given by `--load` move both sides in blocks, in the dtype
     they have: what .npy files hold stays on the disk, the shards of a folder are put together in
     memory. Other closings, and `auto`, need all rows at once, and say so where that is much.
+
+    HullProjection with `--radius` or `--center` takes the circumcentre of the gallery. From 128 MiB
+    on it is the projection of the origin, which asks for rows of one norm: `--normalize`.
     """
     from gaputils.cli.close import close_files
-    from gaputils.closing import load as load_closing
     from gaputils.storage._written import npy_files_beside
 
     if out.suffix not in (".safetensors", ".npz", ".npy"):
@@ -241,14 +249,10 @@ def close(
         outputs |= {f"--out with {place.name} beside it": place for place in npy_files_beside(out)}
     require_outputs(outputs, (first, second, targets, owners, load))
     name = closing_of(closing, method)
-    settings = any(value is not None for value in (name, n_components, alpha, radius))
-    if load is not None and (settings or center):
+    settings = settings_of(n_components, alpha, radius, center)
+    if load is not None and (name is not None or settings):
         raise ValueError("--load: a fitted closing has its settings; leave out the others")
-    chosen = (
-        build_closing(name or "MeanShift", n_components, alpha, radius, center)
-        if load is None
-        else load_closing(load)
-    )
+    chosen = build_closing(name or "MeanShift", settings) if load is None else load_closing(load)
     files = (first, second, queries, gallery, targets, owners, normalize)
     for file in close_files(files, out, chosen, fit=load is None, save=save)[1:]:
         typer.echo(file)
@@ -334,14 +338,17 @@ def robustness(
     e = read(first, second, queries, gallery, targets, owners, normalize)
     closings: dict[str, Any] = {"original": None}
     name = closing_of(closing, method)
-    if name not in (None, "none"):
-        built = build_closing(name, n_components, alpha, radius, center)
+    settings = settings_of(n_components, alpha, radius, center)
+    if name is None or name == "none":
+        refuse_settings(settings)
+    else:
+        built = build_closing(name, settings)
         closings[repr(built)] = built
     table = compare_closings(
         e.queries,
         e.gallery,
         closings,
-        {f"{value:g}": GaussianNoise(value, per=per) for value in variance},
+        {repr(value): GaussianNoise(value, per=per) for value in variance},
         targets=e.answers,
         scorings=[scoring],
         draws=draws,
@@ -350,7 +357,7 @@ def robustness(
     if "closing" not in e.info:  # what was closed is no longer of norm 1, and is meant to be so
         for line in norms_told("gallery", e.gallery):
             typer.echo(f"gaputils: {line}", err=True)
-    write_frame(table.rename(columns={"noise": "variance"}), form, out)
+    write_frame(table.rename(columns={"noise": "variance"}).astype({"variance": float}), form, out)
 
 
 @app.command(epilog="Example: `gaputils sweep grids/paper.yml --out runs --jobs 4`")

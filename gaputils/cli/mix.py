@@ -8,9 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from gaputils.cli.support import require_outputs
-from gaputils.closing import MixedGallery, load
-from gaputils.storage._written import npy_files_beside, whole, write_npy_files, write_npz_file
+from gaputils.cli.support import load_closing, require_outputs
+from gaputils.closing import MixedGallery
+from gaputils.storage._written import (
+    npy_files_beside,
+    require_none_beside,
+    whole,
+    write_npy_files,
+    write_npz_file,
+)
 from gaputils.storage.files import read_matrix
 
 Rows = np.ndarray[Any, Any]
@@ -38,6 +44,8 @@ def mix_files(
     files = _kinds(items)
     outputs = {"--out": out, "--save": save, "--out with the queries": npy_files_beside(out)[0]}
     require_outputs(outputs, (*files.values(), query, saved))
+    if out.suffix == ".npy":
+        require_none_beside(out, [] if query is None else [QUERIES], "--out")
     if saved is None:
         if query is None:
             raise ValueError("--query: expected queries to fit on; or --load a fitted closing")
@@ -72,7 +80,7 @@ def _kinds(items: Sequence[str]) -> dict[str, Path]:
 
 
 def _loaded(path: Path) -> MixedGallery:
-    closing = load(path)
+    closing = load_closing(path)
     if not isinstance(closing, MixedGallery):
         raise ValueError(f"--load: expected a MixedGallery in {path}, got {closing!r}")
     return closing

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import io
+import json
+import math
 import os
 import shutil
 import sys
@@ -188,28 +190,43 @@ def closing_of(closing: str | None, method: str | None) -> str | None:
     return method
 
 
-def build_closing(
-    name: str, n_components: str | None, alpha: float | None, radius: str | None, center: bool
-) -> Closing:
+def settings_of(
+    n_components: str | None, alpha: float | None, radius: str | None, center: bool
+) -> dict[str, Any]:
+    """The parameters of a closing that are given, by their names."""
+    every = {
+        "n_components": _number(n_components),
+        "alpha": alpha,
+        "radius": _number(radius),
+        "center": center or None,
+    }
+    return {name: value for name, value in every.items() if value is not None}
+
+
+def build_closing(name: str, settings: Mapping[str, Any]) -> Closing:
     from gaputils import closing
 
     known = closing.registered()
     known.pop("MixedGallery")  # what `gaputils mix` does
     if name not in known:
         raise ValueError(f"--closing: expected one of {', '.join(sorted(known))}, got {name!r}")
-    given = {
-        "n_components": _number(n_components),
-        "alpha": alpha,
-        "radius": _number(radius),
-        "center": center or None,
-    }
-    given = {key: value for key, value in given.items() if value is not None}
     taken = inspect.signature(known[name]).parameters
-    for option in given:
-        if option not in taken:
-            raise ValueError(f"--{option.replace('_', '-')}: {name} has no such parameter")
-    built: Closing = known[name](**given)
+    for setting in settings:
+        if setting not in taken:
+            raise ValueError(f"{_option(setting)}: {name} has no such parameter")
+    built: Closing = known[name](**settings)
     return built
+
+
+def refuse_settings(settings: Mapping[str, Any]) -> None:
+    """Raise `ValueError` if there are `settings`, where there is no closing that takes them."""
+    if settings:
+        options = ", ".join(map(_option, settings))
+        raise ValueError(f"{options}: expected a --closing that takes it, got none")
+
+
+def _option(setting: str) -> str:
+    return f"--{setting.replace('_', '-')}"
 
 
 def _number(text: str | None) -> int | float | str | None:
@@ -224,14 +241,22 @@ def _number(text: str | None) -> int | float | str | None:
 
 
 @contextmanager
-def called(argument: str) -> Iterator[None]:
-    """What the library calls `name`, in an error, is the command's `argument`."""
+def called(argument: str, own: str = "name") -> Iterator[None]:
+    """What the library calls by a name of its `own`, in an error, is the command's `argument`."""
     try:
         yield
-    except ValueError as error:
-        if not str(error).startswith("name: "):
+    except (ValueError, FileNotFoundError) as error:
+        if not str(error).startswith(f"{own}: "):
             raise
-        raise ValueError(f"{argument}{str(error).removeprefix('name')}") from error
+        raise type(error)(f"{argument}{str(error).removeprefix(own)}") from error
+
+
+def load_closing(path: Path) -> Closing:
+    """The fitted closing that `--load` names."""
+    from gaputils.closing import load
+
+    with called("--load", "path"):
+        return load(path)
 
 
 def check_format(name: str) -> str:
@@ -287,9 +312,22 @@ def write(text: str, out: Path | None) -> None:
         write_text(out, text.rstrip("\n") + "\n")
 
 
+def write_json(content: Any, out: Path | None) -> None:
+    """Write `content` as JSON, which knows neither NaN nor infinity: null stands for them."""
+    write(json.dumps(_as_json(content), indent=2, allow_nan=False), out)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _as_json(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_as_json(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write_frame(frame: pd.DataFrame, form: str, out: Path | None) -> None:
     if form == "json":
-        write(str(frame.to_json(orient="records", indent=2)), out)
+        write_json(frame.to_dict("records"), out)
     elif form == "csv":
         write(frame.to_csv(index=False), out)
     else:
@@ -306,6 +344,7 @@ def readable(frame: pd.DataFrame) -> str:
     if "standard_error" in shown and not shown["standard_error"].any():
         shown = shown.drop(columns="standard_error")  # nothing was drawn
     labels = [name for name in ("closing", "scoring", "noise", "variance") if name in shown]
+    shown = shown.astype(dict.fromkeys(labels, str))  # of numbers in an index few digits are shown
     alike = [name for name in labels[1:] if shown[name].nunique() == 1]
     told = "".join(f"{name} {shown[name].iloc[0]}\n" for name in alike)
     shown = shown.drop(columns=alike).set_index([name for name in labels if name not in alike])
@@ -313,12 +352,24 @@ def readable(frame: pd.DataFrame) -> str:
     return told + shown.to_string(line_width=width, float_format="{:.4f}".format)
 
 
-def draw_clouds(e: Embeddings, path: Path, seed: int) -> None:
+def require_figure(path: Path) -> None:
+    """Raise unless Matplotlib is there and writes files that end as `path` does."""
     require_extra("plots", "--figure", "matplotlib", "seaborn")
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    kinds = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in kinds:
+        endings = ", ".join(f".{kind}" for kind in sorted(kinds))
+        raise ValueError(f"--figure: expected a file that ends in one of {endings}, got {path}")
+
+
+def draw_clouds(e: Embeddings, path: Path, seed: int) -> None:
+    """Write a figure of both sides to `path`, which `require_figure` allows, in one step."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from gaputils import plots
+    from gaputils._files import replacing
     from gaputils.geometry import principal_coordinates
 
     plots.set_theme()
@@ -326,7 +377,5 @@ def draw_clouds(e: Embeddings, path: Path, seed: int) -> None:
     if components < 3:
         raise ValueError(f"--figure: needs at least 3 dimensions, got {e.dim}")
     ax = plots.clouds(principal_coordinates(e, seed=seed))
-    try:
-        ax.figure.savefig(path)
-    except ValueError as error:
-        raise ValueError(f"--figure: {error}") from error
+    with replacing(path) as part:
+        ax.figure.savefig(part, format=path.suffix.removeprefix("."))

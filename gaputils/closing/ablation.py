@@ -7,7 +7,7 @@ from torch import Tensor
 
 from gaputils._checks import integer, number, unit_rows, work
 from gaputils._steps import Steps
-from gaputils.closing.base import Closing
+from gaputils.closing.base import Closing, boolean
 
 
 class DimensionAblation(Closing):
@@ -32,6 +32,7 @@ class DimensionAblation(Closing):
         self.renormalize = renormalize
 
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
+        boolean("renormalize", self.renormalize)
         first, second = unit_rows("queries", work(queries)), unit_rows("gallery", work(gallery))
         gap = first.mean(dim=0) - second.mean(dim=0)
         order = gap.abs().argsort(descending=True, stable=True)
@@ -52,7 +53,11 @@ class DimensionAblation(Closing):
 
     def _query_steps(self) -> Steps:
         zero = ("zero", "dims_")
-        return [("unit",), zero, ("lengthen", 1.0)] if self.renormalize else [zero]
+        return (
+            [("unit",), zero, ("lengthen", 1.0)]
+            if boolean("renormalize", self.renormalize)
+            else [zero]
+        )
 
     def _gallery_steps(self) -> Steps:
         return self._query_steps()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import reprlib
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from torch import Tensor
 from gaputils._checks import as_matrix, as_pair, integer, work
 from gaputils._files import read_safetensors, write_safetensors
 from gaputils._reading import reading
-from gaputils._steps import Steps, run
+from gaputils._steps import Steps, require_finite, run
 from gaputils.scoring import first_equals
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ class Closing(BaseEstimator):  # type: ignore[misc]
     def transform(self, queries: Q, gallery: G) -> Sides[Q, G]:
         """Both sides moved: (n, d) queries and (m, d) gallery, each as the kind and dtype it came.
 
-        Raises `NotFittedError` before `fit` and `ValueError` on another dimension.
+        Raises `NotFittedError` before `fit` and `ValueError` on another dimension, or if a moved
+        row is beyond the dtype it came in, as lengthened rows may be beyond half precision.
         """
         if not self._moves_together():
             return Sides(self.transform_queries(queries), self.transform_gallery(gallery))
@@ -116,7 +118,10 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         first, second = as_pair(queries, gallery)
         moved = self._transform(self._checked("queries", first), second)
         after = _settled(moved[1], second)
-        return Sides(as_given(moved[0], first, queries), as_given(after, second, gallery))
+        return Sides(
+            as_given("queries", moved[0], first, queries),
+            as_given("gallery", after, second, gallery),
+        )
 
     def transform_queries(self, queries: Q) -> Q:
         """`queries` (n, d) moved, without the gallery; pass a single query as ``query[None]``.
@@ -219,7 +224,7 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         plain = isinstance(value, (np.ndarray, Tensor)) and value.ndim == 2
         if at_once or not plain or len(value) <= _ROWS:
             rows = self._checked(name, value)
-            return as_given(move(rows), rows, value)
+            return as_given(name, move(rows), rows, value)
         parts = (
             self._moved(name, value[start : start + _ROWS], move)
             for start in range(0, len(value), _ROWS)
@@ -270,6 +275,14 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         return Path(path)
 
 
+def boolean(name: str, value: Any) -> bool:
+    """`value` as a bool; a `TypeError` for anything else, since any text would count as True."""
+    if not isinstance(value, (bool, np.bool_)):
+        shown = reprlib.repr(value)
+        raise TypeError(f"{name}: expected True or False, got {type(value).__name__} {shown}")
+    return bool(value)
+
+
 def _refuse_one_side(gallery: Any) -> None:
     try:
         as_matrix("gallery", gallery)
@@ -280,12 +293,19 @@ def _refuse_one_side(gallery: Any) -> None:
         ) from error
 
 
-def as_given(moved: Tensor, rows: Tensor, given: Any) -> Any:
-    """`moved` as an array or a tensor and in the dtype of `given`, which came in as `rows`."""
+def as_given(side: str, moved: Tensor, rows: Tensor, given: Any) -> Any:
+    """`moved` as an array or a tensor and in the dtype of `given`, which came in as `rows`.
+
+    Raises `ValueError` naming the `side` if that dtype cannot hold them.
+    """
     if isinstance(given, Tensor):
-        return moved.to(given.dtype if given.is_floating_point() else rows.dtype)
-    array = moved.cpu().numpy()
-    return array.astype(given.dtype.newbyteorder("=") if given.dtype.kind == "f" else np.float32)
+        cast: Any = moved.to(given.dtype if given.is_floating_point() else rows.dtype)
+    else:
+        dtype = given.dtype.newbyteorder("=") if given.dtype.kind == "f" else np.float32
+        with np.errstate(over="ignore"):
+            cast = moved.cpu().numpy().astype(dtype)
+    require_finite(side, cast)
+    return cast
 
 
 def registered() -> dict[str, type[Closing]]:

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from gaputils._checks import as_matrix, as_pair, number, work
 from gaputils._steps import Steps
-from gaputils.closing.base import G, Q, Sides, as_given
-from gaputils.closing.on_hull import OnHull
+from gaputils.closing.base import G, Q, Sides, as_given, boolean
+from gaputils.closing.on_hull import OnHull, require_statistics
 from gaputils.geometry.hull import (
     Hull,
     Sphere,
@@ -115,6 +115,7 @@ class HullProjection(OnHull):
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
         check_n_components(self.n_components, ("auto",))
         self._check_radius()
+        boolean("center", self.center)
         hull = Hull.of(gallery)
         if isinstance(self.n_components, str):
             level = number("unchanged", self.unchanged, low=0, high=1)
@@ -182,7 +183,8 @@ class HullProjection(OnHull):
     def _query_steps(self) -> Steps | None:
         if self.radius == "auto":
             return None
-        if self.covariance is not None and not self.center:
+        center = boolean("center", self.center)
+        if self.covariance is not None and not center:
             return [self._project()]
         steps: list[tuple[Any, ...]] = [_FROM_CENTER]
         if len(self.components_) < self.dim_:  # onto all of the space nothing moves
@@ -190,14 +192,14 @@ class HullProjection(OnHull):
         if self.radius is not None:
             ratio = number("radius", self.radius, low=0, strict=True)
             steps.append(("lengthen", ratio * self.circumradius_))
-        return steps if self.center else [*steps, ("shift", "center_", 1.0)]
+        return steps if center else [*steps, ("shift", "center_", 1.0)]
 
     def _project(self) -> tuple[str, str, str]:
         onto = "components_" if self.covariance is None else "duals_"
         return "project", "components_", onto
 
     def _gallery_steps(self) -> Steps:
-        return [_FROM_CENTER] if self.center else []
+        return [_FROM_CENTER] if boolean("center", self.center) else []
 
     def transform(self, queries: Q, gallery: G) -> Sides[Q, G]:
         """Both sides moved; warns (`RowsOffHull`) of rows of the gallery off the hull.
@@ -212,7 +214,8 @@ class HullProjection(OnHull):
         rows, items = as_pair(queries, gallery)
         self._checked("queries", rows)
         moved = self._to_best_radius(work(rows), work(items))
-        return Sides(as_given(moved, as_matrix("queries", queries), queries), moved_gallery)
+        given = as_matrix("queries", queries)
+        return Sides(as_given("queries", moved, given, queries), moved_gallery)
 
     def _both(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
         auto = self.radius == "auto"
@@ -237,25 +240,33 @@ def fit_hull_projection(
     """The `HullProjection` that fitting on all rows at once would give, from their statistics.
 
     The parameters as there; the states of all processes are merged first. The circumcentre is the
-    projection of the origin, so that `radius` and `center` ask for rows of one norm, to half
-    precision. Raises `ValueError` if the gallery has no rows, if its norms differ by more and one
-    of those is asked for, and for ``n_components="auto"``, which needs the rows.
+    projection of the origin, where fitting on rows finds the best center of any, so that `radius`
+    and `center` ask for rows of one norm, to half precision. Raises `TypeError` for anything but
+    `GapStatistics` and a parameter of another kind, and `ValueError` if the gallery has no rows, if
+    its norms differ by more and one of those is asked for, for a parameter out of its range, and
+    for ``n_components="auto"``, which needs the rows.
     """
+    require_statistics(statistics)
+    closing = HullProjection(n_components, radius, center, covariance)
+    check_n_components(n_components, ("auto",))
     if isinstance(n_components, str):
         raise ValueError(f"n_components: {n_components!r} needs the rows, not their statistics")
+    closing._check_radius()
+    boolean("center", center)
     with statistics.sync_context():
         gallery, norms = statistics.moments("gallery"), statistics.norms("gallery")
-    closing = HullProjection(n_components, radius, center, covariance)
-    check_n_components(n_components)
-    closing._check_radius()
     closing.dim_, closing.precision_ = statistics.dim, gallery.epsilon
     hull = Hull.of_moments(gallery)
     kept = count_components(n_components, hull.variances)
     nearest = hull.mean - project(hull.mean, hull.components[:kept])
     squared = gallery.total + float((hull.mean - nearest).square().sum())
     sphere = Sphere(nearest, squared**0.5, norms[1] ** 2 - norms[0] ** 2)
-    if radius is not None or center:
-        _require_sphere(sphere)
+    if (radius is not None or center) and not _is_round(sphere):
+        raise ValueError(
+            "gallery: from statistics the circumcentre is known of rows of one norm alone, and the "
+            f"squared norms of these differ by {sphere.spread:.2g}, more than {_TOLERATED:g} of "
+            f"{sphere.radius**2:.2g}; normalise the rows first"
+        )
     closing._learn(hull, sphere, kept)
     closing._warn_if_idle()
     return closing
@@ -283,8 +294,12 @@ def best_radius(rays: Tensor, gallery: Tensor) -> Tensor:
     return ratio[:, None]
 
 
+def _is_round(sphere: Sphere) -> bool:
+    return sphere.spread <= _TOLERATED * sphere.radius**2
+
+
 def _require_sphere(sphere: Sphere) -> None:
-    if sphere.spread > _TOLERATED * sphere.radius**2:
+    if not _is_round(sphere):
         raise ValueError(
             "gallery: scaling needs a circumcentre, and these rows lie on no sphere: their squared "
             f"distances from the best center differ by {sphere.spread:.2g}, more than "

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gaputils._checks import as_pair, integer, number, work
 from gaputils._steps import Steps
-from gaputils.closing.on_hull import OnHull
+from gaputils.closing.on_hull import OnHull, require_statistics
 from gaputils.geometry.hull import (
     Hull,
     check_n_components,
@@ -107,14 +107,18 @@ def fit_mean_shift(
     """The `MeanShift` that fitting on all rows at once would give, from their statistics alone.
 
     `n_components` and `alpha` as there; the states of all processes are merged first. Raises
-    `ValueError` if a side has no rows and for `n_components="auto"`, which needs the rows.
+    `TypeError` for anything but `GapStatistics` and a parameter of another kind, and `ValueError`
+    if a side has no rows, for a parameter out of its range, and for `n_components="auto"`, which
+    needs the rows.
     """
+    require_statistics(statistics)
+    check_n_components(n_components, ("auto",))
     if isinstance(n_components, str):
         raise ValueError(f"n_components: {n_components!r} needs the rows, not their statistics")
+    number("alpha", alpha)
     with statistics.sync_context():
         queries, gallery = statistics.moments("queries"), statistics.moments("gallery")
     shift = MeanShift(n_components=n_components, alpha=alpha)
-    check_n_components(n_components)
     shift.dim_, shift.precision_ = statistics.dim, gallery.epsilon
     hull = Hull.of_moments(gallery)
     shift._learn(hull, queries.mean, count_components(n_components, hull.variances))

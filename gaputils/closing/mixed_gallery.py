@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from gaputils._checks import as_pair, work
-from gaputils.closing.base import Closing, as_given
+from gaputils.closing.base import Closing, as_given, boolean
 
 _ROWS_AT_ONCE = 2**15
 _FACTOR_BITS = 8
@@ -71,6 +71,8 @@ class MixedGallery(Closing):
         Raises `TypeError` or `ValueError` naming the argument, also if all scores of a kind are
         alike.
         """
+        boolean("center", self.center)
+        boolean("equal_norms", self.equal_norms)
         given = _as_kinds(galleries)
         pairs = {
             kind: as_pair(queries, rows, ("queries", _name(kind))) for kind, rows in given.items()
@@ -121,7 +123,8 @@ class MixedGallery(Closing):
         rows = self._rows("queries", queries)
         moved = self._about(work(rows), self.query_mean_.to(rows.device))
         added = moved.new_tensor([[1.0, 0.0] if self.equal_norms else [1.0]])
-        return as_given(torch.cat([moved, added.expand(len(moved), -1)], dim=1), rows, queries)
+        lifted = torch.cat([moved, added.expand(len(moved), -1)], dim=1)
+        return as_given("queries", lifted, rows, queries)
 
     def transform_gallery(self, galleries: Any) -> Any:
         """The rows of each kind in `galleries` as they are stored; kinds may be left out.
@@ -178,7 +181,7 @@ class MixedGallery(Closing):
                         f"equal norms were fitted, got {longest:.6g}"
                     )
                 into[:, self.dim_ + 1] = room.clamp_min(0).sqrt()
-        return as_given(lifted, rows, values)
+        return as_given(_name(kind), lifted, rows, values)
 
     def _about(self, rows: Tensor, mean: Tensor) -> Tensor:
         """`rows` about `mean` at norm one, or as they are without `center`."""

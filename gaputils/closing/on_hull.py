@@ -179,6 +179,14 @@ class OnHull(Closing, registered=False):
         return max(self.rounding_, max(given_so, own) * largest)
 
 
+def require_statistics(value: Any) -> None:
+    """Raise `TypeError` unless `value`, a function's `statistics`, is `GapStatistics`."""
+    from gaputils.geometry.streaming import GapStatistics
+
+    if not isinstance(value, GapStatistics):
+        raise TypeError(f"statistics: expected GapStatistics, got {type(value).__name__}")
+
+
 def _precision(given: Any) -> float:
     """The relative rounding error of the numbers of an array or a tensor as it was given."""
     if isinstance(given, Tensor):

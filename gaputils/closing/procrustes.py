@@ -8,7 +8,7 @@ from torch import Tensor
 
 from gaputils._checks import work
 from gaputils._steps import Steps
-from gaputils.closing.base import Closing
+from gaputils.closing.base import Closing, boolean
 
 
 class Procrustes(Closing):
@@ -36,6 +36,7 @@ class Procrustes(Closing):
         self.scale = scale
 
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
+        scale = boolean("scale", self.scale)
         if len(queries) != len(gallery):
             raise ValueError(
                 f"gallery: Procrustes is fitted on pairs, expected {len(queries)} rows as in "
@@ -47,7 +48,7 @@ class Procrustes(Closing):
         rotation, total = orthogonal_procrustes(second.cpu().numpy(), first.cpu().numpy())
         self.rotation_ = torch.from_numpy(rotation).to(first)
         energy = float(second.square().sum())
-        self.scale_ = float(total) / energy if self.scale and energy > 0 else 1.0
+        self.scale_ = float(total) / energy if scale and energy > 0 else 1.0
 
     def _gallery_steps(self) -> Steps:
         return [

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from gaputils._files import read_safetensors
-from gaputils._reading import reading, require_sums
+from gaputils._reading import named_place, reading, require_sums
 from gaputils.storage._folders import folder_arrays
 from gaputils.storage._labels import ONLY, Arrays, Unusable, is_named
 from gaputils.storage._numpy import mapped_npy, npz_arrays
@@ -39,7 +39,7 @@ _UNSAFE = re.compile(r"Unsupported (?:global|class): (?:GLOBAL )?([\w.]+)")
 
 def known(path: Path_) -> Path:
     """`path`, if it is a folder or a file of a kind that is read here."""
-    file = Path(path)
+    file = named_place("path", path)
     if file.is_dir():
         return file
     if not file.is_file():

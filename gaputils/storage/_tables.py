@@ -91,6 +91,8 @@ def _column(name: str, column: Any) -> Array | Unusable | None:
         return None
     rows = len(column)
     shape = (rows, -1) if vectors else (rows,)
+    if rows == 0:
+        return Unusable(f"column {name!r} has no rows", shape)
     if column.null_count:
         return Unusable(f"column {name!r} lacks {column.null_count} of {rows} rows", shape)
     if not vectors:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -28,11 +28,28 @@ def npy_files_beside(path: Path) -> list[Path]:
     return [path.with_suffix(f".{name}.npy") for name in ("queries", "targets", "owners")]
 
 
+def require_none_beside(path: Path, names: Iterable[str], argument: str = "path") -> None:
+    """Raise `FileExistsError` if a file that may come with `path` is there, but not among `names`.
+
+    It would tell of the rows of another writing. It is not removed, as labels that someone made by
+    hand are called so too, and nothing would tell that they are lost.
+    """
+    written = {path.with_suffix(f".{name}.npy") for name in names}
+    stale = [place for place in npy_files_beside(path) if place.exists() and place not in written]
+    if stale:
+        left = ", ".join(map(str, stale))
+        raise FileExistsError(
+            f"{argument}: beside {path} there would still be {left}, of other rows; remove what is "
+            "not needed, or name another file"
+        )
+
+
 def write_npy_files(path: Path, arrays: Mapping[str, Write]) -> list[Path]:
     """The gallery in `path` and each other array in ``NAME.WHAT.npy`` beside it, all in one step.
 
-    Returns the files, the gallery's first.
+    Returns the files, the gallery's first. Raises as `require_none_beside`.
     """
+    require_none_beside(path, arrays)
     places = {path: arrays["gallery"]}
     places |= {path.with_suffix(f".{n}.npy"): w for n, w in arrays.items() if n != "gallery"}
     with replacing_together(list(places)) as parts:

@@ -72,7 +72,8 @@ def read_pair(
     it is called "targets". With `normalize` all rows are scaled to norm 1.
 
     Raises `FileNotFoundError` for a missing file and `ValueError` for one that is of another kind,
-    truncated, ambiguous or a pickle, that lacks values, or holds targets that cannot be used.
+    truncated, ambiguous or a pickle, that lacks values, or holds targets that cannot be used, and
+    `TypeError` for an array in the place of a name.
     """
     found = read_sides(
         first, second, queries=queries, gallery=gallery, targets=targets, owners=owners
@@ -100,6 +101,7 @@ def read_sides(
     owners: Path_ | None = None,
 ) -> Sides:
     """What `read_pair` reads, in the dtypes it has there; ``.npy`` files are mapped, not read."""
+    _require_names(queries=queries, gallery=gallery, targets=targets, owners=owners)
     if second is not None:
         info: dict[str, Any] = {"source": [str(first), str(second)]}
         places = [(known(path), arrays_of(known(path))) for path in (first, second)]
@@ -139,6 +141,7 @@ def read_matrix(path: Path_, name: str | None = None) -> Array:
     A ``.npy`` file is mapped, not read. Raises as `read_pair` does, also where several matrices
     could be meant.
     """
+    _require_names(name=name)
     file = known(path)
     arrays = arrays_of(file)
     return _side(file, arrays, _one(file, arrays, name, "rows"))
@@ -159,6 +162,7 @@ def iter_rows(path: Path_, name: str | None = None, *, rows: int = 8192) -> Iter
     >>> for block in iter_rows(path, rows=3):
     ...     statistics.update(block, block)
     """
+    _require_names(name=name)
     size, file = _checks.integer("rows", rows, low=1), known(path)
     shards = file.is_dir() and ((file / CLIP_RETRIEVAL[0]).is_dir() or any(file.glob("*.npy")))
     if shards and not (file / MANIFEST).is_file():
@@ -358,6 +362,15 @@ def _pick(path: Path, arrays: Arrays, name: str | None, role: str) -> str:
             f"{role}: which matrix of {path} holds them? It has {listed}; name one of them"
         )
     return fitting[0]
+
+
+def _require_names(**given: Any) -> None:
+    """Raise `TypeError` naming the argument if one is neither a name, nor a path, nor None."""
+    for argument, value in given.items():
+        if value is not None and not isinstance(value, (str, os.PathLike)):
+            raise TypeError(
+                f"{argument}: expected a name, got {type(value).__name__}; Embeddings takes arrays"
+            )
 
 
 def _tensor(array: Array) -> Any:

@@ -6,10 +6,13 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from gaputils._checks import integer
+from gaputils._reading import named_place
 from gaputils.embeddings import Embeddings
 from gaputils.storage._manifest import NAME, Manifest, pair_info, read_manifest
 from gaputils.storage._shard import read_shard
@@ -34,15 +37,17 @@ def iter_shards(
 ) -> Iterator[Shard]:
     """The shards of a finished `folder` one by one, each checked against the manifest.
 
-    `side` is "queries", "gallery" or both; `share` (i, k) takes every k-th shard from the i-th on.
-    Raises `FileNotFoundError` or `ValueError`, naming the file, if anything is missing, unfinished,
-    damaged, mislabelled, or of another model than the rest.
+    `side` is "queries", "gallery" or both; `share` (i, k) takes every k-th shard from the
+    i-th on, 0 <= i < k. Raises `FileNotFoundError` or `ValueError`, naming the file, if anything is
+    missing, unfinished, damaged, mislabelled, or of another model than the rest, and `TypeError` or
+    `ValueError` naming the argument for another side or share.
     """
     if side not in (None, "queries", "gallery"):
         raise ValueError(f"side: expected 'queries', 'gallery' or None, got {side!r}")
-    place = Path(folder)
+    place = named_place("folder", folder)
+    first, step = _share(share)
     manifest = _finished(place)
-    for entry in manifest.shards[share[0] :: share[1]]:
+    for entry in manifest.shards[first::step]:
         if side in (None, entry.side):
             tensors = read_shard(place, manifest, entry)
             rows = tensors.pop(entry.side)
@@ -50,9 +55,17 @@ def iter_shards(
             yield Shard(entry.side, entry.start, entry.stop, rows, extra)
 
 
+def _share(value: Any) -> tuple[int, int]:
+    """`value` as (i, k), 0 <= i < k."""
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(f"share: expected (i, k), every k-th shard from the i-th on, got {value!r}")
+    step = integer("share[1]", value[1], low=1)
+    return integer("share[0]", value[0], low=0, high=step - 1), step
+
+
 def load_folder(folder: str | os.PathLike[str]) -> Embeddings:
     """All of a finished `folder` as `embed` would have returned it. Raises as `iter_shards`."""
-    description = _finished(Path(folder)).description
+    description = _finished(named_place("folder", folder)).description
     parts: dict[str, list[Shard]] = {"queries": [], "gallery": []}
     for shard in iter_shards(folder):
         parts[shard.side].append(shard)

@@ -79,6 +79,43 @@ def test_blocks_give_the_numbers_of_the_whole(
         assert one.info == other.info
 
 
+@pytest.mark.parametrize("options", [{"radius": 2}, {"center": True}, {"n_components": 2}])
+@pytest.mark.parametrize("normalize", [False, True])
+def test_how_many_queries_there_are_changes_no_projection(
+    tmp_path: Path, options: dict[str, object], normalize: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queries, gallery = np.random.default_rng(1).normal(size=(70, 6)), np.diag([1.0, 2, 3, 4, 5, 6])
+    monkeypatch.setattr(close, "LARGE", gallery.nbytes + 1)
+    np.save(tmp_path / "g.npy", gallery)
+    unit = gallery / np.linalg.norm(gallery, axis=1, keepdims=True) if normalize else gallery
+    wanted = gu.HullProjection(**options).fit(queries, unit)
+    given = ["--normalize"] if normalize else []
+    for name, value in options.items():
+        given += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    for count in (1, 70):
+        np.save(tmp_path / "q.npy", queries[:count])
+        pair = tmp_path / "q.npy", tmp_path / "g.npy"
+        run(*pair, "-o", tmp_path / "z.npy", "--closing", "HullProjection", *given)
+        asked = queries[:count]
+        asked = asked / np.linalg.norm(asked, axis=1, keepdims=True) if normalize else asked
+        found = _sides(tmp_path / "z.npy")
+        np.testing.assert_allclose(found["queries"], wanted.transform_queries(asked), atol=1e-14)
+        np.testing.assert_allclose(found["gallery"], wanted.transform_gallery(unit), atol=1e-14)
+
+
+def test_the_circumcentre_of_statistics_is_refused_without_a_word_of_scaling(
+    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(close, "LARGE", 0)
+    np.save(files[1], np.diag(np.arange(1.0, 7)))
+    options = ["--closing", "HullProjection", "--center", "-o", str(tmp_path / "z.npy")]
+    done = CliRunner().invoke(app, ["close", *files, *options])
+    assert done.exit_code == 1
+    assert "gallery: from statistics the circumcentre is known of rows of one norm" in done.output
+    assert "scaling" not in done.output
+    run(*files, *options, "--normalize")
+
+
 LABELS = {"targets": np.arange(70) % 10, "owners": np.arange(10) * 7}
 
 
@@ -95,6 +132,25 @@ def test_labels_go_with_the_rows(files: list[str], tmp_path: Path, role: str, su
         np.testing.assert_array_equal(np.load(beside), LABELS[role])
     else:
         np.testing.assert_array_equal(getattr(gu.read_pair(out), role), LABELS[role])
+
+
+@pytest.mark.parametrize("by_blocks", [True, False])
+def test_labels_of_other_rows_are_not_left_beside(
+    files: list[str], tmp_path: Path, by_blocks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(close, "_by_blocks", lambda *_: by_blocks)
+    np.save(tmp_path / "labels.npy", LABELS["targets"])
+    out = tmp_path / "z.npy"
+    for _ in range(2):
+        run(*files, "-o", out, "--targets", tmp_path / "labels.npy")
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    options = ["-o", str(out), "--save", str(tmp_path / "c.safetensors")]
+    done = CliRunner().invoke(app, ["close", files[1], files[1], *options])
+    assert done.exit_code == 1
+    assert f"--out: beside {out} there would still be {tmp_path / 'z.targets.npy'}" in done.output
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == kept
+    (tmp_path / "z.targets.npy").unlink()
+    run(files[1], files[1], *options)
 
 
 @pytest.mark.usefixtures("in_blocks")
@@ -120,6 +176,35 @@ def test_rows_are_normalized_on_the_way(tmp_path: Path, options: list[str]) -> N
         run(*pair, "-o", tmp_path / f"{start}z.npy", *options, *more)
     for name, side in _sides(tmp_path / "z.npy").items():
         np.testing.assert_allclose(side, _sides(tmp_path / "unit_z.npy")[name], atol=1e-5)
+
+
+@pytest.mark.usefixtures("in_blocks")
+@pytest.mark.parametrize("suffix", [".npz", ".npy", ".safetensors"])
+def test_rows_of_half_precision_are_normalized_and_written_so(tmp_path: Path, suffix: str) -> None:
+    for name, side in (("x", X), ("y", Y)):
+        np.save(tmp_path / f"{name}.npy", (3 * side).astype(np.float16))
+    out = tmp_path / f"z{suffix}"
+    run(tmp_path / "x.npy", tmp_path / "y.npy", "-o", out, "--normalize")
+    wanted = gu.MeanShift().fit_transform(X, Y)
+    for name, side in _sides(out).items():
+        assert side.dtype == np.float16
+        np.testing.assert_allclose(side, getattr(wanted, name), atol=2e-3)
+
+
+@pytest.mark.parametrize("by_blocks", [True, False])
+def test_rows_beyond_the_dtype_they_are_written_in_leave_no_file(
+    tmp_path: Path, by_blocks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(close, "_by_blocks", lambda *_: by_blocks)
+    for name, side in (("x", X), ("y", Y)):
+        np.save(tmp_path / f"{name}.npy", (3e4 * side).astype(np.float16))
+    options = ["--closing", "HullProjection", "--radius", "9", "-o", str(tmp_path / "z.npy")]
+    pair = [str(tmp_path / "x.npy"), str(tmp_path / "y.npy")]
+    done = CliRunner().invoke(app, ["close", *pair, *options])
+    assert done.exit_code == 1
+    assert "queries: expected rows that are finite once they are moved" in done.output
+    assert "float16" in done.output
+    assert not list(tmp_path.glob("z*"))
 
 
 @pytest.mark.usefixtures("in_blocks")

@@ -43,6 +43,36 @@ def test_report_says_what_the_package_says(pair: Path, tmp_path: Path) -> None:
     assert figure.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("name", ["gap.PNG", "gap.pdf"])
+def test_a_figure_is_written_where_it_is_asked_for_and_in_one_step(
+    pair: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("report", pair, "--figure", tmp_path / name)
+    first = (tmp_path / name).read_bytes()
+    assert sorted(tmp_path.iterdir()) == sorted([pair, tmp_path / name])
+    (tmp_path / name).chmod(0o444)
+    assert (
+        "It is write-protected" in run("report", pair, "--figure", tmp_path / name, code=1).stderr
+    )
+    (tmp_path / name).chmod(0o644)
+
+    def breaks(*_: object, **__: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", breaks)
+    run("report", pair, "--figure", tmp_path / name, code=1)
+    assert (tmp_path / name).read_bytes() == first
+    assert sorted(tmp_path.iterdir()) == sorted([pair, tmp_path / name])
+
+
+def test_measures_that_are_undefined_are_null_in_json(tmp_path: Path) -> None:
+    np.savez(tmp_path / "same.npz", queries=np.eye(5), gallery=np.eye(5))
+    for command in ("report", "robustness"):
+        told = run(command, tmp_path / "same.npz", "--format", "json").stdout
+        found = json.loads(told, parse_constant=pytest.fail)
+        assert command == "robustness" or None in found["measures"].values()
+
+
 def test_report_as_table_and_csv(pair: Path) -> None:
     table = run("report", pair, "--rows", 40).output
     assert "gap_norm" in table
@@ -71,9 +101,9 @@ def test_robustness_with_and_without_closing(pair: Path) -> None:
     e = gu.read_pair(pair)
     arguments = ["robustness", pair, "--scoring", "euclidean", "--variance", 0.5, "--variance", 2]
     plain = json.loads(run(*arguments, "--format", "json").stdout)
-    assert [row["variance"] for row in plain] == ["0.5", "2"]
+    assert [row["variance"] for row in plain] == [0.5, 2.0]
     for row in plain:
-        kept = gu.robustness(e.queries, e.gallery, gu.GaussianNoise(float(row["variance"])))
+        kept = gu.robustness(e.queries, e.gallery, gu.GaussianNoise(row["variance"]))
         assert row["robustness"] == pytest.approx(float(kept.mean()), abs=1e-8)
         assert row["right"] <= row["accuracy"]
     closed = run("robustness", pair, "--closing", "HullProjection", "--format", "csv").stdout
@@ -81,6 +111,15 @@ def test_robustness_with_and_without_closing(pair: Path) -> None:
     assert closed.startswith(names)
     lines = [line.split(",")[:2] for line in closed.strip().splitlines()[1:]]
     assert lines == [["original", "cosine"], ["HullProjection()", "cosine"]]
+
+
+def test_variances_that_agree_in_many_digits_have_a_row_each(pair: Path) -> None:
+    arguments = ["robustness", pair, "--variance", "0.12345678", "--variance", "0.12345679"]
+    found = json.loads(run(*arguments, "--format", "json").stdout)
+    assert [row["variance"] for row in found] == [0.12345678, 0.12345679]
+    table = run(*arguments).stdout
+    assert "0.12345678" in table
+    assert "0.12345679" in table
 
 
 def test_robustness_tells_the_norms_that_the_variance_is_read_against(tmp_path: Path) -> None:
@@ -167,11 +206,27 @@ def test_train_writes_a_model_that_loads(tmp_path: Path) -> None:
             ["report", "{pair}", "--out", "no/where.txt"],
             "the folder of no/where.txt does not exist",
         ),
-        (["report", "{pair}", "--figure", "gap.xyz"], "--figure"),
+        (
+            ["report", "{pair}", "--figure", "x.xyz"],
+            "--figure: expected a file that ends in one of",
+        ),
+        (["report", "{pair}", "--figure", "x"], "--figure: expected a file that ends in one of"),
         (["close", "{pair}", "-o", "x.csv"], "--out: expected a .safetensors, .npz or .npy file"),
         (["close", "{pair}", "-o", "x.npz", "--closing", "Magic"], "--closing: expected one of"),
         (["close", "{pair}", "-o", "x.npz", "--radius", "2"], "MeanShift has no such parameter"),
         (["robustness", "{pair}", "--variance", "-1"], "variance"),
+        (
+            ["robustness", "{pair}", "--n-components", "abc", "--radius", "xx", "--center"],
+            "--n-components, --radius, --center: expected a --closing that takes it, got none",
+        ),
+        (["robustness", "{pair}", "--alpha", "0"], "--alpha: expected a --closing"),
+        (
+            ["robustness", "{pair}", "--closing", "none", "--radius", "2"],
+            "--radius: expected a --closing that takes it, got none",
+        ),
+        (["close", "{pair}", "-o", "x.npz", "--load", "no"], "--load: there is no file no"),
+        (["close", "{pair}", "-o", "x.npz", "--load", "{pair}"], "--load: "),
+        (["mix", "a={pair}", "-o", "x.npz", "--load", "no"], "--load: there is no file no"),
         (["sweep", "missing.yml", "-o", "x"], "grid: there is no file missing.yml"),
         (["embed", "no-such-model", "emoji10", "-o", "x.safetensors"], "no-such-model"),
         (["embed", "tiny-openmoji", "emoji10", "-o", "x.npz"], "--out: expected a .safetensors"),

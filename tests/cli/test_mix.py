@@ -74,7 +74,11 @@ def test_one_array_has_all_rows_and_the_queries_beside_it(files, tmp_path: Path)
 def test_a_saved_closing_lifts_new_rows(files, tmp_path: Path) -> None:
     saved, out = tmp_path / "mixed.safetensors", tmp_path / "new.npy"
     run(*arguments(tmp_path), "--query", tmp_path / "q.npy", "-o", out, "--save", saved)
-    run(f"text={tmp_path / 'img.npy'}", "--load", saved, "-o", out)
+    again = [f"text={tmp_path / 'img.npy'}", "--load", saved, "-o", out]
+    told = run(*again, code=1).stderr
+    assert f"--out: beside {out} there would still be {tmp_path / 'new.queries.npy'}" in told
+    (tmp_path / "new.queries.npy").unlink()
+    run(*again)
     fitted = closing.load(saved)
     expected = fitted.transform_gallery({"text": files["img"]})["text"]
     np.testing.assert_array_equal(np.load(out), expected)

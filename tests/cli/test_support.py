@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,7 +18,14 @@ from typer.testing import CliRunner
 
 import gaputils as gu
 from gaputils.cli.commands import app
-from gaputils.cli.support import PIPE_CLOSED, in_one_line, readable, reports_errors, write
+from gaputils.cli.support import (
+    PIPE_CLOSED,
+    in_one_line,
+    readable,
+    reports_errors,
+    write,
+    write_json,
+)
 
 RUN = [sys.executable, "-c", "from gaputils.cli.commands import app; app()"]
 
@@ -201,6 +209,16 @@ def test_a_result_is_whole_or_not_there(tmp_path: Path) -> None:
     reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE)
     write("through a pipe", tmp_path / "pipe")
     assert reader.communicate()[0] == b"through a pipe\n"
+
+
+def test_what_is_no_number_is_null_in_json(tmp_path: Path) -> None:
+    content = {"a": float("nan"), "b": [{"c": float("inf"), "d": 1e-12}, None, "NaN"]}
+    write_json(content, tmp_path / "r.json")
+    text = (tmp_path / "r.json").read_text()
+    assert json.loads(text, parse_constant=pytest.fail) == {
+        "a": None,
+        "b": [{"c": None, "d": 1e-12}, None, "NaN"],
+    }
 
 
 def test_two_results_have_two_places_and_none_among_what_is_read(tmp_path: Path) -> None:

@@ -89,6 +89,26 @@ def test_a_method_can_be_loaded_as_soon_as_it_is_defined(tmp_path: Path) -> None
     assert type(closing.load(path)) is Heavier
 
 
+@pytest.mark.parametrize("kind", [np.asarray, torch.tensor])
+def test_rows_that_their_dtype_cannot_hold_are_refused_once_moved(kind) -> None:
+    queries, gallery = np.array([[0.0, 1.0, 2.0]]), np.array([[3e4, 0.0, 0.0], [0.0, 3e4, 0.0]])
+    fitted = gu.HullProjection(radius=9).fit(queries, gallery)
+    wide, narrow = kind(queries.astype(np.float32)), kind(queries.astype(np.float16))
+    assert bool((abs(fitted.transform_queries(wide)) > 65_504).any())
+    message = r"^queries: expected rows that are finite .* 1 row\(s\) of (torch\.)?float16"
+    for move in (fitted.transform_queries, lambda rows: fitted.transform(rows, kind(gallery))):
+        with pytest.raises(ValueError, match=message):
+            move(narrow)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.tensor])
+def test_a_gallery_that_its_dtype_cannot_hold_is_refused_by_its_name(kind) -> None:
+    queries, gallery = np.full((1, 2), 6e4), np.array([[0.0, 6e4], [6e4, 0.0]])
+    fitted = gu.NaiveShift(alpha=9).fit(queries, gallery)
+    with pytest.raises(ValueError, match=r"^gallery: expected rows that are finite .* 2 row"):
+        fitted.transform_gallery(kind(gallery.astype(np.float16)))
+
+
 class Halved(closing.Closing, registered=False):
     """Moves queries by code of its own."""
 

@@ -422,7 +422,25 @@ def test_statistics_of_unequal_norms_give_no_circumcentre() -> None:
     statistics = statistics_of(*sides(1, 9, 10, 12, spread=0.2))
     gu.fit_hull_projection(statistics)
     for parameters in ({"radius": 2}, {"center": True}):
-        with pytest.raises(ValueError, match="gallery: scaling needs a circumcentre"):
+        with pytest.raises(ValueError, match=r"gallery: from statistics .* of one norm alone"):
             gu.fit_hull_projection(statistics, **parameters)
     with pytest.raises(ValueError, match="n_components: 'auto' needs the rows"):
         gu.fit_hull_projection(statistics, n_components="auto")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"radius": "x"}, TypeError),
+        ({"radius": -1}, ValueError),
+        ({"center": "no"}, TypeError),
+        ({"n_components": 1.5}, ValueError),
+        ({"covariance": "x"}, TypeError),
+        ({"statistics": np.eye(12)}, TypeError),
+    ],
+)
+def test_what_a_fit_from_statistics_cannot_use_is_named(given: dict, error: type) -> None:
+    (name,) = given
+    statistics = statistics_of(*sides(1, 9, 10, 12))
+    with pytest.raises(error, match=f"^{name}: expected"):
+        gu.fit_hull_projection(**{"statistics": statistics, **given})

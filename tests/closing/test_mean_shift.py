@@ -130,6 +130,23 @@ def test_counts_and_queries_of_the_excess_are_checked() -> None:
         predicted_excess(queries[:1], gallery, 1)
 
 
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"alpha": "x"}, TypeError),
+        ({"alpha": np.nan}, ValueError),
+        ({"n_components": -1}, ValueError),
+        ({"statistics": np.eye(6)}, TypeError),
+    ],
+)
+def test_what_a_fit_from_statistics_cannot_use_is_named_at_once(given: dict, error: type) -> None:
+    statistics = gu.GapStatistics(6)
+    statistics.update(*sides(0, 5, 3, 6))
+    (name,) = given
+    with pytest.raises(error, match=f"^{name}: expected"):
+        gu.fit_mean_shift(**{"statistics": statistics, **given})
+
+
 def test_a_gallery_that_spans_the_space_is_told_at_once() -> None:
     queries, gallery = sides(0, 5, 40, 6)
     with pytest.warns(ClosingDoesNothing, match="MeanShift moves nothing: the 40 rows .* all 6"):

@@ -44,6 +44,12 @@ def test_the_scores_of_each_kind_have_mean_zero_and_deviation_one(center: bool) 
         assert scores.std() == pytest.approx(1, rel=2**-8)  # factors have 8 bits
 
 
+@pytest.mark.parametrize("name", ["center", "equal_norms"])
+def test_what_is_no_boolean_is_refused_by_name(name: str) -> None:
+    with pytest.raises(TypeError, match=f"^{name}: expected True or False, got str 'no'"):
+        gu.MixedGallery(**{name: "no"}).fit(*rows())
+
+
 def test_scores_are_those_of_two_steps_by_hand() -> None:
     queries, kinds = rows()
     fitted = gu.MixedGallery().fit(queries, kinds)

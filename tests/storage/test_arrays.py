@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import torch
 
 import gaputils as gu
 from gaputils._reading import UnreadableFile
+from gaputils.storage.files import iter_rows, read_matrix
 
 X, Y = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(0))
 
@@ -54,6 +57,24 @@ def test_labels_that_are_no_tensor_are_told(tmp_path: Path) -> None:
     torch.save({"images": X.detach(), "texts": Y, "labels": [0] * 6}, tmp_path / "e.pt")
     with pytest.raises(ValueError, match="'labels' is a list, no tensor"):
         gu.read_pair(tmp_path / "e.pt")
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        gu.read_pair,
+        partial(gu.read_pair, "x.npy"),
+        read_matrix,
+        lambda path: next(iter_rows(path)),
+    ],
+)
+def test_an_empty_path_is_not_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[[str], object]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", Y.numpy())
+    with pytest.raises(ValueError, match=r"^path: expected a file or a folder, got ''$"):
+        read("")
 
 
 def test_half_a_file_is_told(tmp_path: Path) -> None:

@@ -61,6 +61,15 @@ def test_named_arrays(tmp_path: Path, names, keys, suffix: str) -> None:
     check(read_pair(path, **keys), targets=True)
 
 
+@pytest.mark.parametrize("role", ["queries", "gallery", "targets", "owners"])
+@pytest.mark.parametrize("given", [[0, 1], np.arange(6), 3])
+def test_an_array_in_the_place_of_a_name_is_refused(tmp_path: Path, role: str, given) -> None:
+    np.savez(tmp_path / "e.npz", queries=X, gallery=Y)
+    kind = type(given).__name__
+    with pytest.raises(TypeError, match=f"^{role}: expected a name, got {kind}; Emb"):
+        read_pair(tmp_path / "e.npz", **{role: given})
+
+
 def test_own_format_keeps_its_info(tmp_path: Path) -> None:
     gu.Embeddings(X, Y, T, {"model": "m"}).save(tmp_path / "e.safetensors")
     e = read_pair(tmp_path / "e.safetensors")

@@ -48,6 +48,24 @@ def test_shares_part_the_shards_among_readers(finished: Finished, shares: int) -
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
+@pytest.mark.parametrize(
+    ("share", "error", "named"),
+    [
+        ((0, 0), ValueError, r"share\[1\]: expected an integer of at least 1, got 0"),
+        ((-1, 2), ValueError, r"share\[0\]: expected an integer of at least 0, got -1"),
+        ((2, 2), ValueError, r"share\[0\]: expected at most 1, got 2"),
+        ((0.0, 2), TypeError, r"share\[0\]: expected an integer"),
+        (3, TypeError, r"share: expected \(i, k\), .* got 3"),
+        ((0, 1, 2), TypeError, r"share: expected \(i, k\)"),
+    ],
+)
+def test_what_is_no_share_is_refused_by_name(
+    finished: Finished, share: object, error: type[Exception], named: str
+) -> None:
+    with pytest.raises(error, match=f"^{named}"):
+        list(iter_shards(finished[0], share=share))  # type: ignore[arg-type]
+
+
 def test_what_is_not_finished_says_how_much_is_there(written: Finished) -> None:
     folder, manifest = written
     (folder / manifest.shards[0].file).unlink()
@@ -60,6 +78,15 @@ def test_a_stranger_among_the_shards_is_named(finished: Finished) -> None:
     (finished[0] / "gallery-00007.safetensors").touch()
     with pytest.raises(ValueError, match=r"gallery-00007\.safetensors is no shard of the run"):
         load_folder(finished[0])
+
+
+def test_an_empty_path_is_not_the_working_folder(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished[0])
+    for read in (load_folder, lambda folder: list(iter_shards(folder))):
+        with pytest.raises(ValueError, match=r"^folder: expected a file or a folder, got ''$"):
+            read("")
 
 
 def test_another_side_is_refused(finished: Finished) -> None:

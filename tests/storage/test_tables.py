@@ -48,6 +48,14 @@ def test_missing_rows_are_counted(tmp_path: Path, kind, rows, dim, missing, alon
             read_pair(tmp_path / "x.parquet", tmp_path / "y.parquet")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_without_rows_says_so(tmp_path: Path, kind: str) -> None:
+    empty = pa.array([], KINDS[kind](4))
+    pq.write_table(pa.table({"image": empty, "text": empty}), tmp_path / "p.parquet")
+    with pytest.raises(ValueError, match=r"p\.parquet: column 'image' has no rows"):
+        read_pair(tmp_path / "p.parquet")
+
+
 def test_the_report_of_a_column_with_holes_says_so(tmp_path: Path) -> None:
     holes = {name: _vectors(64, 64, 4, "fixed") for name in ("image", "text")}
     pq.write_table(pa.table(holes), tmp_path / "p.parquet")

@@ -80,6 +80,21 @@ def test_what_breaks_off_leaves_everything_as_it_was(tmp_path: Path, before: boo
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == kept
 
 
+def test_files_of_another_writing_are_named_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "e.npy"
+    good = {name: whole(value) for name, value in ARRAYS.items()}
+    write_npy_files(path, good)
+    kept = {one.name: one.read_bytes() for one in tmp_path.iterdir()}
+    for fewer in (["gallery", "queries"], ["gallery", "targets", "owners"]):
+        left = ({"queries", "targets"} - set(fewer)).pop()
+        with pytest.raises(
+            FileExistsError, match=rf"^path: beside .*e\.{left}\.npy, of other rows"
+        ):
+            write_npy_files(path, {name: whole(TARGETS) for name in fewer})
+        assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == kept
+    write_npy_files(path, good)
+
+
 def test_objects_are_never_written(tmp_path: Path) -> None:
     things = whole(np.array([{}], dtype=object))
     with pytest.raises(ValueError, match="allow_pickle"):
