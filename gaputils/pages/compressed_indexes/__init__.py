@@ -26,7 +26,6 @@ from gaputils.noise import (
     BinaryQuantization,
     UniformQuantization,
     covariance_between,
-    robustness,
 )
 from gaputils.noise import variance_between as variance
 from gaputils.pages import typeset
@@ -306,12 +305,12 @@ def about_beside_shift(
 
     The share of answers by Euclidean distance, and its paired error over the queries of all blocks.
     """
-    about = [about_circumcentre(block) for block in blocks]
-    sides = [(block.queries, block.gallery) for block in about], _closed(MeanShift(), blocks)
     rounding = UniformQuantization(bins)
+    about = [about_circumcentre(block) for block in blocks]
+    both = [(block.queries, block.gallery) for block in about], _closed(MeanShift(), blocks)
     alone, shifted = (
-        torch.cat([robustness(*pair, rounding, method="monte-carlo", draws=1) for pair in pairs])
-        for pairs in sides
+        torch.cat([nearest(x, rounding.quantize(y)) == nearest(x, y) for x, y in sides])
+        for sides in both
     )
     return paired_gain(alone, shifted, seed=seed)
 
