@@ -88,8 +88,10 @@ class OnHull(Closing, registered=False):
         Returns the places of the rows, in the order they were fitted and added before, whose
         stored vector is another now: all, which `transform_gallery` gives anew, or none. The new
         rows are to be stored by `transform_gallery` in any case, and queries moved anew. The
-        result is that of fitting on all rows. Raises `ValueError` if fewer components than the
-        whole hull were kept, since these depend on all rows.
+        result is that of fitting on all rows; the center of `HullProjection(center=True)` only if
+        all rows lie on a sphere, as rows of one norm do: else it is where the first rows and the
+        directions added since put it. Raises `ValueError` if fewer components than the whole hull
+        were kept, since these depend on all rows.
         """
         check_is_fitted(self, "dim_")
         if not len(self.components_) == self.rank_:
