@@ -203,6 +203,11 @@ def choice(
     return str(value)
 
 
+def as_seed(seed: Any) -> int:
+    """`seed` as an int that a torch generator takes."""
+    return integer("seed", seed, low=0, high=2**64 - 1)
+
+
 def as_generator(seed: Seed, device: torch.device | str = "cpu") -> torch.Generator:
     """A generator on `device`: `seed` itself if it is one, else one seeded with it."""
     if isinstance(seed, torch.Generator):
@@ -211,7 +216,7 @@ def as_generator(seed: Seed, device: torch.device | str = "cpu") -> torch.Genera
     if seed is None:
         generator.seed()
     else:
-        generator.manual_seed(integer("seed", seed, low=0))
+        generator.manual_seed(as_seed(seed))
     return generator
 
 

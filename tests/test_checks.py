@@ -203,8 +203,19 @@ def test_generators() -> None:
     assert draws[0] == draws[1] != draws[2]
     free = [torch.rand(1, generator=_checks.as_generator(None)).item() for _ in range(2)]
     assert free[0] != free[1]
+    same = _checks.as_generator(np.int64(3))
+    assert torch.rand(1, generator=same).item() == draws[0]
+
+
+def test_seeds() -> None:
+    assert _checks.as_seed(np.uint64(2**64 - 1)) == 2**64 - 1
     with pytest.raises(ValueError, match=r"seed: .* at least 0, got -1"):
         _checks.as_generator(-1)
+    with pytest.raises(ValueError, match=r"seed: expected at most \d+, got 18446744073709551616"):
+        _checks.as_generator(2**64)
+    for wrong in (True, 1.5, "a"):
+        with pytest.raises(TypeError, match="seed: expected an integer"):
+            _checks.as_seed(wrong)
 
 
 @pytest.mark.parametrize(

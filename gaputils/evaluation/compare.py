@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_answers, as_generator, as_pair, choice, integer
+from gaputils._checks import Seed, as_answers, as_generator, as_pair, as_seed, choice, integer
 from gaputils._progress import bar
 from gaputils.closing.base import Closing
 from gaputils.closing.catalogue import fit_all, fitted, moved
@@ -168,10 +168,10 @@ def over_blocks(
 
 def as_number(seed: Seed) -> int:
     """A seed that can be used again and again, drawn from a generator or, for None, from chance."""
-    if isinstance(seed, int):
-        return integer("seed", seed, low=0)
-    device = "cpu" if seed is None else seed.device
-    return int(torch.randint(2**31, (), generator=as_generator(seed), device=device))
+    if seed is not None and not isinstance(seed, torch.Generator):
+        return as_seed(seed)
+    generator = as_generator(seed)
+    return int(torch.randint(2**31, (), generator=generator, device=generator.device))
 
 
 def compared(

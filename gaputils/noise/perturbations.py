@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from gaputils._checks import as_matrix, choice, integer, number
+from gaputils._checks import Seed, as_generator, as_matrix, choice, integer, number
 
 
 @runtime_checkable
@@ -188,9 +188,8 @@ class AlternativeGallery:
         return queries, self.gallery.to(gallery)
 
 
-def equivalent_gaussian(noise: Noise, gallery: Tensor, seed: int = 0) -> GaussianNoise:
+def equivalent_gaussian(noise: Noise, gallery: Any, seed: Seed = 0) -> GaussianNoise:
     """The isotropic Gaussian noise with the mean squared change that `noise` makes to `gallery`."""
     gallery = as_matrix("gallery", gallery)
-    generator = torch.Generator(device=gallery.device).manual_seed(seed)
-    _, changed = noise.apply(gallery, gallery, generator)
+    _, changed = noise.apply(gallery, gallery, as_generator(seed, gallery.device))
     return GaussianNoise(float((changed - gallery).double().square().sum(dim=1).mean()))

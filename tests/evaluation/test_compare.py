@@ -225,6 +225,8 @@ def test_seeds_and_generators_draw_alike_for_all_closings() -> None:
     once = gu.compare_closings(*arguments, order="noise first", draws=9, seed=generator)
     again = gu.compare_closings(*arguments, order="noise first", draws=9, seed=generator)
     assert not once.equals(again)
+    same = gu.compare_closings(*arguments, order="noise first", draws=9, seed=np.int64(3))
+    pd.testing.assert_frame_equal(first, same)
 
 
 @pytest.mark.parametrize(
@@ -237,6 +239,8 @@ def test_seeds_and_generators_draw_alike_for_all_closings() -> None:
         ({"bootstrap": 1}, ValueError, "bootstrap: .* got 1"),
         ({"draws": 0}, ValueError, "draws: .* got 0"),
         ({"seed": -1}, ValueError, "seed: .* got -1"),
+        ({"seed": 1.5}, TypeError, "seed: expected an integer, got float 1.5"),
+        ({"seed": "a"}, TypeError, "seed: expected an integer, got str 'a'"),
         ({"against": "a"}, ValueError, "against: expected one of original, got 'a'"),
         ({"against": ("original", "l1")}, ValueError, "against: .* cosine, got 'l1'"),
         ({"closings": {"a": "shift"}}, TypeError, "closings: a: expected a closing"),

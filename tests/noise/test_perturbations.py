@@ -156,6 +156,8 @@ def test_equivalent_gaussian_draws_random_noise_once_from_its_seed() -> None:
     )
     with pytest.raises(TypeError, match=r"^gallery: .* got list"):
         equivalent_gaussian(both, [[1.0]])
+    with pytest.raises(TypeError, match="^seed: expected an integer, got str 'a'"):
+        equivalent_gaussian(both, gallery, "a")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
