@@ -235,6 +235,28 @@ def choice(
     return str(value)
 
 
+def listed(name: str, value: Any, of: str) -> list[Any]:
+    """`value`, one or more of what `of` calls one, as a list; no text and no mapping is a list."""
+    try:
+        items = None if isinstance(value, (str, bytes, Mapping)) else list(value)
+    except TypeError:
+        items = None
+    if items is None:
+        raise TypeError(f"{name}: expected a list of {of}s, got {_typed(value)}")
+    if not items:
+        raise ValueError(f"{name}: expected at least one {of}, got none")
+    return items
+
+
+def labelled(name: str, value: Any, by: str) -> dict[str, Any]:
+    """`value` as a dict with at least one entry, whose keys are what `by` says."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name}: expected a mapping by {by}, got {_typed(value)}")
+    if not value:
+        raise ValueError(f"{name}: expected at least one {by}, got none")
+    return dict(value)
+
+
 def as_seed(seed: Any) -> int:
     """`seed` as an int that a torch generator takes."""
     return integer("seed", seed, low=0, high=2**64 - 1)

@@ -249,6 +249,31 @@ def test_numbers() -> None:
             _checks.number("x", wrong)
 
 
+def test_lists() -> None:
+    assert _checks.listed("v", (1, 2), "number") == [1, 2]
+    assert _checks.listed("v", np.array([1.5]), "number") == [1.5]
+    for wrong in (1, "12", {1: 2}, None, np.array(1)):
+        with pytest.raises(TypeError, match="^v: expected a list of numbers, got"):
+            _checks.listed("v", wrong, "number")
+    with pytest.raises(ValueError, match="^v: expected at least one number, got none"):
+        _checks.listed("v", [], "number")
+
+
+def test_mappings() -> None:
+    assert _checks.labelled("v", {"a": 1}, "label") == {"a": 1}
+    with pytest.raises(TypeError, match=r"^v: expected a mapping by label, got list \[1\]"):
+        _checks.labelled("v", [1], "label")
+    with pytest.raises(ValueError, match="^v: expected at least one label, got none"):
+        _checks.labelled("v", {}, "label")
+
+
+def test_flags() -> None:
+    assert _checks.flag("v", np.bool_(True)) is True
+    for wrong in (1, "no", None):
+        with pytest.raises(TypeError, match="^v: expected True or False, got"):
+            _checks.flag("v", wrong)
+
+
 def test_generators() -> None:
     own = torch.Generator()
     assert _checks.as_generator(own) is own
