@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
 import pandas as pd
@@ -128,8 +128,8 @@ def _selected(embeddings: Embeddings, measures: Sequence[str] | None, halved: bo
     ]
     if measures is None:
         return possible
-    if isinstance(measures, str):
-        raise TypeError(f"measures: expected a list of names, got the string {measures!r}")
+    if isinstance(measures, str) or not isinstance(measures, Iterable):
+        raise TypeError(f"measures: expected a list of names, got {measures!r}")
     for name in measures:
         _checks.choice("measures", name, tuple(MEASURES))
         if name not in possible:

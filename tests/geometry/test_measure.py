@@ -58,6 +58,8 @@ def test_bad_arguments_are_named() -> None:
         gu.measure_gap(e, ["gap"])
     with pytest.raises(TypeError, match="measures: expected a list"):
         gu.measure_gap(e, "gap_norm")
+    with pytest.raises(TypeError, match="measures: expected a list of names, got 5"):
+        gu.measure_gap(e, 5)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="embeddings: expected Embeddings"):
         gu.measure_gap(e.queries)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="bootstrap"):
