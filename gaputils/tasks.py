@@ -134,10 +134,10 @@ def as_choices(embeddings: Embeddings) -> tuple[Tensor, Tensor, Tensor | None]:
     takes; compare its result with the third. Raises `ValueError` for embeddings of anything else.
     """
     require_embeddings(embeddings)
-    count = embeddings.info.get("options")
+    count: Any = embeddings.info.get("options")
     rows = len(embeddings.queries)
-    whole = isinstance(count, int) and not isinstance(count, bool)
-    if not whole or rows * count != len(embeddings.gallery):
+    known = isinstance(count, int) and not isinstance(count, bool)
+    if not known or rows * count != len(embeddings.gallery):
         raise ValueError(
             f"embeddings: expected those of a multiple-choice data set, got {rows} queries, "
             f"{len(embeddings.gallery)} gallery items and info['options'] = {count!r}"

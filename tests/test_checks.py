@@ -49,7 +49,7 @@ def test_tensors_that_hold_no_plain_rows_are_refused(message: str) -> None:
 
 @pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="is double precision here")
 def test_more_than_double_precision_is_refused() -> None:
-    with pytest.raises(TypeError, match="^x: expected real numbers of at most double precision"):
+    with pytest.raises(TypeError, match=r"^x: expected real numbers of at most double precision"):
         _checks.as_matrix("x", np.ones((2, 2), np.longdouble))
 
 
@@ -82,7 +82,7 @@ def test_answers_may_be_unsigned(dtype: type) -> None:
 
 
 def test_answers_of_text_are_named() -> None:
-    with pytest.raises(TypeError, match="^v: expected integers, got dtype <U1"):
+    with pytest.raises(TypeError, match=r"^v: expected integers, got dtype <U1"):
         _checks.as_answers("v", np.array([["a"]]), 1, 3, torch.device("cpu"))
 
 
@@ -253,9 +253,9 @@ def test_lists() -> None:
     assert _checks.listed("v", (1, 2), "number") == [1, 2]
     assert _checks.listed("v", np.array([1.5]), "number") == [1.5]
     for wrong in (1, "12", {1: 2}, None, np.array(1)):
-        with pytest.raises(TypeError, match="^v: expected a list of numbers, got"):
+        with pytest.raises(TypeError, match=r"^v: expected a list of numbers, got"):
             _checks.listed("v", wrong, "number")
-    with pytest.raises(ValueError, match="^v: expected at least one number, got none"):
+    with pytest.raises(ValueError, match=r"^v: expected at least one number, got none"):
         _checks.listed("v", [], "number")
 
 
@@ -263,14 +263,14 @@ def test_mappings() -> None:
     assert _checks.labelled("v", {"a": 1}, "label") == {"a": 1}
     with pytest.raises(TypeError, match=r"^v: expected a mapping by label, got list \[1\]"):
         _checks.labelled("v", [1], "label")
-    with pytest.raises(ValueError, match="^v: expected at least one label, got none"):
+    with pytest.raises(ValueError, match=r"^v: expected at least one label, got none"):
         _checks.labelled("v", {}, "label")
 
 
 def test_flags() -> None:
     assert _checks.flag("v", np.bool_(True)) is True
     for wrong in (1, "no", None):
-        with pytest.raises(TypeError, match="^v: expected True or False, got"):
+        with pytest.raises(TypeError, match=r"^v: expected True or False, got"):
             _checks.flag("v", wrong)
 
 

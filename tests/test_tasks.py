@@ -126,11 +126,11 @@ def test_options_keep_a_precision_beyond_that_of_the_queries() -> None:
 def test_bad_options_are_named() -> None:
     x, options = np.ones((2, 3)), np.ones((2, 4, 3))
     options[1, 2] = 0
-    with pytest.raises(ValueError, match="^options: expected rows of norm above zero for cosine"):
+    with pytest.raises(ValueError, match=r"^options: expected rows of norm above zero for cosine"):
         tasks.multiple_choice(x, options)
     for count in (2.0, True, "2", 3):
         e = gu.Embeddings(x, np.ones((4, 3)), info={"options": count})
-        with pytest.raises(ValueError, match="^embeddings: expected those of a multiple-choice"):
+        with pytest.raises(ValueError, match=r"^embeddings: expected those of a multiple-choice"):
             gu.as_choices(e)
 
 

@@ -63,7 +63,7 @@ def _sides(name: str, meaning: str, source: str, **options: Any) -> dict[str, Me
     """A measure of one side, once for each; `compute` and `defined` take its rows (n, d)."""
     result = {}
     for side in ("queries", "gallery"):
-        own = {
+        own: dict[str, Any] = {
             key: _of_side(value, side) if callable(value) else value
             for key, value in options.items()
         }

@@ -49,5 +49,5 @@ def test_rows_are_drawn_with_the_seed() -> None:
 
 def test_a_side_that_is_no_plain_tensor_is_named() -> None:
     sparse = torch.eye(3).to_sparse()
-    with pytest.raises(TypeError, match="^gallery: .* got layout torch.sparse_coo"):
+    with pytest.raises(TypeError, match=r"^gallery: .* got layout torch.sparse_coo"):
         Sample.of((np.eye(3), sparse), rows=2, items=2, seed=0)

@@ -72,7 +72,7 @@ def test_rows_that_change_alike_up_to_rounding_give_no_covariance(
     dtype: type, shift: float
 ) -> None:
     before = versions(200)[0].astype(dtype) * np.geomspace(1, 1e6, 8).astype(dtype)
-    with pytest.raises(ValueError, match="^after: expected rows that change by different amounts"):
+    with pytest.raises(ValueError, match=r"^after: expected rows that change by different amounts"):
         gu.covariance_between(before, before + dtype(shift))
     other = before + dtype(shift)
     other[0, 0] += dtype(8 * np.finfo(dtype).eps * np.abs(other[:, 0]).max())

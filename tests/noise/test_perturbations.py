@@ -113,9 +113,9 @@ def test_quantizers_take_arrays_and_half_precision_and_refuse_other_values(quant
     assert bool(expected.isfinite().all())
     assert torch.equal(quantizer.quantize(values), expected)
     assert torch.equal(quantizer.quantize(values.numpy()), expected)
-    with pytest.raises(TypeError, match="^values: .* got list"):
+    with pytest.raises(TypeError, match=r"^values: .* got list"):
         quantizer.quantize([[1.0]])
-    with pytest.raises(ValueError, match="^values: expected finite values"):
+    with pytest.raises(ValueError, match=r"^values: expected finite values"):
         quantizer.quantize(np.array([[math.nan]]))
 
 
@@ -177,7 +177,7 @@ def test_equivalent_gaussian_draws_random_noise_once_from_its_seed() -> None:
     )
     with pytest.raises(TypeError, match=r"^gallery: .* got list"):
         equivalent_gaussian(both, [[1.0]])
-    with pytest.raises(TypeError, match="^seed: expected an integer, got str 'a'"):
+    with pytest.raises(TypeError, match=r"^seed: expected an integer, got str 'a'"):
         equivalent_gaussian(both, gallery, "a")  # type: ignore[arg-type]
 
 
