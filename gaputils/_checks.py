@@ -14,28 +14,56 @@ from torch import Tensor
 Seed = int | torch.Generator | None
 
 
-def as_matrix(name: str, value: Any, *, min_rows: int = 1, any_norm: bool = False) -> Tensor:
-    """`value` as a finite floating (rows, columns) tensor; half precision becomes float32.
+def dense(name: str, tensor: Tensor) -> Tensor:
+    """`tensor` if it holds one plain number for each of its places; raises `TypeError` if not."""
+    unusual = {
+        "a nested one": tensor.is_nested,
+        "a quantized one": tensor.is_quantized,
+        "one on the meta device": tensor.is_meta,
+        f"layout {tensor.layout}": tensor.layout is not torch.strided,
+    }
+    for kind, found in unusual.items():
+        if found:
+            raise TypeError(f"{name}: expected a dense tensor of plain numbers, got {kind}")
+    return tensor
 
-    Shares memory with `value` where it can. Raises `TypeError` if it is not an array of real
-    numbers and `ValueError` if its shape or its values are not usable: not finite or, unless
-    `any_norm`, so large that a squared distance would leave the dtype's range.
+
+def as_tensor(name: str, value: Any, expected: str = "numbers") -> Tensor:
+    """`value` as a dense tensor that shares its memory where it can.
+
+    An array may have any strides and byte order. Raises `TypeError` that says what was `expected`.
     """
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name}: expected a plain array, got a masked one; fill it first")
-    if isinstance(value, np.ndarray):
-        if value.dtype.kind not in "fiu":
-            hint = "; np.stack makes one matrix of its rows" if value.dtype.kind == "O" else ""
-            raise TypeError(f"{name}: expected real numbers, got dtype {value.dtype}{hint}")
-        native = np.ascontiguousarray(value, dtype=value.dtype.newbyteorder("="))
-        tensor = torch.from_numpy(native if native.flags.writeable else native.copy())
-    elif isinstance(value, Tensor):
-        tensor = value.detach()
-    else:
+    if hasattr(value, "__array__") and not isinstance(value, Tensor):
+        array = np.asarray(value)
+        native = np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
+        shared = native.flags.writeable and min(native.strides, default=0) >= 0
+        value = native if shared else native.copy()
+    try:
+        tensor = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        got = f"dtype {value.dtype}" if hasattr(value, "dtype") else _typed(value)
+        raise TypeError(f"{name}: expected {expected}, got {got}") from error
+    return dense(name, tensor)
+
+
+def as_matrix(name: str, value: Any, *, min_rows: int = 1, any_norm: bool = False) -> Tensor:
+    """`value` as a finite floating (rows, columns) tensor; half precision becomes float32.
+
+    Shares memory with `value` where it can. Raises `TypeError` if it is not a dense array of real
+    numbers of at most double precision and `ValueError` if its shape or its values are not usable:
+    not finite or, unless `any_norm`, so large that a squared distance would leave the dtype's range.
+    """
+    if not isinstance(value, (np.ndarray, Tensor)):
         raise TypeError(
             f"{name}: expected a NumPy array or a torch tensor, got {type(value).__name__}"
             f"{_instead(value)}"
         )
+    if isinstance(value, np.ndarray) and value.dtype.kind not in "fiu":
+        hint = "; np.stack makes one matrix of its rows" if value.dtype.kind == "O" else ""
+        raise TypeError(f"{name}: expected real numbers, got dtype {value.dtype}{hint}")
+    tensor = as_tensor(name, value, "real numbers of at most double precision").detach()
     if tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(f"{name}: expected real numbers, got dtype {tensor.dtype}")
     if tensor.ndim != 2:
@@ -105,10 +133,7 @@ def as_pair(
 
 def as_direction(name: str, value: Any, dim: int) -> Tensor:
     """`value` as a finite (dim,) vector other than zero, of any length."""
-    try:
-        vector = torch.as_tensor(value).detach()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"{name}: expected numbers, got {type(value).__name__}") from error
+    vector = as_tensor(name, value).detach()
     if vector.is_complex() or vector.dtype == torch.bool:
         raise TypeError(f"{name}: expected real numbers, got dtype {vector.dtype}")
     if tuple(vector.shape) != (dim,):
@@ -118,19 +143,19 @@ def as_direction(name: str, value: Any, dim: int) -> Tensor:
     return vector
 
 
+def _as_integers(name: str, value: Any, device: torch.device) -> Tensor:
+    """`value` as an int64 tensor of its shape."""
+    integers = as_tensor(name, value, "integers").detach()
+    if integers.is_floating_point() or integers.is_complex() or integers.dtype == torch.bool:
+        raise TypeError(f"{name}: expected integers, got dtype {integers.dtype}")
+    return integers.to(device, torch.int64)
+
+
 def as_targets(name: str, value: Any, rows: int, items: int, device: torch.device) -> Tensor:
     """`value` as (rows,) gallery indices, each in [0, items)."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name}: expected a plain array, got a masked one; fill it first")
-    try:
-        targets = torch.as_tensor(value, device=device)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"{name}: expected integers, got {type(value).__name__}") from error
-    if targets.is_floating_point() or targets.is_complex() or targets.dtype == torch.bool:
-        raise TypeError(f"{name}: expected integers, got dtype {targets.dtype}")
+    targets = _as_integers(name, value, device)
     if tuple(targets.shape) != (rows,):
         raise ValueError(f"{name}: expected shape ({rows},), got {tuple(targets.shape)}")
-    targets = targets.to(torch.int64)
     if rows and not (int(targets.min()) >= 0 and int(targets.max()) < items):
         raise ValueError(
             f"{name}: expected indices in [0, {items}), "
@@ -146,10 +171,10 @@ def as_answers(name: str, value: Any, rows: int, items: int, device: torch.devic
     """
     if getattr(value, "ndim", 1) != 2:
         return as_targets(name, value, rows, items, device)[:, None]
-    answers = torch.as_tensor(value, device=device)
+    answers = _as_integers(name, value, device)
     if len(answers) != rows or answers.shape[1] == 0:
         raise ValueError(f"{name}: expected shape ({rows}, k), got {tuple(answers.shape)}")
-    least = int(answers.min()) if answers.numel() and not answers.is_floating_point() else 0
+    least = int(answers.min()) if len(answers) else 0
     if least < -1:
         raise ValueError(f"{name}: expected indices in [0, {items}) and -1 to fill up, got {least}")
     flat = answers.flatten()
@@ -213,6 +238,13 @@ def integer(name: str, value: Any, *, low: int, high: int | None = None) -> int:
     return int(value)
 
 
+def flag(name: str, value: Any) -> bool:
+    """`value` as a bool, if it is one."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name}: expected True or False, got {_typed(value)}")
+    return bool(value)
+
+
 def choice(
     name: str, value: Any, allowed: tuple[str, ...], elsewhere: Mapping[str, str] | None = None
 ) -> str:
@@ -225,6 +257,33 @@ def choice(
     return str(value)
 
 
+def listed(name: str, value: Any, of: str) -> list[Any]:
+    """`value`, one or more of what `of` calls one, as a list; no text and no mapping is a list."""
+    try:
+        items = None if isinstance(value, (str, bytes, Mapping)) else list(value)
+    except TypeError:
+        items = None
+    if items is None:
+        raise TypeError(f"{name}: expected a list of {of}s, got {_typed(value)}")
+    if not items:
+        raise ValueError(f"{name}: expected at least one {of}, got none")
+    return items
+
+
+def labelled(name: str, value: Any, by: str) -> dict[str, Any]:
+    """`value` as a dict with at least one entry, whose keys are what `by` says."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name}: expected a mapping by {by}, got {_typed(value)}")
+    if not value:
+        raise ValueError(f"{name}: expected at least one {by}, got none")
+    return dict(value)
+
+
+def as_seed(seed: Any) -> int:
+    """`seed` as an int that a torch generator takes."""
+    return integer("seed", seed, low=0, high=2**64 - 1)
+
+
 def as_generator(seed: Seed, device: torch.device | str = "cpu") -> torch.Generator:
     """A generator on `device`: `seed` itself if it is one, else one seeded with it."""
     if isinstance(seed, torch.Generator):
@@ -233,7 +292,7 @@ def as_generator(seed: Seed, device: torch.device | str = "cpu") -> torch.Genera
     if seed is None:
         generator.seed()
     else:
-        generator.manual_seed(integer("seed", seed, low=0))
+        generator.manual_seed(as_seed(seed))
     return generator
 
 

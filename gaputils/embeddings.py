@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gaputils._checks import as_pair, as_targets, device_here
+from gaputils._checks import _typed, as_pair, as_targets, device_here, flag
 from gaputils._checks import unit_rows as at_norm_one
 from gaputils._files import read_safetensors, write_safetensors
 from gaputils._reading import reading
@@ -37,8 +37,8 @@ class Embeddings:
     left out are then the first of each. With `normalize` every row is scaled to norm 1.
 
     Raises `TypeError` or `ValueError` that names the argument if a side is not a finite matrix,
-    the dimensions differ, a target is no row of the gallery, an owner no query, or a row to be
-    normalised is zero.
+    the dimensions differ, a target is no row of the gallery, an owner no query, a row to be
+    normalised is zero, or JSON has no form for what `info` says.
 
     >>> import numpy as np
     >>> e = Embeddings(np.eye(2), np.diag([2.0, 3.0]), [1, 0], normalize=True)
@@ -64,6 +64,7 @@ class Embeddings:
         ) -> None: ...
 
     def __post_init__(self, normalize: bool) -> None:
+        normalize = flag("normalize", normalize)
         self.queries, self.gallery = as_pair(self.queries, self.gallery, any_norm=normalize)
         if normalize:
             self.queries = at_norm_one("queries", self.queries)
@@ -71,13 +72,15 @@ class Embeddings:
         n, m = len(self.queries), len(self.gallery)
         if not isinstance(self.info, dict):
             raise TypeError(f"info: expected a dict, got {type(self.info).__name__}")
+        _as_json(self.info)
+        paired = flag("info['paired']", self.info.get("paired", True))
         owners = self.owners
         if self.targets is not None:
             self.targets = as_targets("targets", self.targets, n, m, self.queries.device)
         elif owners is not None:
             first = items_of(owners, n)[:, 0]
             self.targets = first if bool((first >= 0).all()) else None
-        elif n == m and self.info.get("paired", True):
+        elif n == m and paired:
             self.targets = torch.arange(n, device=self.queries.device)
 
     @property
@@ -139,7 +142,7 @@ class Embeddings:
     @property
     def metadata(self) -> dict[str, str]:
         """What `save` writes beside the tensors."""
-        return {"format": _FORMAT, "info": json.dumps(self.info)}
+        return {"format": _FORMAT, "info": _as_json(self.info)}
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one safetensors file; the old file stays whole until the new one is."""
@@ -172,6 +175,19 @@ class Embeddings:
     def __repr__(self) -> str:
         n, m = len(self.queries), len(self.gallery)
         return f"Embeddings(queries={n}, gallery={m}, dim={self.dim}, info={self.info})"
+
+
+def _as_json(info: dict[str, Any]) -> str:
+    for key, value in info.items():
+        if not isinstance(key, str):
+            raise TypeError(f"info: expected names as keys, got {key!r}")
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"info[{key!r}]: expected what JSON can hold, got {_typed(value)}: {error}"
+            ) from error
+    return json.dumps(info)
 
 
 def items_of(owners: Tensor, queries: int) -> Tensor:

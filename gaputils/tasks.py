@@ -77,9 +77,7 @@ def retrieval(
     """
     require_embeddings(embeddings)
     x, y = embeddings.queries, embeddings.gallery
-    sizes = [_checks.integer("ks", k, low=1) for k in ks]
-    if not sizes:
-        raise ValueError("ks: expected at least one number, got none")
+    sizes = [_checks.integer("ks", k, low=1) for k in _checks.listed("ks", ks, "number")]
     if owners is None:
         owners = embeddings.owners
     to_gallery = top_k(x, y, min(max(sizes), len(y)), scoring)
@@ -110,8 +108,10 @@ def multiple_choice(queries: Any, options: Any, scoring: str = "cosine") -> Tens
 
     `queries` (n, d), `options` (n, k, d): the k answers to the question of that row; `as_choices`
     makes both from an embedded data set. Of equal options it is the first. Compare with the right
-    answers for accuracy.
-    Chowers et al. (2026), Fig. 9, on A-OKVQA.
+    answers for accuracy. Chowers et al. (2026), Fig. 9, on A-OKVQA.
+
+    Raises `TypeError` or `ValueError` that names the argument if one is not finite or the shapes do
+    not fit, for an unknown scoring, and for rows of norm zero under cosine.
     """
     x = _checks.as_matrix("queries", queries)
     shape = tuple(getattr(options, "shape", ()))
@@ -119,7 +119,9 @@ def multiple_choice(queries: Any, options: Any, scoring: str = "cosine") -> Tens
         raise ValueError(
             f"options: expected shape ({len(x)}, options, {x.shape[1]}), got {shape or options!r}"
         )
-    flat = _checks.as_matrix("options", options.reshape(-1, shape[2])).to(x)
+    x, flat = _checks.as_pair(x, options.reshape(-1, shape[2]), names=("queries", "options"))
+    if scoring == "cosine":
+        _checks.require_nonzero_rows("options", flat, "cosine")
     check_scoring(flat, scoring, x)
     return choice_costs(x, flat.view(shape), scoring).argmin(1)
 
@@ -132,9 +134,10 @@ def as_choices(embeddings: Embeddings) -> tuple[Tensor, Tensor, Tensor | None]:
     takes; compare its result with the third. Raises `ValueError` for embeddings of anything else.
     """
     require_embeddings(embeddings)
-    count = embeddings.info.get("options")
+    count: Any = embeddings.info.get("options")
     rows = len(embeddings.queries)
-    if count is None or rows * count != len(embeddings.gallery):
+    known = isinstance(count, int) and not isinstance(count, bool)
+    if not known or rows * count != len(embeddings.gallery):
         raise ValueError(
             f"embeddings: expected those of a multiple-choice data set, got {rows} queries, "
             f"{len(embeddings.gallery)} gallery items and info['options'] = {count!r}"
@@ -168,7 +171,7 @@ def mixed_retrieval(
     >>> float(found["recall@2[image]"]), float(found["share@2[text]"].round(2))
     (1.0, 0.5)
     """
-    kinds = _as_kinds("galleries", galleries)
+    kinds = _checks.labelled("galleries", galleries, "kind")
     sides = {
         kind: _checks.as_pair(queries, rows, ("queries", f"galleries[{kind!r}]"))
         for kind, rows in kinds.items()
@@ -213,7 +216,7 @@ def rate_mixed(
     """
     kinds = {
         kind: _checks.as_matrix(f"scores[{kind!r}]", values)
-        for kind, values in _as_kinds("scores", scores).items()
+        for kind, values in _checks.labelled("scores", scores, "kind").items()
     }
     sizes = [values.shape[1] for values in kinds.values()]
     right = _same_label(query_labels, item_labels, kinds)
@@ -251,14 +254,6 @@ def rate_mixed(
     return pd.DataFrame({name: value.cpu().numpy() for name, value in {**table, **shares}.items()})
 
 
-def _as_kinds(name: str, values: Any) -> dict[str, Any]:
-    if not isinstance(values, Mapping):
-        raise TypeError(f"{name}: expected a mapping by kind, got {type(values).__name__}")
-    if not values:
-        raise ValueError(f"{name}: expected at least one kind, got none")
-    return dict(values)
-
-
 def _same_label(
     query_labels: Any, item_labels: Mapping[str, Any], kinds: Mapping[str, Tensor]
 ) -> Tensor:
@@ -266,7 +261,7 @@ def _same_label(
     rows = {len(values) for values in kinds.values()}
     if len(rows) > 1:
         raise ValueError(f"scores: expected one row a query in every kind, got {sorted(rows)}")
-    given = _as_kinds("item_labels", item_labels)
+    given = _checks.labelled("item_labels", item_labels, "kind")
     if set(given) != set(kinds):
         raise ValueError(f"item_labels: expected kinds {list(kinds)}, got {list(given)}")
     asked = _as_labels("query_labels", query_labels, rows.pop())

@@ -26,11 +26,64 @@ def good() -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(N, D)), gallery / np.linalg.norm(gallery, axis=1, keepdims=True)
 
 
-def test_sides_of_two_devices_are_refused() -> None:
-    queries, _ = good()
-    elsewhere = torch.empty(M, D, device="meta")
-    with pytest.raises((ValueError, RuntimeError, NotImplementedError)):
-        gu.certified_radius(queries, elsewhere)
+UNUSUAL: dict[str, Callable[[], torch.Tensor]] = {
+    "a nested one": lambda: torch.nested.nested_tensor([torch.ones(D), torch.ones(2)]),
+    "a quantized one": lambda: torch.quantize_per_tensor(torch.ones(M, D), 0.1, 0, torch.qint8),
+    "one on the meta device": lambda: torch.empty(M, D, device="meta"),
+    "layout torch.sparse_coo": lambda: torch.eye(M, D).to_sparse(),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*prototype stage", "ignore:.*deprecated")
+@pytest.mark.parametrize("message", UNUSUAL)
+def test_tensors_that_hold_no_plain_rows_are_refused(message: str) -> None:
+    (queries, gallery), tensor = good(), UNUSUAL[message]()
+    expected = f"expected a dense tensor of plain numbers, got {message}"
+    with pytest.raises(TypeError, match=f"^gallery: {expected}"):
+        gu.Embeddings(queries, tensor)
+    with pytest.raises(TypeError, match=f"^targets: {expected}"):
+        gu.Embeddings(queries, gallery, tensor)
+    with pytest.raises(TypeError, match=f"^direction: {expected}"):
+        gu.geometry.hull_angle(gallery, tensor)
+
+
+@pytest.mark.skipif(np.dtype(np.longdouble).itemsize == 8, reason="is double precision here")
+def test_more_than_double_precision_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"^x: expected real numbers of at most double precision"):
+        _checks.as_matrix("x", np.ones((2, 2), np.longdouble))
+
+
+REORDERED: dict[str, Callable[[np.ndarray], Any]] = {
+    "reversed twice": lambda a: a[::-1].copy()[::-1],
+    "every other": lambda a: np.repeat(a, 2, axis=0)[::2],
+    "column by column": np.asfortranarray,
+    "swapped bytes": lambda a: a.astype(a.dtype.newbyteorder("S")),
+    "a series": lambda a: pd.Series(a, index=range(5, 5 + len(a))) if a.ndim == 1 else a,
+}
+
+
+@pytest.mark.parametrize("reordered", REORDERED.values(), ids=REORDERED)
+@pytest.mark.parametrize("rows", [1, N])
+def test_labels_may_have_any_strides_and_byte_order(reordered: Any, rows: int) -> None:
+    one, several = np.arange(rows), np.stack([np.arange(rows), np.full(rows, -1)], axis=1)
+    given = rows, N, torch.device("cpu")
+    assert _checks.as_targets("v", reordered(one), *given).tolist() == one.tolist()
+    assert _checks.as_answers("v", reordered(several), *given).tolist() == several.tolist()
+    direction = one + 1.5
+    found = _checks.as_direction("v", reordered(direction), rows)
+    assert found.tolist() == direction.tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64])
+def test_answers_may_be_unsigned(dtype: type) -> None:
+    several = np.array([[0, 1], [2, 0]], dtype)
+    found = _checks.as_answers("v", several, 2, 3, torch.device("cpu"))
+    assert found.tolist() == several.tolist()
+
+
+def test_answers_of_text_are_named() -> None:
+    with pytest.raises(TypeError, match=r"^v: expected integers, got dtype <U1"):
+        _checks.as_answers("v", np.array([["a"]]), 1, 3, torch.device("cpu"))
 
 
 def test_whole_numbers_and_other_floats_are_fine() -> None:
@@ -217,6 +270,31 @@ def test_numbers() -> None:
             _checks.number("x", wrong)
 
 
+def test_lists() -> None:
+    assert _checks.listed("v", (1, 2), "number") == [1, 2]
+    assert _checks.listed("v", np.array([1.5]), "number") == [1.5]
+    for wrong in (1, "12", {1: 2}, None, np.array(1)):
+        with pytest.raises(TypeError, match=r"^v: expected a list of numbers, got"):
+            _checks.listed("v", wrong, "number")
+    with pytest.raises(ValueError, match=r"^v: expected at least one number, got none"):
+        _checks.listed("v", [], "number")
+
+
+def test_mappings() -> None:
+    assert _checks.labelled("v", {"a": 1}, "label") == {"a": 1}
+    with pytest.raises(TypeError, match=r"^v: expected a mapping by label, got list \[1\]"):
+        _checks.labelled("v", [1], "label")
+    with pytest.raises(ValueError, match=r"^v: expected at least one label, got none"):
+        _checks.labelled("v", {}, "label")
+
+
+def test_flags() -> None:
+    assert _checks.flag("v", np.bool_(True)) is True
+    for wrong in (1, "no", None):
+        with pytest.raises(TypeError, match=r"^v: expected True or False, got"):
+            _checks.flag("v", wrong)
+
+
 def test_generators() -> None:
     own = torch.Generator()
     assert _checks.as_generator(own) is own
@@ -224,8 +302,19 @@ def test_generators() -> None:
     assert draws[0] == draws[1] != draws[2]
     free = [torch.rand(1, generator=_checks.as_generator(None)).item() for _ in range(2)]
     assert free[0] != free[1]
+    same = _checks.as_generator(np.int64(3))
+    assert torch.rand(1, generator=same).item() == draws[0]
+
+
+def test_seeds() -> None:
+    assert _checks.as_seed(np.uint64(2**64 - 1)) == 2**64 - 1
     with pytest.raises(ValueError, match=r"seed: .* at least 0, got -1"):
         _checks.as_generator(-1)
+    with pytest.raises(ValueError, match=r"seed: expected at most \d+, got 18446744073709551616"):
+        _checks.as_generator(2**64)
+    for wrong in (True, 1.5, "a"):
+        with pytest.raises(TypeError, match="seed: expected an integer"):
+            _checks.as_seed(wrong)
 
 
 @pytest.mark.parametrize(

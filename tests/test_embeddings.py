@@ -41,6 +41,29 @@ def test_targets() -> None:
         gu.Embeddings(*sides(), info=[])
 
 
+@pytest.mark.parametrize(
+    ("info", "message"),
+    [
+        ({"rows": np.int64(3)}, r"info\['rows'\]: expected what JSON can hold, got int64"),
+        ({"a": {"b": [np.float32(1)]}}, r"info\['a'\]: .* Object of type float32"),
+        (
+            {"caption_image": np.arange(4)},
+            r"info\['caption_image'\]: .* got ndarray of shape \(4,\)",
+        ),
+        ({1: "a"}, "info: expected names as keys, got 1"),
+        ({"paired": "no"}, r"info\['paired'\]: expected True or False, got str 'no'"),
+    ],
+)
+def test_info_is_what_a_file_can_hold(info: dict, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        gu.Embeddings(*sides(4, 4), info=info)
+
+
+def test_whether_to_normalize_is_no_text() -> None:
+    with pytest.raises(TypeError, match="normalize: expected True or False, got str 'no'"):
+        gu.Embeddings(*sides(), normalize="no")  # type: ignore[arg-type]
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     n=st.integers(1, 5),

@@ -114,6 +114,26 @@ def test_multiple_choice_is_zero_shot_row_by_row(scoring: str) -> None:
         assert int(chosen[i]) == int(tasks.top_k(x[i : i + 1], options[i], 1, scoring))
 
 
+def test_options_keep_a_precision_beyond_that_of_the_queries() -> None:
+    rng = np.random.default_rng(0)
+    x = (1000 + rng.normal(size=(30, 8))).astype(np.float32)
+    options = 1000 + 1e-5 * rng.normal(size=(30, 4, 8))
+    chosen = tasks.multiple_choice(x, options, "euclidean")
+    distances = np.linalg.norm(x[:, None].astype(float) - options, axis=2)
+    assert chosen.tolist() == distances.argmin(axis=1).tolist()
+
+
+def test_bad_options_are_named() -> None:
+    x, options = np.ones((2, 3)), np.ones((2, 4, 3))
+    options[1, 2] = 0
+    with pytest.raises(ValueError, match=r"^options: expected rows of norm above zero for cosine"):
+        tasks.multiple_choice(x, options)
+    for count in (2.0, True, "2", 3):
+        e = gu.Embeddings(x, np.ones((4, 3)), info={"options": count})
+        with pytest.raises(ValueError, match=r"^embeddings: expected those of a multiple-choice"):
+            gu.as_choices(e)
+
+
 def test_bad_arguments_are_named() -> None:
     e = random_task()
     with pytest.raises(ValueError, match="k: expected at most the 9 gallery items"):
@@ -122,6 +142,8 @@ def test_bad_arguments_are_named() -> None:
         tasks.zero_shot(e, "dot")
     with pytest.raises(ValueError, match=r"ks: expected at least one"):
         tasks.retrieval(random_task(5, 5), (), owners=range(5))
+    with pytest.raises(TypeError, match="ks: expected a list of numbers, got int 5"):
+        tasks.retrieval(e, ks=5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"options: expected shape \(60, options, 5\)"):
         tasks.multiple_choice(e.queries, e.gallery)
     e.targets = None

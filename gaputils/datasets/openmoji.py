@@ -198,8 +198,8 @@ def _dataset(
         ]
     )
     info = {"size": size, "copies": copies, "drawings": "OpenMoji, CC BY-SA 4.0"}
-    if isinstance(seed, int):
-        info["seed"] = seed
+    if seed is not None and not isinstance(seed, torch.Generator):
+        info["seed"] = int(seed)
     return ClassificationDataset(
         name=name,
         images=TensorImages(pixels),

@@ -9,7 +9,17 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_answers, as_generator, as_pair, choice, integer
+from gaputils._checks import (
+    Seed,
+    as_answers,
+    as_generator,
+    as_pair,
+    as_seed,
+    choice,
+    integer,
+    labelled,
+    listed,
+)
 from gaputils._progress import bar
 from gaputils.closing.base import Closing
 from gaputils.closing.catalogue import fit_all, fitted, moved
@@ -72,7 +82,8 @@ def compare_closings(
     - `standard_error`: of `robustness`, over the draws of the noise; 0 where it is exact.
 
     Raises `TypeError` or `ValueError` naming the argument for unusable sides or targets, an unknown
-    scoring, order or rival, what is no closing or noise, and rows of norm zero under cosine.
+    scoring, order or rival, what is no closing or noise or none at all, and rows of norm zero under
+    cosine.
 
     >>> import numpy as np, gaputils as gu
     >>> gallery = np.eye(3, 8)
@@ -87,12 +98,9 @@ def compare_closings(
     1  mean shift        0.93   0.1        1.0
     """
     queries, gallery = as_pair(queries, gallery)
-    choice("order", order, ORDERS)
+    closings, noises, scorings = _compared(closings, noises, scorings, order)
     for scoring in scorings:
         check_scoring(gallery, scoring, queries)
-    for label, noise in noises.items():
-        if not isinstance(noise, Noise):
-            raise TypeError(f"noises: expected a noise for {label!r}, got {noise!r}")
     if targets is not None:
         targets = as_answers("targets", targets, len(queries), len(gallery), queries.device)
     integer("draws", draws, low=1)
@@ -151,7 +159,8 @@ def over_blocks(
     """What `compare_blocks` tabulates, from which gains over any of the closings can be had."""
     if not blocks:
         raise ValueError("blocks: expected at least one task, got none")
-    choice("order", order, ORDERS)
+    integer("draws", draws, low=1)
+    closings, noises, scorings = _compared(closings, noises, scorings, order)
     parts = []
     for place, e in enumerate(blocks):
         if e.answers is None:
@@ -166,12 +175,28 @@ def over_blocks(
     return Comparison.together(parts)
 
 
+def _compared(
+    closings: Mapping[str, Closing | None],
+    noises: Mapping[str, Noise],
+    scorings: Sequence[str],
+    order: str,
+) -> tuple[dict[str, Closing | None], dict[str, Noise], list[str]]:
+    """What is compared: at least one of each, and in an order that there is."""
+    choice("order", order, ORDERS)
+    closings = labelled("closings", closings, "label")
+    noises = labelled("noises", noises, "label")
+    for label, noise in noises.items():
+        if not isinstance(noise, Noise):
+            raise TypeError(f"noises: expected a noise for {label!r}, got {noise!r}")
+    return closings, noises, listed("scorings", scorings, "scoring")
+
+
 def as_number(seed: Seed) -> int:
     """A seed that can be used again and again, drawn from a generator or, for None, from chance."""
-    if isinstance(seed, int):
-        return integer("seed", seed, low=0)
-    device = "cpu" if seed is None else seed.device
-    return int(torch.randint(2**31, (), generator=as_generator(seed), device=device))
+    if seed is not None and not isinstance(seed, torch.Generator):
+        return as_seed(seed)
+    generator = as_generator(seed)
+    return int(torch.randint(2**31, (), generator=generator, device=generator.device))
 
 
 def compared(

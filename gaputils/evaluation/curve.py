@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_answers, as_pair, choice, number, work
+from gaputils._checks import Seed, as_answers, as_pair, choice, listed, number, work
 from gaputils.closing.base import Closing
 from gaputils.noise._cosine import squared_across
 from gaputils.noise._wins import ExactWins
@@ -48,7 +48,8 @@ def robustness_curve(
     robustness. Exact curves share one set of matrix products over all alphas and noises; Monte
     Carlo draws the same noise for every alpha.
 
-    Raises as `robustness` does.
+    Raises as `robustness` does, and `TypeError` or `ValueError` for `alphas` and `noises` that are
+    no lists or empty, and steps so large that squares leave the range of the numbers.
 
     >>> import numpy as np, gaputils as gu
     >>> queries, gallery = np.array([[0.2, 1.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
@@ -64,9 +65,9 @@ def robustness_curve(
     check_scoring(gallery, scoring, queries)
     if not isinstance(closing, Closing):
         raise TypeError(f"closing: expected a closing method such as MeanShift, got {closing!r}")
-    alphas = [number("alphas", alpha) for alpha in alphas]
-    listed = list(noises) if isinstance(noises, Sequence) else [noises]
-    for noise in listed:
+    alphas = [number("alphas", alpha) for alpha in listed("alphas", alphas, "number")]
+    each = [noises] if isinstance(noises, Noise) else listed("noises", noises, "noise")
+    for noise in each:
         if not isinstance(noise, Noise):
             raise TypeError(f"noises: expected noises such as GaussianNoise, got {noise!r}")
     number("tolerance", tolerance, low=0, high=1, strict=True)
@@ -75,12 +76,15 @@ def robustness_curve(
         wanted = as_answers("targets", targets, len(queries), len(gallery), queries.device)
     moved = closing.fit(queries, gallery).transform(queries, gallery)
     line = _Line(queries, gallery, *moved)
+    reach = line.reach(method)
+    for alpha in alphas:
+        number("alphas", alpha, low=-reach, high=reach)
     if method == "monte-carlo":
-        rows = _monte_carlo(line, alphas, listed, wanted, scoring, draws, seed)
+        rows = _monte_carlo(line, alphas, each, wanted, scoring, draws, seed)
     else:
         between = all(0 <= alpha <= 1 for alpha in alphas) or torch.equal(queries, moved[0])
         same_order = closing.preserves_ranking and scoring == "euclidean" and between
-        rows = _exact(line, alphas, listed, wanted, scoring, tolerance, same_order)
+        rows = _exact(line, alphas, each, wanted, scoring, tolerance, same_order)
     return pd.DataFrame(rows)
 
 
@@ -98,6 +102,14 @@ class _Line:
             torch.lerp(self.queries, self.moved_queries, alpha),
             torch.lerp(self.gallery, self.moved_gallery, alpha),
         )
+
+    def reach(self, method: str) -> float:
+        """The step, 1 or more, up to which squares and products stay in the numbers' range."""
+        sides = self.queries, self.gallery, self.moved_queries, self.moved_gallery
+        norms = [torch.linalg.vector_norm(work(side), dim=1) for side in sides]
+        dtype = norms[0].dtype if method == "exact" else self.queries.dtype
+        longest = max(1.0, *(float(norm.max()) for norm in norms))
+        return max(1.0, math.sqrt(torch.finfo(dtype).max) / (8 * longest) - 1)
 
     def chunks(self, scoring: str) -> Iterable[tuple[slice, _Products]]:
         """Slices of the queries, each with the products from which every alpha's costs follow."""

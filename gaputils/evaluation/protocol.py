@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gaputils._checks import as_matrix, integer
+from gaputils._checks import as_matrix, as_seed, integer
 from gaputils.embeddings import Embeddings, choose_items, known_targets, require_embeddings
 
 _AT_ONCE = 2**22
@@ -43,7 +43,7 @@ def bootstrap_means(values: Any, resamples: int = 1000, seed: int = 0) -> np.nda
     """
     rows = as_matrix("values", values).double().numpy()
     integer("resamples", resamples, low=2)
-    generator = np.random.default_rng(integer("seed", seed, low=0))
+    generator = np.random.default_rng(as_seed(seed))
     even = np.full(len(rows), 1 / len(rows))
     step = max(1, _AT_ONCE // len(rows))
     means: np.ndarray[Any, Any] = np.concatenate(

@@ -114,7 +114,7 @@ def report(
     """
     found = _find(embeddings, variance, scoring, rows, items, bootstrap, seed)
     sample = found.sample
-    measures = measure_gap(sample.embeddings, max_rows=max(3, rows), seed=seed)
+    measures = measure_gap(sample.embeddings, max_rows=max(3, rows), seed=found.seed)
     if sample.is_part:
         statistics = GapStatistics(sample.embeddings.dim)
         take_in(statistics, queries=sample.queries, gallery=sample.gallery)

@@ -79,6 +79,8 @@ def _sides(source: Embeddings | tuple[Any, ...]) -> tuple[Any, Any, torch.Tensor
         )
     queries, gallery = source[:2]
     for name, side in (("queries", queries), ("gallery", gallery)):
+        if isinstance(side, torch.Tensor):
+            _checks.dense(name, side)
         if not isinstance(side, (np.ndarray, torch.Tensor)) or side.ndim != 2 or not len(side):
             _checks.as_matrix(name, side)
     targets = source[2] if len(source) == 3 else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from gaputils._checks import as_generator
 from gaputils.geometry import clouds, pairs
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,30 @@ class Sample:
 
 @dataclass(frozen=True)
 class Measure:
-    """One row of `measure_gap`. Without `compute` it comes from means and covariances."""
+    """One row of `measure_gap`. Without `compute` it comes from means and covariances.
+
+    `compute` raises a `ValueError` exactly where a sample is not one that `defined` allows.
+    """
 
     meaning: str
     source: str
     compute: Callable[[Sample], float] | None = None
     pairs: bool = False
     rows: int = 2
+    defined: Callable[[Sample], bool] = lambda _: True
+
+
+def _all_have_directions(s: Sample) -> bool:
+    """Whether no row is zero, so that every pair of rows has a cosine."""
+    return bool(s.queries.any(dim=1).all()) and bool(s.gallery.any(dim=1).all())
+
+
+def _items_have_neighbors(s: Sample) -> bool:
+    """Whether three items or more are asked for, by and among rows that have directions."""
+    assert s.targets is not None
+    items = torch.unique(s.targets)
+    asked = Sample(s.queries, s.gallery[items], None, s.tau, s.seed)
+    return len(items) >= 3 and _all_have_directions(asked)
 
 
 def _pair_measure(function: Callable[..., float]) -> Callable[[Sample], float]:
@@ -41,17 +60,23 @@ def _pair_measure(function: Callable[..., float]) -> Callable[[Sample], float]:
 
 
 def _sides(name: str, meaning: str, source: str, **options: Any) -> dict[str, Measure]:
-    """A measure of one side, once for each; `function` maps (n, d) to a number."""
-    function = options.pop("function", None)
+    """A measure of one side, once for each; `compute` and `defined` take its rows (n, d)."""
     result = {}
     for side in ("queries", "gallery"):
-        compute = None if function is None else _side_measure(function, side)
-        result[f"{name}_{side}"] = Measure(f"{side}: {meaning}", source, compute, **options)
+        own: dict[str, Any] = {
+            key: _of_side(value, side) if callable(value) else value
+            for key, value in options.items()
+        }
+        result[f"{name}_{side}"] = Measure(f"{side}: {meaning}", source, **own)
     return result
 
 
-def _side_measure(function: Callable[[Any], float], side: str) -> Callable[[Sample], float]:
+def _of_side(function: Callable[[Any], T], side: str) -> Callable[[Sample], T]:
     return lambda s: function(getattr(s, side))
+
+
+def _three_differ(rows: Tensor) -> bool:
+    return len(torch.unique(rows, dim=0)) >= 3
 
 
 def _in_multiples(s: Sample) -> tuple[Tensor, Tensor]:
@@ -72,10 +97,19 @@ MEASURES: dict[str, Measure] = {
         "mean distance of matched pairs", "Schrodi et al. 2025", _pair_measure(pairs.l2i), True, 1
     ),
     "matched_cosine": Measure(
-        "mean cosine of matched pairs", "–", _pair_measure(pairs.matched_cosine), True, 1
+        "mean cosine of matched pairs",
+        "–",
+        _pair_measure(pairs.matched_cosine),
+        True,
+        1,
+        _all_have_directions,
     ),
     "unmatched_cosine": Measure(
-        "mean cosine of all other pairs", "–", _pair_measure(pairs.unmatched_cosine), True
+        "mean cosine of all other pairs",
+        "–",
+        _pair_measure(pairs.unmatched_cosine),
+        True,
+        defined=_all_have_directions,
     ),
     "linear_separability": Measure(
         "held-out accuracy of telling the sides apart; 0.5 is chance",
@@ -92,12 +126,14 @@ MEASURES: dict[str, Measure] = {
         "Schrodi et al. 2025",
         _pair_measure(pairs.rmg_schrodi),
         True,
+        defined=_all_have_directions,
     ),
     "rmg_few_dims": Measure(
         "the same with a quarter of the weight on the spread",
         "few-dims 2025, code",
         _pair_measure(pairs.rmg_few_dims),
         True,
+        defined=_all_have_directions,
     ),
     "rmg_centroid": Measure(
         "gap norm relative to the root mean square spread within a side", "evaluation scripts"
@@ -108,6 +144,7 @@ MEASURES: dict[str, Measure] = {
         _pair_measure(pairs.neighborhood_kendall),
         True,
         3,
+        _items_have_neighbors,
     ),
     "alignment": Measure(
         "mean squared distance of matched pairs",
@@ -120,15 +157,16 @@ MEASURES: dict[str, Measure] = {
         "uniformity",
         "log mean Gaussian potential; lower is more uniform",
         "Wang and Isola 2020",
-        function=clouds.uniformity,
+        compute=clouds.uniformity,
     ),
     **_sides("effective_rank", "exp of the entropy of the variances", "Roy and Vetterli 2007"),
     **_sides(
         "intrinsic_dimension",
         "dimension of the manifold, by ratios of neighbour distances",
         "Facco et al. 2017",
-        function=clouds.intrinsic_dimension,
+        compute=clouds.intrinsic_dimension,
         rows=3,
+        defined=_three_differ,
     ),
     **_sides("variance", "total variance", "–"),
     **_sides("variance_gap", "variance along the gap", "Chowers et al. 2026"),

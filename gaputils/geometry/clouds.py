@@ -134,5 +134,5 @@ def _folds(
     folds = min(_checks.integer("folds", folds, low=2), len(x), len(y))
     points = torch.cat([x, y]).double().cpu().numpy()
     labels = np.repeat([1, 0], [len(x), len(y)])
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=_checks.as_seed(seed) % 2**32)
     return points, labels, list(splitter.split(points, labels))

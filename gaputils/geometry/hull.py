@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -140,7 +141,7 @@ def check_n_components(value: Any, names: tuple[str, ...] = ()) -> None:
             f"n_components: expected None, an int, a share of variance in (0, 1]"
             f"{''.join(f', {name!r}' for name in names)}, got {value!r}"
         )
-    if isinstance(value, float):
+    if isinstance(value, (float, np.floating)):
         number("n_components", value, low=0, high=1, strict=True)
     else:
         integer("n_components", value, low=0)
@@ -151,7 +152,7 @@ def count_components(n_components: int | float | None, variances: Tensor) -> int
     rank = len(variances)
     if n_components is None or rank == 0:
         return rank
-    if isinstance(n_components, float):
+    if isinstance(n_components, (float, np.floating)):
         share = variances.cumsum(0) / variances.sum()
         return min(rank, int((share < n_components - 1e-12).sum()) + 1)
     if n_components > rank:

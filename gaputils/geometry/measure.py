@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any, overload
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -56,7 +56,9 @@ def measure_gap(
 
     `describe_measures` says what each row is and where it is from. Measures of matched pairs are
     left out if the embeddings have no targets, and any measure for which a side has too few rows;
-    NaN says that a measure is not defined, such as the share of a variance that is zero.
+    NaN says that a measure is not defined: the share of a variance that is zero, a cosine of rows
+    of which one is zero, neighbours where fewer than three rows or items differ. The last two are
+    errors if the measure is asked for by name.
     `tau` is the temperature of `double_stochastic_deviation`. What takes time or memory quadratic
     in the rows is computed on at most `max_rows` rows a side, drawn with `seed` (pairs stay
     together); what means and covariances determine always uses all rows.
@@ -66,6 +68,8 @@ def measure_gap(
     whole sample is as large as that of the whole sample about the truth (Efron 1982, chapter 6);
     drawing with replacement would repeat rows, and repeated rows are neighbours at distance zero.
     Pairs are drawn together, and a gallery that several queries share (class texts) stays fixed.
+    The halves need as many rows as a measure does, and draws in which it is not defined are left
+    out of its interval.
 
     Args:
         embeddings: n queries and m gallery rows of d dimensions.
@@ -76,7 +80,8 @@ def measure_gap(
         max_rows: of a side, for what is quadratic in them.
         seed: of every draw.
 
-    Raises `ValueError` for an unknown measure, or one that these embeddings do not allow.
+    Raises `TypeError` or `ValueError` that names the argument for an unknown measure, one that is
+    asked for by name and that these embeddings do not allow, and what is no number in its range.
 
     >>> import numpy as np, gaputils as gu
     >>> e = gu.Embeddings(np.eye(3) + 1, np.eye(3))
@@ -88,14 +93,16 @@ def measure_gap(
     require_embeddings(embeddings)
     if embeddings.queries.device.type == "mps":
         embeddings = embeddings.to("cpu")
-    names = _selected(embeddings, measures)
     rows = _checks.integer("max_rows", max_rows, low=3)
     tau = _checks.number("tau", tau, low=0, strict=True)
-    value = _measure(embeddings, names, tau, rows, seed)
+    seed = _checks.as_seed(seed)
+    draws = 0 if bootstrap is None else _checks.integer("bootstrap", bootstrap, low=2)
+    tail = (1 - _checks.number("level", level, low=0, high=1, strict=True)) / 2
+    names = _selected(embeddings, measures, halved=draws > 0)
+    by_name = measures is not None
+    value = _measure(embeddings, names, tau, rows, seed, by_name)
     if bootstrap is None:
         return value
-    draws = _checks.integer("bootstrap", bootstrap, low=2)
-    tail = (1 - _checks.number("level", level, low=0, high=1, strict=True)) / 2
     generator = _checks.as_generator(seed)
     drawn = pd.DataFrame(
         [_measure(_half(embeddings, generator), names, tau, rows, seed) for _ in range(draws)]
@@ -105,8 +112,15 @@ def measure_gap(
     return pd.DataFrame({"value": value, "low": value + low, "high": value + high})
 
 
-def _selected(embeddings: Embeddings, measures: Sequence[str] | None) -> list[str]:
-    rows = min(len(embeddings.queries), len(embeddings.gallery))
+def _selected(embeddings: Embeddings, measures: Sequence[str] | None, halved: bool) -> list[str]:
+    """`measures`, or all that the rows allow; if `halved`, that half of them do."""
+    n, m = len(embeddings.queries), len(embeddings.gallery)
+    if halved:
+        shared = embeddings.targets is not None and not embeddings.paired
+        n, m = n // 2, m if shared else m // 2
+    rows = min(n, m)
+    if rows < 1:
+        raise ValueError(f"bootstrap: expected 2 rows a side to draw half of, got {embeddings!r}")
     possible = [
         name
         for name, measure in MEASURES.items()
@@ -114,22 +128,29 @@ def _selected(embeddings: Embeddings, measures: Sequence[str] | None) -> list[st
     ]
     if measures is None:
         return possible
-    if isinstance(measures, str):
-        raise TypeError(f"measures: expected a list of names, got the string {measures!r}")
+    if isinstance(measures, str) or not isinstance(measures, Iterable):
+        raise TypeError(f"measures: expected a list of names, got {measures!r}")
     for name in measures:
         _checks.choice("measures", name, tuple(MEASURES))
         if name not in possible:
             need = "targets and " if MEASURES[name].pairs else ""
+            where = "in half of a side" if halved else "a side"
             raise ValueError(
-                f"measures: {name} needs {need}at least {MEASURES[name].rows} rows a side, "
+                f"measures: {name} needs {need}at least {MEASURES[name].rows} rows {where}, "
                 f"got {embeddings!r}"
             )
     return list(measures)
 
 
 def _measure(
-    embeddings: Embeddings, names: list[str], tau: float, max_rows: int, seed: int
+    embeddings: Embeddings,
+    names: list[str],
+    tau: float,
+    max_rows: int,
+    seed: int,
+    by_name: bool = False,
 ) -> pd.Series[float]:
+    """A row for each of `names`; one that is not defined is an error if `by_name`, else NaN."""
     few = _sample(embeddings, max_rows, seed)
     sample = Sample(few.queries, few.gallery, few.targets, tau, seed)
     determined: dict[str, float] = {}
@@ -138,14 +159,12 @@ def _measure(
         determined = moment_measures(*sides, names, seed=seed)
     values = {}
     for name in names:
-        compute = MEASURES[name].compute
-        if compute is None:
+        measure = MEASURES[name]
+        if measure.compute is None:
             values[name] = determined[name]
         else:
-            try:
-                values[name] = compute(sample)
-            except ValueError:
-                values[name] = np.nan
+            allowed = by_name or measure.defined(sample)
+            values[name] = measure.compute(sample) if allowed else math.nan
     return pd.Series(values, index=names, dtype=float, name="value")
 
 

@@ -79,6 +79,8 @@ class GapStatistics(Metric):
         if queries is None and gallery is None:
             raise ValueError("queries, gallery: expected at least one of them")
         for name, value in (("queries", queries), ("gallery", gallery)):
+            if isinstance(value, Tensor):
+                _checks.dense(name, value)
             if value is not None:
                 self._absorb(name, value)
 

@@ -24,7 +24,8 @@ def variance_between(before: Any, after: Any) -> float:
     >>> variance_between(np.zeros((2, 3)), np.array([[1.0, 0, 0], [0, 2.0, 0]]))
     2.5
     """
-    return float(_changes(before, after).square().sum(dim=1).mean())
+    first, second = _versions(before, after)
+    return float((work(second) - work(first)).square().sum(dim=1).mean())
 
 
 def covariance_between(before: Any, after: Any, shrinkage: str | float = "ledoit-wolf") -> Any:
@@ -37,7 +38,8 @@ def covariance_between(before: Any, after: Any, shrinkage: str | float = "ledoit
     given share in (0, 1]. A change that all rows share moves all scores alike and is taken away.
 
     In double precision, an array for arrays and a tensor for tensors. Raises as
-    `variance_between`, and `ValueError` for fewer than two rows or rows that all change alike.
+    `variance_between`, and `ValueError` for fewer than two rows or rows that all change alike, as
+    far as the rounding of their numbers can tell.
 
     >>> import numpy as np
     >>> before = np.zeros((4, 2))
@@ -46,10 +48,14 @@ def covariance_between(before: Any, after: Any, shrinkage: str | float = "ledoit
     array([[0.75, 0.  ],
            [0.  , 0.25]])
     """
-    changes = _changes(before, after)
+    first, second = _versions(before, after)
+    changes = work(second) - work(first)
     if len(changes) < 2:
         raise ValueError(f"before: expected at least 2 rows for a covariance, got {len(changes)}")
-    if not bool((changes - changes[0]).any()):
+    # What two roundings of a version and those of the differences may feign.
+    largest = torch.maximum(first.abs(), second.abs()).amax(dim=0)
+    rounding = 3 * torch.finfo(first.dtype).eps * largest
+    if bool(((changes - changes[0]).abs() <= rounding).all()):
         raise ValueError("after: expected rows that change by different amounts, all change alike")
     if isinstance(shrinkage, str):
         estimator = _SHRINKAGES[choice("shrinkage", shrinkage, tuple(_SHRINKAGES))]()
@@ -60,10 +66,11 @@ def covariance_between(before: Any, after: Any, shrinkage: str | float = "ledoit
     return torch.from_numpy(covariance).to(changes) if isinstance(before, Tensor) else covariance
 
 
-def _changes(before: Any, after: Any) -> Tensor:
+def _versions(before: Any, after: Any) -> tuple[Tensor, Tensor]:
+    """Both versions as matrices of one shape and dtype."""
     first, second = as_pair(before, after, names=("before", "after"))
     if first.shape != second.shape:
         raise ValueError(
             f"after: expected shape {tuple(first.shape)} as before, got {tuple(second.shape)}"
         )
-    return work(second) - work(first)
+    return first, second

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from gaputils._checks import as_matrix, choice, integer, number
+from gaputils._checks import Seed, as_generator, as_matrix, choice, flag, integer, number
 
 
 @runtime_checkable
@@ -72,8 +72,14 @@ class _Quantizer:
     random = False
     sides: str = "gallery"
 
-    def quantize(self, values: Tensor) -> Tensor:
-        """`values` as they come back from their codes."""
+    def quantize(self, values: Any) -> Tensor:
+        """`values` (n, d) as they come back from their codes.
+
+        Raises `TypeError` or `ValueError` if they are no finite matrix.
+        """
+        return self._decoded(as_matrix("values", values))
+
+    def _decoded(self, values: Tensor) -> Tensor:
         raise NotImplementedError
 
     def apply(
@@ -83,21 +89,21 @@ class _Quantizer:
         generator: torch.Generator,  # noqa: ARG002
     ) -> tuple[Tensor, Tensor]:
         both = self.sides == "both"
-        return (self.quantize(queries) if both else queries), self.quantize(gallery)
+        return (self._decoded(queries) if both else queries), self._decoded(gallery)
 
 
 @dataclass(frozen=True)
 class UniformQuantization(_Quantizer):
     """Rounding to the centres of `bins` equal bins, one grid for all coordinates.
 
-    The grid spans `low` to `high`; left out, the least to the greatest entry of the array that is
-    quantised. ``sides="both"`` quantises the queries too, each side on its own range. Raises
-    `ValueError` for fewer than two bins, one end of the grid without the other, or ends in the
-    wrong order.
+    The grid spans `low` to `high`, what lies outside goes to its end bins; left out, the least to
+    the greatest entry of the array that is quantised. ``sides="both"`` quantises the queries too,
+    each side on its own range. Raises `ValueError` for fewer than two bins, one end of the grid
+    without the other, or ends in the wrong order.
 
     >>> import torch, gaputils as gu
-    >>> gu.UniformQuantization(bins=4).quantize(torch.tensor([0.0, 0.3, 1.0]))
-    tensor([0.1250, 0.3750, 0.8750])
+    >>> gu.UniformQuantization(bins=4).quantize(torch.tensor([[0.0, 0.3, 1.0]]))
+    tensor([[0.1250, 0.3750, 0.8750]])
     """
 
     bins: int
@@ -114,8 +120,7 @@ class UniformQuantization(_Quantizer):
             low = number("low", self.low)
             number("high", self.high, low=low, strict=True)
 
-    def quantize(self, values: Tensor) -> Tensor:
-        """`values` on the grid; those outside it go to its end bins."""
+    def _decoded(self, values: Tensor) -> Tensor:
         low = float(values.min()) if self.low is None else self.low
         high = float(values.max()) if self.high is None else self.high
         step = (high - low) / self.bins
@@ -137,8 +142,7 @@ class ScalarQuantization(_Quantizer):
     def __post_init__(self) -> None:
         integer("bits", self.bits, low=1, high=16)
 
-    def quantize(self, values: Tensor) -> Tensor:
-        """`values` decoded from their codes."""
+    def _decoded(self, values: Tensor) -> Tensor:
         low, high = values.amin(dim=0), values.amax(dim=0)
         step = (high - low) / (2**self.bits - 1)
         safe = torch.where(step > 0, step, 1.0)
@@ -155,8 +159,10 @@ class BinaryQuantization(_Quantizer):
 
     center: bool = False
 
-    def quantize(self, values: Tensor) -> Tensor:
-        """`values` decoded from one bit a coordinate."""
+    def __post_init__(self) -> None:
+        flag("center", self.center)
+
+    def _decoded(self, values: Tensor) -> Tensor:
         middle = values.mean(dim=0) if self.center else torch.zeros_like(values[0])
         offset = values - middle
         signs = torch.where(offset >= 0, 1.0, -1.0).to(values.dtype)
@@ -188,9 +194,8 @@ class AlternativeGallery:
         return queries, self.gallery.to(gallery)
 
 
-def equivalent_gaussian(noise: Noise, gallery: Tensor, seed: int = 0) -> GaussianNoise:
+def equivalent_gaussian(noise: Noise, gallery: Any, seed: Seed = 0) -> GaussianNoise:
     """The isotropic Gaussian noise with the mean squared change that `noise` makes to `gallery`."""
     gallery = as_matrix("gallery", gallery)
-    generator = torch.Generator(device=gallery.device).manual_seed(seed)
-    _, changed = noise.apply(gallery, gallery, generator)
+    _, changed = noise.apply(gallery, gallery, as_generator(seed, gallery.device))
     return GaussianNoise(float((changed - gallery).double().square().sum(dim=1).mean()))

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gaputils._checks import as_matrix, number
+from gaputils._checks import as_matrix, as_tensor, number
 
 
 def as_points(name: str, value: Any) -> Tensor:
@@ -51,10 +51,7 @@ def as_setting(
         scalar = value.item() if hasattr(value, "item") else value
         setting = torch.tensor(number(name, scalar, low=low, strict=strict), dtype=torch.float64)
     else:
-        try:
-            setting = torch.as_tensor(value, dtype=torch.float64)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise TypeError(f"{name}: expected numbers, got {value!r}") from error
+        setting = as_tensor(name, value).to(torch.float64)
         if setting.ndim > len(batch):
             raise ValueError(f"{name}: expected shape {tuple(batch)}, got {tuple(setting.shape)}")
         allowed = setting > low if strict else setting >= low

@@ -113,7 +113,7 @@ def simulate(
 
 def recorded_steps(steps: int, record: int | Sequence[int]) -> tuple[int, ...]:
     """The steps at which `simulate` keeps a snapshot, in rising order, 0 and `steps` included."""
-    if isinstance(record, int):
+    if isinstance(record, (int, np.integer)):
         count = integer("record", record, low=2)
         chosen = np.unique(np.geomspace(1, steps, count - 1).round().astype(int)).tolist()
     else:

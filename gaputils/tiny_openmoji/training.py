@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gaputils._checks import integer, number
+from gaputils._checks import as_seed, integer, number
 from gaputils._extras import require_extra
 from gaputils._files import only_writer, read_safetensors, write_safetensors, write_text
 from gaputils.datasets.openmoji import Augmentation, augment, catalogue, drawings
@@ -58,7 +58,7 @@ class TrainingSettings:
         integer("steps", self.steps, low=1)
         integer("batch_size", self.batch_size, low=2)
         integer("warm_up", self.warm_up, low=1)
-        integer("seed", self.seed, low=0)
+        as_seed(self.seed)
         integer("save_every", self.save_every, low=1)
         number("learning_rate", self.learning_rate, low=0, strict=True)
         number("logit_scale", self.logit_scale, low=0, high=100, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -77,6 +78,14 @@ def test_loading_is_a_function_of_the_seed(name):
     )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_the_seed_is_told_as_a_plain_number():
+    data = gu.datasets.load("emoji10", size=8, copies=1, seed=np.int64(3))
+    assert data.info["seed"] == 3
+    assert type(data.info["seed"]) is int
+    drawn = gu.datasets.load("emoji10", size=8, copies=1, seed=torch.Generator())
+    assert "seed" not in drawn.info
 
 
 def test_emoji10_has_a_hundred_renderings_of_each_class():

@@ -225,6 +225,8 @@ def test_seeds_and_generators_draw_alike_for_all_closings() -> None:
     once = gu.compare_closings(*arguments, order="noise first", draws=9, seed=generator)
     again = gu.compare_closings(*arguments, order="noise first", draws=9, seed=generator)
     assert not once.equals(again)
+    same = gu.compare_closings(*arguments, order="noise first", draws=9, seed=np.int64(3))
+    pd.testing.assert_frame_equal(first, same)
 
 
 @pytest.mark.parametrize(
@@ -237,9 +239,21 @@ def test_seeds_and_generators_draw_alike_for_all_closings() -> None:
         ({"bootstrap": 1}, ValueError, "bootstrap: .* got 1"),
         ({"draws": 0}, ValueError, "draws: .* got 0"),
         ({"seed": -1}, ValueError, "seed: .* got -1"),
+        ({"seed": 1.5}, TypeError, "seed: expected an integer, got float 1.5"),
+        ({"seed": "a"}, TypeError, "seed: expected an integer, got str 'a'"),
         ({"against": "a"}, ValueError, "against: expected one of original, got 'a'"),
         ({"against": ("original", "l1")}, ValueError, "against: .* cosine, got 'l1'"),
         ({"closings": {"a": "shift"}}, TypeError, "closings: a: expected a closing"),
+        ({"closings": {}}, ValueError, "^closings: expected at least one label, got none"),
+        ({"closings": [None]}, TypeError, "^closings: expected a mapping by label, got list"),
+        ({"scorings": []}, ValueError, "^scorings: expected at least one scoring, got none"),
+        ({"scorings": "cosine"}, TypeError, "^scorings: expected a list of scorings, got str"),
+        ({"noises": {}}, ValueError, "^noises: expected at least one label, got none"),
+        (
+            {"noises": gu.GaussianNoise(0.1)},
+            TypeError,
+            "^noises: expected a mapping by label, got GaussianNoise",
+        ),
         ({"noises": {"a": 0.04}}, TypeError, "noises: expected a noise for 'a', got 0.04"),
     ],
 )
@@ -361,6 +375,12 @@ def test_calibrated_closings_are_fitted_on_the_block_before() -> None:
 def test_blocks_without_answers_are_refused() -> None:
     queries, gallery, _ = sides()
     with pytest.raises(ValueError, match="blocks: expected answers"):
-        compare_blocks([gu.Embeddings(queries, gallery)], ORIGINAL, {})
+        compare_blocks([gu.Embeddings(queries, gallery)], ORIGINAL, {"": gu.GaussianNoise(1.0)})
+    answered = [gu.Embeddings(gallery, gallery)]
+    for change in ({"closings": {}}, {"noises": {}}, {"scorings": []}, {"draws": 0}):
+        (name,) = change
+        given = {"closings": ORIGINAL, "noises": {"": gu.GaussianNoise(1.0)}} | change
+        with pytest.raises(ValueError, match=f"^{name}: expected"):
+            compare_blocks(answered, **given)
     with pytest.raises(ValueError, match="blocks: expected at least one"):
         compare_blocks([], ORIGINAL, {})

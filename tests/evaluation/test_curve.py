@@ -186,10 +186,15 @@ def test_variance_is_the_total_one() -> None:
         ({"closing": "shift"}, TypeError, "closing: expected a closing method.* got 'shift'"),
         ({"alphas": [0.0, math.nan]}, ValueError, "alphas: .* got nan"),
         ({"alphas": ["1"]}, TypeError, "alphas: expected a number, got str '1'"),
-        ({"noises": 0.04}, TypeError, "noises: expected noises .* got 0.04"),
         ({"noises": [gu.UniformQuantization(4)]}, ValueError, "method: 'exact' is for Gaussian"),
         ({"scoring": "manhattan"}, ValueError, "scoring: .* got 'manhattan'"),
         ({"method": "guess"}, ValueError, "method: .* got 'guess'"),
+        ({"noises": []}, ValueError, "noises: expected at least one noise, got none"),
+        ({"noises": 0.04}, TypeError, "noises: expected a list of noises, got float 0.04"),
+        ({"alphas": []}, ValueError, "alphas: expected at least one number, got none"),
+        ({"alphas": 1}, TypeError, "alphas: expected a list of numbers, got int 1"),
+        ({"alphas": [0, 1e200]}, ValueError, r"alphas: expected a number in \[-.*, got 1e\+200"),
+        ({"alphas": [-1e200]}, ValueError, r"alphas: expected a number in \[-.*, got -1e\+200"),
         ({"targets": [0, 1]}, ValueError, r"targets: expected shape \(7,\), got \(2,\)"),
         ({"targets": [6] * 7}, ValueError, r"targets: expected indices in \[0, 6\)"),
         ({"targets": [0.0] * 7}, TypeError, "targets: expected integers"),
@@ -203,3 +208,23 @@ def test_bad_arguments(change: dict, error: type[Exception], message: str) -> No
     arguments = {"closing": gu.MeanShift(), "alphas": [0.0], "noises": [NOISES[1]], **change}
     with pytest.raises(error, match=message):
         gu.robustness_curve(queries, gallery, **arguments)
+
+
+@pytest.mark.parametrize("method", ["exact", "monte-carlo"])
+@pytest.mark.parametrize("scoring", ["euclidean", "inner-product", "cosine"])
+def test_steps_reach_to_the_end_of_the_range_of_the_numbers(method: str, scoring: str) -> None:
+    queries, gallery, _ = sides()
+    queries, gallery = queries.astype(np.float32), gallery.astype(np.float32)
+    far = 1e150 if method == "exact" else 1e15
+    given = gu.NaiveShift(), [-far, far], gu.GaussianNoise(0.1)
+    curve = gu.robustness_curve(queries, gallery, *given, method=method, scoring=scoring, draws=3)
+    assert curve[["robustness", "unchanged"]].notna().all(axis=None)
+    given = gu.NaiveShift(), [far * 1e5], gu.GaussianNoise(0.1)
+    with pytest.raises(ValueError, match="alphas: expected a number in"):
+        gu.robustness_curve(queries, gallery, *given, method=method, scoring=scoring)
+
+
+def test_a_large_step_along_zeros_is_taken() -> None:
+    zeros = np.zeros((3, 2))
+    curve = gu.robustness_curve(zeros, zeros, gu.NaiveShift(), [1e150], gu.GaussianNoise(0.1))
+    assert curve["unchanged"].tolist() == [1.0]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import gaputils as gu
 from evaluation.helpers import two_sides
@@ -44,3 +45,9 @@ def test_rows_are_drawn_with_the_seed() -> None:
     first, again, other = (gu.benefits(e, 0.3, rows=20, seed=s) for s in (0, 0, 1))
     assert first.equals(again)
     assert not first.equals(other)
+
+
+def test_a_side_that_is_no_plain_tensor_is_named() -> None:
+    sparse = torch.eye(3).to_sparse()
+    with pytest.raises(TypeError, match=r"^gallery: .* got layout torch.sparse_coo"):
+        Sample.of((np.eye(3), sparse), rows=2, items=2, seed=0)

@@ -58,6 +58,14 @@ def test_there_are_no_more_folds_than_rows_of_the_smaller_side(
     assert measure(x, y, folds=7) == pytest.approx(cross_validated(measure, x, y, 3, 0))
 
 
+@pytest.mark.parametrize("measure", MODELS)
+def test_folds_are_drawn_with_any_seed_of_a_generator(measure: Callable[..., float]) -> None:
+    x, y = sides()
+    assert measure(x, y, seed=2**32 + 3) == measure(x, y, seed=3)
+    with pytest.raises(ValueError, match="seed: expected an integer of at least 0, got -1"):
+        measure(x, y, seed=-1)
+
+
 def test_a_gap_in_the_least_of_two_coordinates_is_seen() -> None:
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(200, 2)) * [1e3, 1e-4]

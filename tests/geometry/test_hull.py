@@ -9,13 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gaputils.geometry import Moments, hull
-from gaputils.geometry.hull import Hull, circumsphere, count_components, principal_components
+from gaputils.geometry.hull import (
+    Hull,
+    check_n_components,
+    circumsphere,
+    count_components,
+    principal_components,
+)
 
 
 def test_components_are_counted_by_shares_to_their_edge() -> None:
     variances = torch.tensor([2.0, 1.0, 1.0], dtype=torch.float64)
     counted = [count_components(share, variances) for share in (0.5, 0.500001, 0.75, 1.0)]
     assert counted == [1, 2, 2, 3]
+    for kind in (np.float16, np.float32, np.float64):
+        check_n_components(kind(0.75))
+        assert count_components(kind(0.75), variances) == 2
+        with pytest.raises(ValueError, match=r"n_components: expected a number in \(0, 1\]"):
+            check_n_components(kind(2))
     assert count_components(3, variances) == 3
     assert count_components(0, variances[:1]) == 0
     with pytest.raises(ValueError, match="rank 1, got 2"):

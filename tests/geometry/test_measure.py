@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import gaputils as gu
+from gaputils.geometry.catalogue import MEASURES
 from gaputils.geometry.measure import _sample
 from geometry.helpers import gaussian
 
@@ -57,12 +58,89 @@ def test_bad_arguments_are_named() -> None:
         gu.measure_gap(e, ["gap"])
     with pytest.raises(TypeError, match="measures: expected a list"):
         gu.measure_gap(e, "gap_norm")
+    with pytest.raises(TypeError, match="measures: expected a list of names, got 5"):
+        gu.measure_gap(e, 5)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="embeddings: expected Embeddings"):
         gu.measure_gap(e.queries)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="bootstrap"):
         gu.measure_gap(e, ["gap_norm"], bootstrap=1)
     with pytest.raises(ValueError, match="tau"):
         gu.measure_gap(e, tau=0)
+    with pytest.raises(ValueError, match="level"):
+        gu.measure_gap(e, level=2)
+    for seed in (-1, 2**64):
+        with pytest.raises(ValueError, match=f"seed: .* got {seed}"):
+            gu.measure_gap(e, seed=seed)
+    for wrong in ("a", 1.5, True, torch.Generator()):
+        with pytest.raises(TypeError, match="seed: expected an integer"):
+            gu.measure_gap(e, seed=wrong)  # type: ignore[call-overload]
+
+
+def test_any_seed_of_a_generator_is_taken() -> None:
+    assert not gu.measure_gap(gaussian(), seed=2**64 - 1).isna().any()
+
+
+COSINES = [
+    "matched_cosine",
+    "unmatched_cosine",
+    "rmg_schrodi",
+    "rmg_few_dims",
+    "neighborhood_kendall",
+]
+
+
+@pytest.mark.parametrize("side", ["queries", "gallery"])
+def test_a_cosine_of_a_zero_row_is_not_defined_and_an_error_by_name(side: str) -> None:
+    e = gaussian()
+    getattr(e, side)[2] = 0
+    measured = gu.measure_gap(e)
+    assert list(measured.index[measured.isna()]) == COSINES
+    for name in COSINES:
+        with pytest.raises(ValueError, match=f"{side}: expected rows of norm above zero"):
+            gu.measure_gap(e, [name])
+
+
+def test_orders_of_neighbors_need_directions_of_the_items_asked_for_alone() -> None:
+    e = gaussian(n=30, m=20, paired=False)
+    assert e.targets is not None
+    e.targets[e.targets == 7] = 8
+    e.gallery[7] = 0
+    ordered = gu.measure_gap(e)["neighborhood_kendall"]
+    assert ordered == gu.measure_gap(e, ["neighborhood_kendall"])["neighborhood_kendall"]
+    assert not math.isnan(ordered)
+
+
+def test_neighbors_among_two_are_not_defined_and_an_error_by_name() -> None:
+    e = gu.Embeddings(np.eye(4)[[0, 0, 1, 1]], np.eye(4), [0, 1, 0, 1])
+    names = ["neighborhood_kendall", "intrinsic_dimension_queries"]
+    assert gu.measure_gap(e)[names].isna().all()
+    assert not math.isnan(gu.measure_gap(e)["intrinsic_dimension_gallery"])
+    with pytest.raises(ValueError, match="targets: expected at least 3 different items, got 2"):
+        gu.measure_gap(e, names[:1])
+    with pytest.raises(ValueError, match="embeddings: expected at least 3 different rows, got 2"):
+        gu.measure_gap(e, names[1:])
+
+
+@pytest.mark.parametrize("rows", range(2, 8))
+def test_what_half_of_the_rows_do_not_allow_has_no_interval(rows: int) -> None:
+    e = gaussian(n=rows, m=rows)
+    frame = gu.measure_gap(e, bootstrap=4)
+    assert not frame.isna().to_numpy().any()
+    left_out = [name for name, measure in MEASURES.items() if measure.rows > rows // 2]
+    assert list(frame.index) == [name for name in MEASURES if name not in left_out]
+    for name in left_out:
+        with pytest.raises(ValueError, match=f"{name} needs .* rows in half of a side"):
+            gu.measure_gap(e, [name], bootstrap=4)
+
+
+def test_a_shared_gallery_is_not_halved() -> None:
+    frame = gu.measure_gap(gaussian(n=7, m=3, paired=False), bootstrap=4)
+    assert "intrinsic_dimension_gallery" in frame.index
+
+
+def test_one_row_has_no_half() -> None:
+    with pytest.raises(ValueError, match="bootstrap: expected 2 rows a side"):
+        gu.measure_gap(gaussian(n=1, m=1), bootstrap=4)
 
 
 def test_the_sample_keeps_every_query_with_its_answer() -> None:

@@ -222,7 +222,7 @@ def test_a_description_has_a_meaning_and_a_source() -> None:
 
 def test_a_measure_of_one_side_is_two_rows_of_the_catalogue() -> None:
     sample = catalogue.Sample(torch.tensor(1.0), torch.tensor(2.0), None, 0.1, 0)
-    rows = catalogue._sides("size", "how large", "here", function=float, rows=3)
+    rows = catalogue._sides("size", "how large", "here", compute=float, rows=3)
     assert list(rows) == ["size_queries", "size_gallery"]
     assert [row.meaning for row in rows.values()] == ["queries: how large", "gallery: how large"]
     assert [row.source for row in rows.values()] == ["here", "here"]

@@ -197,6 +197,8 @@ def test_forward_gives_the_measures_of_the_batch() -> None:
         ({"gallery": [[0.0] * 12]}, TypeError, "gallery: expected a NumPy array"),
         ({"gallery": np.full((3, 12), math.nan)}, ValueError, "gallery: expected finite values"),
         ({"queries": np.full((3, 12), "a")}, TypeError, "queries: expected real numbers"),
+        ({"gallery": torch.eye(3, 12).to_sparse()}, TypeError, "gallery: .* layout torch.sparse"),
+        ({"queries": torch.empty(3, 12, device="meta")}, TypeError, "queries: .* meta device"),
     ],
 )
 def test_bad_rows_are_named_and_change_nothing(update, error, message) -> None:

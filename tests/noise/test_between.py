@@ -66,6 +66,19 @@ def test_what_gives_no_covariance_is_named(after, shrinkage, message: str) -> No
         gu.covariance_between(np.zeros((2, 4)), after, shrinkage)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shift", [0.1, 100.0])
+def test_rows_that_change_alike_up_to_rounding_give_no_covariance(
+    dtype: type, shift: float
+) -> None:
+    before = versions(200)[0].astype(dtype) * np.geomspace(1, 1e6, 8).astype(dtype)
+    with pytest.raises(ValueError, match=r"^after: expected rows that change by different amounts"):
+        gu.covariance_between(before, before + dtype(shift))
+    other = before + dtype(shift)
+    other[0, 0] += dtype(8 * np.finfo(dtype).eps * np.abs(other[:, 0]).max())
+    assert np.isfinite(gu.covariance_between(before, other)).all()
+
+
 @pytest.mark.parametrize("between", [gu.variance_between, gu.covariance_between])
 def test_the_side_that_is_no_matrix_is_named(between) -> None:
     for name, sides in {"before": (None, np.eye(2)), "after": (np.eye(2), None)}.items():

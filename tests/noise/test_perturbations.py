@@ -98,6 +98,27 @@ def test_scalar_quantization_of_a_constant_coordinate_is_itself() -> None:
     assert torch.equal(gu.ScalarQuantization(4).quantize(values), values)
 
 
+QUANTIZERS = [
+    gu.UniformQuantization(4),
+    gu.ScalarQuantization(16),
+    gu.BinaryQuantization(),
+    gu.BinaryQuantization(center=np.bool_(True)),
+]
+
+
+@pytest.mark.parametrize("quantizer", QUANTIZERS)
+def test_quantizers_take_arrays_and_half_precision_and_refuse_other_values(quantizer) -> None:
+    values = (1000 * rows()).half()
+    expected = quantizer.quantize(values.float())
+    assert bool(expected.isfinite().all())
+    assert torch.equal(quantizer.quantize(values), expected)
+    assert torch.equal(quantizer.quantize(values.numpy()), expected)
+    with pytest.raises(TypeError, match=r"^values: .* got list"):
+        quantizer.quantize([[1.0]])
+    with pytest.raises(ValueError, match=r"^values: expected finite values"):
+        quantizer.quantize(np.array([[math.nan]]))
+
+
 def test_binary_quantization_keeps_signs_and_mean_size() -> None:
     values = rows()
     plain = gu.BinaryQuantization().quantize(values)
@@ -156,6 +177,8 @@ def test_equivalent_gaussian_draws_random_noise_once_from_its_seed() -> None:
     )
     with pytest.raises(TypeError, match=r"^gallery: .* got list"):
         equivalent_gaussian(both, [[1.0]])
+    with pytest.raises(TypeError, match=r"^seed: expected an integer, got str 'a'"):
+        equivalent_gaussian(both, gallery, "a")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -176,6 +199,7 @@ def test_equivalent_gaussian_draws_random_noise_once_from_its_seed() -> None:
         (lambda: gu.UniformQuantization(4, sides="none"), ValueError, "sides: .* got 'none'"),
         (lambda: gu.ScalarQuantization(0), ValueError, "bits: .* at least 1, got 0"),
         (lambda: gu.ScalarQuantization(17), ValueError, "bits: expected at most 16, got 17"),
+        (lambda: gu.BinaryQuantization("no"), TypeError, "center: expected True or False, got str"),
         (lambda: gu.AlternativeGallery([[1.0]]), TypeError, "gallery: .* got list"),
         (lambda: gu.AlternativeGallery(np.array([[np.nan]])), ValueError, "gallery: .* NaN"),
     ],

@@ -23,7 +23,7 @@ def test_settings_of_too_many_dimensions_or_of_no_numbers() -> None:
     batch = torch.stack([GOOD, GOOD])
     with pytest.raises(ValueError, match=r"^tau: expected shape \(2,\), got \(1, 2\)"):
         gu.theory.contrastive_loss(batch, batch, torch.ones(1, 2))
-    with pytest.raises(TypeError, match=r"^tau: expected numbers, got \['a', 'b'\]"):
+    with pytest.raises(TypeError, match=r"^tau: expected numbers, got list \['a', 'b'\]"):
         gu.theory.contrastive_loss(batch, batch, ["a", "b"])
     with pytest.raises(TypeError, match=r"^tau: expected a number, got str 'a'"):
         gu.theory.contrastive_loss(batch, batch, "a")
@@ -35,6 +35,7 @@ def test_settings_of_too_many_dimensions_or_of_no_numbers() -> None:
         [1, 3],
         (1.0, 3.0),
         np.array([1, 3]),
+        np.array([3, 1])[::-1],
         torch.tensor([1.0, 3.0]),
         torch.tensor([1, 3], dtype=torch.int64),
     ],
