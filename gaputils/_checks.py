@@ -53,7 +53,7 @@ def as_matrix(name: str, value: Any, *, min_rows: int = 1, any_norm: bool = Fals
 
     Shares memory with `value` where it can. Raises `TypeError` if it is not a dense array of real
     numbers of at most double precision and `ValueError` if its shape or its values are not usable:
-    not finite or, unless `any_norm`, so large that a squared distance would leave the dtype's range.
+    not finite or, unless `any_norm`, so large that squared distances leave the dtype's range.
     """
     if not isinstance(value, (np.ndarray, Tensor)):
         raise TypeError(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gaputils._checks import integer, number, unit_rows, work
+from gaputils._checks import flag, integer, number, unit_rows, work
 from gaputils._steps import Steps
-from gaputils.closing.base import Closing, boolean
+from gaputils.closing.base import Closing
 
 
 class DimensionAblation(Closing):
@@ -32,7 +32,7 @@ class DimensionAblation(Closing):
         self.renormalize = renormalize
 
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
-        boolean("renormalize", self.renormalize)
+        flag("renormalize", self.renormalize)
         first, second = unit_rows("queries", work(queries)), unit_rows("gallery", work(gallery))
         gap = first.mean(dim=0) - second.mean(dim=0)
         order = gap.abs().argsort(descending=True, stable=True)
@@ -55,7 +55,7 @@ class DimensionAblation(Closing):
         zero = ("zero", "dims_")
         return (
             [("unit",), zero, ("lengthen", 1.0)]
-            if boolean("renormalize", self.renormalize)
+            if flag("renormalize", self.renormalize)
             else [zero]
         )
 

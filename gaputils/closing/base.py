@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import reprlib
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -273,14 +272,6 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         }
         write_safetensors(Path(path), tensors, metadata)
         return Path(path)
-
-
-def boolean(name: str, value: Any) -> bool:
-    """`value` as a bool; a `TypeError` for anything else, since any text would count as True."""
-    if not isinstance(value, (bool, np.bool_)):
-        shown = reprlib.repr(value)
-        raise TypeError(f"{name}: expected True or False, got {type(value).__name__} {shown}")
-    return bool(value)
 
 
 def _refuse_one_side(gallery: Any) -> None:

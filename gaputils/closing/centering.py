@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from gaputils._checks import work
+from gaputils._checks import flag, work
 from gaputils._steps import Steps
-from gaputils.closing.base import Closing, boolean
+from gaputils.closing.base import Closing
 
 
 class Centering(Closing):
@@ -38,7 +38,7 @@ class Centering(Closing):
         self.renormalize = renormalize
 
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
-        boolean("renormalize", self.renormalize)
+        flag("renormalize", self.renormalize)
         self.query_mean_ = work(queries).mean(dim=0)
         self.gallery_mean_ = work(gallery).mean(dim=0)
 
@@ -50,7 +50,7 @@ class Centering(Closing):
 
     def _without(self, mean: str) -> Steps:
         steps: list[tuple[Any, ...]] = [("shift", mean, -1.0)]
-        return [*steps, ("lengthen", 1.0)] if boolean("renormalize", self.renormalize) else steps
+        return [*steps, ("lengthen", 1.0)] if flag("renormalize", self.renormalize) else steps
 
 
 class GRCLIP(Centering):

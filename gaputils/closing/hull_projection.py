@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from gaputils._checks import as_matrix, as_pair, number, work
+from gaputils._checks import as_matrix, as_pair, flag, number, work
 from gaputils._steps import Steps
-from gaputils.closing.base import G, Q, Sides, as_given, boolean
+from gaputils.closing.base import G, Q, Sides, as_given
 from gaputils.closing.on_hull import OnHull, require_statistics
 from gaputils.geometry.hull import (
     Hull,
@@ -115,7 +115,7 @@ class HullProjection(OnHull):
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
         check_n_components(self.n_components, ("auto",))
         self._check_radius()
-        boolean("center", self.center)
+        flag("center", self.center)
         hull = Hull.of(gallery)
         if isinstance(self.n_components, str):
             level = number("unchanged", self.unchanged, low=0, high=1)
@@ -183,7 +183,7 @@ class HullProjection(OnHull):
     def _query_steps(self) -> Steps | None:
         if self.radius == "auto":
             return None
-        center = boolean("center", self.center)
+        center = flag("center", self.center)
         if self.covariance is not None and not center:
             return [self._project()]
         steps: list[tuple[Any, ...]] = [_FROM_CENTER]
@@ -199,7 +199,7 @@ class HullProjection(OnHull):
         return "project", "components_", onto
 
     def _gallery_steps(self) -> Steps:
-        return [_FROM_CENTER] if boolean("center", self.center) else []
+        return [_FROM_CENTER] if flag("center", self.center) else []
 
     def transform(self, queries: Q, gallery: G) -> Sides[Q, G]:
         """Both sides moved; warns (`RowsOffHull`) of rows of the gallery off the hull.
@@ -252,7 +252,7 @@ def fit_hull_projection(
     if isinstance(n_components, str):
         raise ValueError(f"n_components: {n_components!r} needs the rows, not their statistics")
     closing._check_radius()
-    boolean("center", center)
+    flag("center", center)
     with statistics.sync_context():
         gallery, norms = statistics.moments("gallery"), statistics.norms("gallery")
     closing.dim_, closing.precision_ = statistics.dim, gallery.epsilon

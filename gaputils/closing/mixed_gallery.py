@@ -11,8 +11,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from gaputils._checks import as_pair, work
-from gaputils.closing.base import Closing, as_given, boolean
+from gaputils._checks import as_pair, flag, work
+from gaputils.closing.base import Closing, as_given
 
 _ROWS_AT_ONCE = 2**15
 _FACTOR_BITS = 8
@@ -71,8 +71,8 @@ class MixedGallery(Closing):
         Raises `TypeError` or `ValueError` naming the argument, also if all scores of a kind are
         alike.
         """
-        boolean("center", self.center)
-        boolean("equal_norms", self.equal_norms)
+        flag("center", self.center)
+        flag("equal_norms", self.equal_norms)
         given = _as_kinds(galleries)
         pairs = {
             kind: as_pair(queries, rows, ("queries", _name(kind))) for kind, rows in given.items()

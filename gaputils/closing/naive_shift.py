@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from gaputils._checks import choice, number, work
+from gaputils._checks import choice, flag, number, work
 from gaputils._steps import Steps
-from gaputils.closing.base import Closing, boolean
+from gaputils.closing.base import Closing
 
 _SHARES = {"gallery": (0.0, 1.0), "queries": (-1.0, 0.0), "both": (-0.5, 0.5)}
 
@@ -47,7 +47,7 @@ class NaiveShift(Closing):
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
         number("alpha", self.alpha)
         choice("side", self.side, tuple(_SHARES))
-        boolean("renormalize", self.renormalize)
+        flag("renormalize", self.renormalize)
         self.gap_ = work(queries).mean(dim=0) - work(gallery).mean(dim=0)
 
     def _query_steps(self) -> Steps:
@@ -59,4 +59,4 @@ class NaiveShift(Closing):
     def _steps(self, side: int) -> Steps:
         share = _SHARES[choice("side", self.side, tuple(_SHARES))][side]
         step: tuple[Any, ...] = ("shift", "gap_", share * number("alpha", self.alpha))
-        return [step, ("lengthen", 1.0)] if boolean("renormalize", self.renormalize) else [step]
+        return [step, ("lengthen", 1.0)] if flag("renormalize", self.renormalize) else [step]

@@ -6,9 +6,9 @@ import torch
 from scipy.linalg import orthogonal_procrustes
 from torch import Tensor
 
-from gaputils._checks import work
+from gaputils._checks import flag, work
 from gaputils._steps import Steps
-from gaputils.closing.base import Closing, boolean
+from gaputils.closing.base import Closing
 
 
 class Procrustes(Closing):
@@ -36,7 +36,7 @@ class Procrustes(Closing):
         self.scale = scale
 
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
-        scale = boolean("scale", self.scale)
+        scale = flag("scale", self.scale)
         if len(queries) != len(gallery):
             raise ValueError(
                 f"gallery: Procrustes is fitted on pairs, expected {len(queries)} rows as in "

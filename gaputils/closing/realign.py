@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gaputils._checks import work
+from gaputils._checks import flag, work
 from gaputils._steps import Steps, run
-from gaputils.closing.base import Closing, boolean
+from gaputils.closing.base import Closing
 
 
 class ReAlign(Closing):
@@ -33,7 +33,7 @@ class ReAlign(Closing):
         self.renormalize = renormalize
 
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
-        boolean("renormalize", self.renormalize)
+        flag("renormalize", self.renormalize)
         first, second = work(queries), work(gallery)
         self.query_mean_, self.gallery_mean_ = first.mean(dim=0), second.mean(dim=0)
         traces = [values.var(dim=0, correction=0).sum() for values in (first, second)]
@@ -51,4 +51,4 @@ class ReAlign(Closing):
 
     def _gallery_steps(self) -> Steps:
         steps = [*self._to_sphere(), ("shift", "drift_", -1.0)]
-        return [*steps, ("lengthen", 1.0)] if boolean("renormalize", self.renormalize) else steps
+        return [*steps, ("lengthen", 1.0)] if flag("renormalize", self.renormalize) else steps
