@@ -68,8 +68,8 @@ def measure_gap(
     whole sample is as large as that of the whole sample about the truth (Efron 1982, chapter 6);
     drawing with replacement would repeat rows, and repeated rows are neighbours at distance zero.
     Pairs are drawn together, and a gallery that several queries share (class texts) stays fixed.
-    The halves need as many rows as a measure does, and draws in which it is not defined are left
-    out of its interval.
+    Of what is computed on `max_rows` rows it is half of these. The halves need as many rows as a
+    measure does, and draws in which it is not defined are left out of its interval.
 
     Args:
         embeddings: n queries and m gallery rows of d dimensions.
@@ -98,33 +98,36 @@ def measure_gap(
     seed = _checks.as_seed(seed)
     draws = 0 if bootstrap is None else _checks.integer("bootstrap", bootstrap, low=2)
     tail = (1 - _checks.number("level", level, low=0, high=1, strict=True)) / 2
-    names = _selected(embeddings, measures, halved=draws > 0)
+    few = _sample(embeddings, rows, seed)
+    names = _selected(embeddings, few, measures, halved=draws > 0)
     by_name = measures is not None
-    value = _measure(embeddings, names, tau, rows, seed, by_name)
+    value = _measure(embeddings, few, names, tau, seed, by_name)
     if bootstrap is None:
         return value
     generator = _checks.as_generator(seed)
-    drawn = pd.DataFrame(
-        [_measure(_half(embeddings, generator), names, tau, rows, seed) for _ in range(draws)]
-    )
+    found = []
+    for _ in range(draws):
+        half = _half(embeddings, generator)
+        part = half if few is embeddings else _half(few, generator)
+        found.append(_measure(half, part, names, tau, seed))
+    drawn = pd.DataFrame(found)
     centred = drawn - drawn.mean()
     low, high = centred.quantile(tail), centred.quantile(1 - tail)
     return pd.DataFrame({"value": value, "low": value + low, "high": value + high})
 
 
-def _selected(embeddings: Embeddings, measures: Sequence[str] | None, halved: bool) -> list[str]:
+def _selected(
+    embeddings: Embeddings, few: Embeddings, measures: Sequence[str] | None, halved: bool
+) -> list[str]:
     """`measures`, or all that the rows allow; if `halved`, that half of them do."""
-    n, m = len(embeddings.queries), len(embeddings.gallery)
-    if halved:
-        shared = embeddings.targets is not None and not embeddings.paired
-        n, m = n // 2, m if shared else m // 2
-    rows = min(n, m)
-    if rows < 1:
+    every, some = _least_rows(embeddings, halved), _least_rows(few, halved)
+    if every < 1:
         raise ValueError(f"bootstrap: expected 2 rows a side to draw half of, got {embeddings!r}")
     possible = [
         name
         for name, measure in MEASURES.items()
-        if rows >= measure.rows and (embeddings.targets is not None or not measure.pairs)
+        if (some if measure.compute else every) >= measure.rows
+        and (embeddings.targets is not None or not measure.pairs)
     ]
     if measures is None:
         return possible
@@ -142,16 +145,27 @@ def _selected(embeddings: Embeddings, measures: Sequence[str] | None, halved: bo
     return list(measures)
 
 
+def _least_rows(e: Embeddings, halved: bool) -> int:
+    """Rows of the smaller side, or of half of it, as `_half` draws it."""
+    n, m = len(e.queries), len(e.gallery)
+    if not halved:
+        return min(n, m)
+    shared = e.targets is not None and not e.paired
+    return min(n // 2, m if shared else m // 2)
+
+
 def _measure(
     embeddings: Embeddings,
+    few: Embeddings,
     names: list[str],
     tau: float,
-    max_rows: int,
     seed: int,
     by_name: bool = False,
 ) -> pd.Series[float]:
-    """A row for each of `names`; one that is not defined is an error if `by_name`, else NaN."""
-    few = _sample(embeddings, max_rows, seed)
+    """A row for each of `names`, of all `embeddings` or of the `few` that its time allows.
+
+    One that is not defined is an error if `by_name`, else NaN.
+    """
     sample = Sample(few.queries, few.gallery, few.targets, tau, seed)
     determined: dict[str, float] = {}
     if any(MEASURES[name].compute is None for name in names):

@@ -179,6 +179,28 @@ def test_bootstrap_interval_has_the_width_of_theory_and_covers() -> None:
     assert hits >= 60 * 0.9 - 4 * math.sqrt(60 * 0.9 * 0.1)
 
 
+@pytest.mark.parametrize("n", [60, 90, 240])
+def test_an_interval_of_some_rows_is_as_wide_as_their_error(n: int) -> None:
+    """Whatever is left of the whole: the error of the value, over data drawn anew."""
+    rng = np.random.default_rng(0)
+    found = []
+    for seed in range(60):
+        x = rng.normal(size=(n, 4))
+        e = gu.Embeddings(x, x + rng.normal(size=(n, 4)) + 0.3)
+        frame = gu.measure_gap(e, ["matched_cosine"], bootstrap=40, max_rows=60, seed=seed)
+        found.append(frame.loc["matched_cosine"])
+    table = pd.DataFrame(found)
+    told = ((table["high"] - table["low"]) / 2 / 1.96).mean()
+    assert told == pytest.approx(table["value"].std(), rel=0.25)
+
+
+def test_half_of_the_rows_that_are_measured_must_allow_a_measure() -> None:
+    names = gu.measure_gap(gaussian(n=50, m=50), bootstrap=3, max_rows=3).index
+    assert "gap_norm" in names
+    assert "unmatched_cosine" not in names
+    assert "effective_rank_queries" in names
+
+
 def test_bootstrap_is_reproducible_and_contains_the_value() -> None:
     e = gaussian(n=40, m=10, paired=False)
     names = ["gap_norm", "uniformity_gallery", "matched_cosine"]
