@@ -265,13 +265,21 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         metadata = {
             "format": FORMAT,
             "closing": kind.__name__,
-            "parameters": json.dumps(parameters),
+            "parameters": json.dumps(parameters, default=_own_number),
             "learned": json.dumps(plain),
             "queries": json.dumps(queries),
             "gallery": json.dumps(gallery),
         }
         write_safetensors(Path(path), tensors, metadata)
         return Path(path)
+
+
+def _own_number(value: Any) -> int | float | bool:
+    """Python's own number for one of NumPy's."""
+    if not isinstance(value, np.generic):
+        raise TypeError(f"expected parameters that are numbers, text or arrays, got {value!r}")
+    number: int | float | bool = value.item()
+    return number
 
 
 def _refuse_one_side(gallery: Any) -> None:

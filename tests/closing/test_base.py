@@ -118,6 +118,15 @@ class Halved(closing.Closing, registered=False):
         return queries / 2
 
 
+@pytest.mark.parametrize("kept", [np.int64(3), np.float32(0.5), 3])
+def test_parameters_may_be_numpys_own_numbers(kept: Any, tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(9, 12))
+    closing = gu.HullProjection(kept, center=np.bool_(True)).fit(rows, rows + 1)
+    again = gu.closing.load(closing.save(tmp_path / "closing.safetensors"))
+    assert again.get_params() == closing.get_params()
+    np.testing.assert_array_equal(again.transform_queries(rows), closing.transform_queries(rows))
+
+
 @pytest.mark.parametrize(
     ("fitted", "queries", "gallery"),
     [
