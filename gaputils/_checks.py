@@ -28,10 +28,13 @@ def dense(name: str, tensor: Tensor) -> Tensor:
     return tensor
 
 
-def as_tensor(name: str, value: Any, expected: str = "numbers") -> Tensor:
+def as_tensor(
+    name: str, value: Any, expected: str = "numbers", dtype: torch.dtype | None = None
+) -> Tensor:
     """`value` as a dense tensor that shares its memory where it can.
 
-    An array may have any strides and byte order. Raises `TypeError` that says what was `expected`.
+    An array may have any strides and byte order; `dtype` is its own if none is named. Raises
+    `TypeError` that says what was `expected`.
     """
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name}: expected a plain array, got a masked one; fill it first")
@@ -41,7 +44,7 @@ def as_tensor(name: str, value: Any, expected: str = "numbers") -> Tensor:
         shared = native.flags.writeable and min(native.strides, default=0) >= 0
         value = native if shared else native.copy()
     try:
-        tensor = torch.as_tensor(value)
+        tensor = torch.as_tensor(value, dtype=dtype)
     except (TypeError, ValueError, RuntimeError) as error:
         got = f"dtype {value.dtype}" if hasattr(value, "dtype") else _typed(value)
         raise TypeError(f"{name}: expected {expected}, got {got}") from error

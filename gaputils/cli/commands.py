@@ -179,9 +179,9 @@ def report(
     from gaputils.evaluation.sample import Sample
 
     form = check_format(format)
+    require_outputs({"--figure": figure, "--out": out}, (first, second, targets, owners))
     if figure is not None:
         require_figure(figure)
-    require_outputs({"--figure": figure, "--out": out}, (first, second, targets, owners))
     source = read_in_place(first, second, queries, gallery, targets, owners, normalize)
     found = make(source, variance, scoring=scoring, rows=rows, items=items, seed=seed)
     if figure is not None:

@@ -51,7 +51,7 @@ def as_setting(
         scalar = value.item() if hasattr(value, "item") else value
         setting = torch.tensor(number(name, scalar, low=low, strict=strict), dtype=torch.float64)
     else:
-        setting = as_tensor(name, value).to(torch.float64)
+        setting = as_tensor(name, value, dtype=torch.float64)
         if setting.ndim > len(batch):
             raise ValueError(f"{name}: expected shape {tuple(batch)}, got {tuple(setting.shape)}")
         allowed = setting > low if strict else setting >= low
