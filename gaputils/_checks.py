@@ -16,16 +16,17 @@ Seed = int | torch.Generator | None
 
 def dense(name: str, tensor: Tensor) -> Tensor:
     """`tensor` if it holds one plain number for each of its places; raises `TypeError` if not."""
-    unusual = {
-        "a nested one": tensor.is_nested,
-        "a quantized one": tensor.is_quantized,
-        "one on the meta device": tensor.is_meta,
-        f"layout {tensor.layout}": tensor.layout is not torch.strided,
-    }
-    for kind, found in unusual.items():
-        if found:
-            raise TypeError(f"{name}: expected a dense tensor of plain numbers, got {kind}")
-    return tensor
+    if tensor.is_nested:
+        kind = "a nested one"
+    elif tensor.is_quantized:
+        kind = "a quantized one"
+    elif tensor.is_meta:
+        kind = "one on the meta device"
+    elif tensor.layout is not torch.strided:
+        kind = f"layout {tensor.layout}"
+    else:
+        return tensor
+    raise TypeError(f"{name}: expected a dense tensor of plain numbers, got {kind}")
 
 
 def as_tensor(
@@ -38,7 +39,8 @@ def as_tensor(
     """
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name}: expected a plain array, got a masked one; fill it first")
-    if hasattr(value, "__array__") and not isinstance(value, Tensor):
+    plain = isinstance(value, np.ndarray) and value.flags.carray and value.dtype.isnative
+    if not plain and hasattr(value, "__array__") and not isinstance(value, Tensor):
         array = np.asarray(value)
         native = np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
         shared = native.flags.writeable and min(native.strides, default=0) >= 0
