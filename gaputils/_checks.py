@@ -39,18 +39,23 @@ def as_tensor(
     """
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name}: expected a plain array, got a masked one; fill it first")
-    plain = isinstance(value, np.ndarray) and value.flags.carray and value.dtype.isnative
-    if not plain and hasattr(value, "__array__") and not isinstance(value, Tensor):
-        array = np.asarray(value)
-        native = np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
-        shared = native.flags.writeable and min(native.strides, default=0) >= 0
-        value = native if shared else native.copy()
+    if hasattr(value, "__array__") and not isinstance(value, Tensor):
+        value = _plain(value)
     try:
         tensor = torch.as_tensor(value, dtype=dtype)
     except (TypeError, ValueError, RuntimeError) as error:
         got = f"dtype {value.dtype}" if hasattr(value, "dtype") else _typed(value)
         raise TypeError(f"{name}: expected {expected}, got {got}") from error
     return dense(name, tensor)
+
+
+def _plain(value: Any) -> np.ndarray[Any, Any]:
+    """`value` as an array that a tensor can share; itself, if it is one."""
+    array = np.asarray(value)
+    if not (array.flags.c_contiguous and array.dtype.isnative):
+        array = np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
+    shared = array.flags.writeable and min(array.strides, default=0) >= 0
+    return array if shared else array.copy()
 
 
 def as_matrix(name: str, value: Any, *, min_rows: int = 1, any_norm: bool = False) -> Tensor:
