@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -158,12 +159,14 @@ def test_a_failing_process_says_why() -> None:
 
 def test_calls_take_turns_and_are_warmed_up() -> None:
     made: list[str] = []
-    table = timing.compare_times(
-        {"a": lambda: made.append("a"), "b": lambda: made.append("b")}, rounds=3
-    )
-    assert made == ["a", "b", "a", "b", "b", "a", "a", "b"]
-    assert list(table.columns) == ["a", "b"]
-    assert len(table) == 3
+    calls = {name: partial(made.append, name) for name in "abc"}
+    table = timing.compare_times(calls, rounds=40)
+    turns = ["".join(made[start : start + 3]) for start in range(0, len(made), 3)]
+    assert turns[0] == "abc"
+    assert {"".join(sorted(turn)) for turn in turns} == {"abc"}
+    assert len(set(turns)) == 6
+    assert list(table.columns) == ["a", "b", "c"]
+    assert len(table) == 40
     assert (table > 0).all(axis=None)
 
 

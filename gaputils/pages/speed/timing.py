@@ -23,8 +23,9 @@ def compare_times(calls: Mapping[str, Call], *, rounds: int = 7) -> pd.DataFrame
     """Seconds of each call, a row a round and a column a name.
 
     Every call is made once unmeasured. Then in each round all are made one after the other, in an
-    order that turns from round to round, so that what else the machine does meanwhile falls on
-    all of them alike. Work that a GPU still has to do is waited for.
+    order that is drawn anew, so that what else the machine does meanwhile, and what a call leaves
+    behind (threads that still wait for work), falls on all of them alike. Work that a GPU still
+    has to do is waited for.
 
     Raises `ValueError` if there are no calls or `rounds` is not positive.
     """
@@ -35,10 +36,9 @@ def compare_times(calls: Mapping[str, Call], *, rounds: int = 7) -> pd.DataFrame
     for call in calls.values():
         call()
     rows = []
-    for number in range(rounds):
-        turn = number % len(names)
-        order = names[turn:] + names[:turn]
-        seconds = {name: seconds_of(calls[name]) for name in order}
+    random = np.random.default_rng(0)
+    for _ in range(rounds):
+        seconds = {name: seconds_of(calls[name]) for name in random.permutation(names).tolist()}
         rows.append([seconds[name] for name in names])
     return pd.DataFrame(rows, columns=pd.Index(names), index=pd.RangeIndex(rounds, name="round"))
 
