@@ -81,8 +81,10 @@ def nearest(queries: Any, gallery: Any, scoring: str = "euclidean") -> Tensor:
     """(n,) index of each query's nearest gallery item; of equals, the first.
 
     `queries` (n, d), `gallery` (m, d). `scoring`: "euclidean" (Chowers et al. 2026),
-    "inner-product" or "cosine". Raises `ValueError` on unusable sides, an unknown scoring, or
-    rows of norm zero under cosine.
+    "inner-product" or "cosine". Costs have the sides' own precision, in which an offset that all
+    items share costs no digits; cosines that differ by less than it holds (1e-7 in single) rank by
+    chance. Raises `ValueError` on unusable sides, an unknown scoring, or rows of norm zero under
+    cosine.
     """
     queries, gallery = as_pair(queries, gallery)
     check_scoring(gallery, scoring, queries)
