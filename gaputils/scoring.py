@@ -99,16 +99,13 @@ def _nearest(queries: Tensor, gallery: Tensor, scoring: str) -> Tensor:
 def all_costs(queries: Tensor, gallery: Tensor, scoring: str) -> Iterator[Tensor]:
     """`cost` of one block of queries after another; equal items have equal costs, to the bit."""
     twins = first_equals(gallery)
-    origin = None if scoring == "cosine" else _origin(gallery)
-    items = moderate(gallery) if scoring == "cosine" else gallery
-    if origin is not None:
-        items = items - origin
+    if scoring == "cosine":
+        queries, gallery = moderate(queries), moderate(gallery)
+    elif (origin := _origin(gallery)) is not None:
+        gallery = gallery - origin
+        queries = queries - origin if scoring == "euclidean" else queries
     for rows in torch.split(queries, max(1, 2**24 // len(gallery))):
-        if scoring == "cosine":
-            rows = moderate(rows)
-        elif scoring == "euclidean" and origin is not None:
-            rows = rows - origin
-        yield settle(cost(rows, items, scoring), twins)
+        yield settle(cost(rows, gallery, scoring), twins)
 
 
 def _origin(gallery: Tensor) -> Tensor | None:
