@@ -79,9 +79,8 @@ def simulate(
     """
     draws = integer("draws", draws, low=1) if noise.random else 1
     generator = as_generator(seed, gallery.device)
-    gaussian = isinstance(noise, GaussianNoise) and noise.random and noise.on == "gallery"
-    signs = scoring == "cosine" and gallery.shape[1] == 1  # which most items share, draw by draw
-    if isinstance(noise, GaussianNoise) and gaussian and not signs:
+    signs = scoring == "cosine" and gallery.shape[1] == 1  # which items share: the first wins
+    if isinstance(noise, GaussianNoise) and noise.random and noise.on == "gallery" and not signs:
         batches = _gaussian(queries, gallery, noise, winners, scoring, draws, generator)
     else:
         batches = _one_by_one(queries, gallery, noise, winners, scoring, draws, generator)
