@@ -9,6 +9,7 @@ from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -72,6 +73,9 @@ class Embeddings:
         n, m = len(self.queries), len(self.gallery)
         if not isinstance(self.info, dict):
             raise TypeError(f"info: expected a dict, got {type(self.info).__name__}")
+        arrays = (np.ndarray, np.generic, Tensor)
+        said = self.info.items()
+        self.info = {key: v.tolist() if isinstance(v, arrays) else v for key, v in said}
         _as_json(self.info)
         paired = flag("info['paired']", self.info.get("paired", True))
         owners = self.owners

@@ -44,12 +44,8 @@ def test_targets() -> None:
 @pytest.mark.parametrize(
     ("info", "message"),
     [
-        ({"rows": np.int64(3)}, r"info\['rows'\]: expected what JSON can hold, got int64"),
+        ({"rows": {3}}, r"info\['rows'\]: expected what JSON can hold, got set"),
         ({"a": {"b": [np.float32(1)]}}, r"info\['a'\]: .* Object of type float32"),
-        (
-            {"caption_image": np.arange(4)},
-            r"info\['caption_image'\]: .* got ndarray of shape \(4,\)",
-        ),
         ({1: "a"}, "info: expected names as keys, got 1"),
         ({"paired": "no"}, r"info\['paired'\]: expected True or False, got str 'no'"),
     ],
@@ -57,6 +53,14 @@ def test_targets() -> None:
 def test_info_is_what_a_file_can_hold(info: dict, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         gu.Embeddings(*sides(4, 4), info=info)
+
+
+def test_arrays_and_numbers_of_info_are_kept_as_lists_and_numbers(tmp_path: Path) -> None:
+    info = {"caption_image": np.array([1, 0, 1]), "rows": np.int64(3), "of": torch.tensor([2.0])}
+    e = gu.Embeddings(*sides(2, 3), info=info)
+    assert e.answers.tolist() == [[1, -1], [0, 2]]
+    again = gu.Embeddings.load(e.save(tmp_path / "e.safetensors"))
+    assert again.info == e.info == {"caption_image": [1, 0, 1], "rows": 3, "of": [2.0]}
 
 
 def test_whether_to_normalize_is_no_text() -> None:
