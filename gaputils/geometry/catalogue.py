@@ -44,15 +44,18 @@ class Measure:
 
 def _all_have_directions(s: Sample) -> bool:
     """Whether no row is zero, so that every pair of rows has a cosine."""
-    return bool(s.queries.any(dim=1).all()) and bool(s.gallery.any(dim=1).all())
+    return _none_is_zero(s.queries) and _none_is_zero(s.gallery)
 
 
 def _items_have_neighbors(s: Sample) -> bool:
     """Whether three items or more are asked for, by and among rows that have directions."""
     assert s.targets is not None
     items = torch.unique(s.targets)
-    asked = Sample(s.queries, s.gallery[items], None, s.tau, s.seed)
-    return len(items) >= 3 and _all_have_directions(asked)
+    return len(items) >= 3 and _none_is_zero(s.queries) and _none_is_zero(s.gallery[items])
+
+
+def _none_is_zero(rows: Tensor) -> bool:
+    return bool(rows.any(dim=1).all())
 
 
 def _pair_measure(function: Callable[..., float]) -> Callable[[Sample], float]:

@@ -89,4 +89,5 @@ def test_unequal_numbers_are_moved_by_pot_where_it_is_installed(
     assert asked == [(12, 6)]
     monkeypatch.setattr("gaputils.geometry.clouds.find_spec", lambda _: None)
     assert geo.wasserstein(x, y) == pytest.approx(distance)
+    assert geo.wasserstein(y, x) == pytest.approx(distance)
     assert asked == [(12, 6)]

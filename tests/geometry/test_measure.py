@@ -133,6 +133,13 @@ def test_what_half_of_the_rows_do_not_allow_has_no_interval(rows: int) -> None:
             gu.measure_gap(e, [name], bootstrap=4)
 
 
+def test_too_few_rows_are_counted_as_they_are() -> None:
+    with pytest.raises(
+        ValueError, match="intrinsic_dimension_queries needs at least 3 rows a side"
+    ):
+        gu.measure_gap(gaussian(n=2, m=2), ["intrinsic_dimension_queries"])
+
+
 def test_a_shared_gallery_is_not_halved() -> None:
     frame = gu.measure_gap(gaussian(n=7, m=3, paired=False), bootstrap=4)
     assert "intrinsic_dimension_gallery" in frame.index
