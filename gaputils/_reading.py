@@ -18,6 +18,8 @@ Path_ = str | os.PathLike[str]
 
 REMEDY = "Copy it again, or make it anew"
 _LONGEST = 300
+_LAST_RECORD = 22  # bytes of a zip file's, before its comment
+_COUNTED_ELSEWHERE = 0xFFFF  # of more members than it can count
 _SYSTEMS_OWN = (
     "__MACOSX", "__pycache__", "@eaDir", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "lost+found",
     "System Volume Information",
@@ -109,9 +111,23 @@ def require_sums(path: Path) -> None:
     """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
+            require_members(path, archive)
             changed = archive.testzip()
         if changed is not None:
             raise ValueError(f"the checksum of {changed!r} in it is not the one recorded")
+
+
+def require_members(path: Path, archive: zipfile.ZipFile) -> None:
+    """Raise `ValueError` unless the zip file `path` lists as many members as its last record says.
+
+    Python's module compares them not: of what a damaged entry has swallowed it says nothing.
+    """
+    with path.open("rb") as file:
+        file.seek(-_LAST_RECORD - len(archive.comment), os.SEEK_END)
+        told = int.from_bytes(file.read(_LAST_RECORD)[10:12], "little")
+    found = len(archive.infolist())
+    if told not in (found, _COUNTED_ELSEWHERE):
+        raise ValueError(f"it lists {found} members, and its last record says {told}")
 
 
 def read_text(path: Path, what: str = "a text in UTF-8", *, argument: str = "") -> str:

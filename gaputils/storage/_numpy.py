@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from gaputils._reading import reading, shown
+from gaputils._reading import reading, require_members, shown
 
 Array = np.ndarray[Any, Any]
 
@@ -28,6 +28,7 @@ def npz_arrays(path: Path) -> dict[str, Array]:
     """The arrays of a ``.npz`` file by their names."""
     arrays = {}
     with reading(path, "a whole .npz file") as at, zipfile.ZipFile(path) as archive:
+        require_members(path, archive)
         for member in archive.infolist():
             if member.is_dir() or not shown(PurePath(member.filename)):
                 continue

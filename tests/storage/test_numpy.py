@@ -79,6 +79,21 @@ def test_a_file_that_ends_too_early_is_told(tmp_path: Path) -> None:
             mapped_npy(tmp_path / "a.npy")
 
 
+@pytest.mark.parametrize("place", range(len(ARRAYS) - 1))
+def test_an_array_that_a_damaged_list_leaves_out_is_missed(place: int, tmp_path: Path) -> None:
+    """An entry of the list claims a comment so long that those after it are in it."""
+    path = tmp_path / "a.npz"
+    np.savez(path, **ARRAYS)
+    content = bytearray(path.read_bytes())
+    entry = [at for at in range(len(content)) if content[at : at + 4] == b"PK\x01\x02"][place]
+    content[entry + 32 : entry + 34] = b"\xff\xff"
+    path.write_bytes(content)
+    with zipfile.ZipFile(path) as archive:
+        assert len(archive.infolist()) == place + 1
+    with pytest.raises(UnreadableFile, match=f"lists {place + 1} members, .* says {len(ARRAYS)}"):
+        npz_arrays(path)
+
+
 def test_what_follows_an_array_is_never_passed_over(tmp_path: Path) -> None:
     with (tmp_path / "a.npy").open("wb") as file:
         np.save(file, ARRAYS["rows"])
