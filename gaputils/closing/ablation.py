@@ -52,12 +52,8 @@ class DimensionAblation(Closing):
         return count
 
     def _query_steps(self) -> Steps:
-        zero = ("zero", "dims_")
-        return (
-            [("unit",), zero, ("lengthen", 1.0)]
-            if flag("renormalize", self.renormalize)
-            else [zero]
-        )
+        zero, whole = ("zero", "dims_"), flag("renormalize", self.renormalize)
+        return [("unit",), zero, ("lengthen", 1.0)] if whole else [zero]
 
     def _gallery_steps(self) -> Steps:
         return self._query_steps()

@@ -135,7 +135,7 @@ def _gaussian(
     at_once = max(1, most // items.numel())
     step = max(1, most // (at_once * count))
     # The inner products of a query of zeros rank nothing: the first item stays first.
-    same = ~queries.any(dim=1) if scoring == "inner-product" else queries.new_zeros(len(rows)) > 0
+    same = ~queries.any(dim=1) & (scoring == "inner-product")
     for start in range(0, draws, at_once):
         size = min(at_once, draws - start), count, dim
         drawn = torch.randn(size, generator=generator, device=items.device, dtype=torch.float32)

@@ -122,12 +122,8 @@ def changes(sets: Mapping[str, Embeddings], alpha: float = 1.0, seed: int = 0) -
         told = abs(change) > 2 * error > 0
         row = {"accuracy": _share(right[0]), "change": change, "error": error, "told": told}
         model, data = e.info.get("model", name), e.info.get("data", "")
-        about = {
-            "model": model,
-            "loss": e.info.get("loss"),
-            "title": short_title(model, data, name),
-        }
-        rows[name] = row | about
+        title = short_title(model, data, name)
+        rows[name] = row | {"model": model, "loss": e.info.get("loss"), "title": title}
     return pd.DataFrame(rows).T.infer_objects()
 
 

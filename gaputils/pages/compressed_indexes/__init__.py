@@ -22,11 +22,7 @@ from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.protocol import bootstrap_means, paired_gain
 from gaputils.geometry.hull import principal_components, project
 from gaputils.models import load_model
-from gaputils.noise import (
-    BinaryQuantization,
-    UniformQuantization,
-    covariance_between,
-)
+from gaputils.noise import BinaryQuantization, UniformQuantization, covariance_between
 from gaputils.noise import variance_between as variance
 from gaputils.pages import typeset
 from gaputils.pages.compressed_indexes.indexes import FAISS, SCORINGS, decoded, search

@@ -24,11 +24,9 @@ def time_ratios(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         _, ax = plt.subplots(figsize=(WIDTH, 0.55 * len(frame) + 0.9))
     places = np.arange(len(frame))
     ratio, low, high = (frame[name].to_numpy() for name in ("ratio", "ratio_low", "ratio_high"))
-    slower, faster = low > 1, high < 1
-    neither = ~(slower | faster)
-    kinds = ((slower, "projection"), (faster, "text"), (neither, "original"))
-    for which, kind in kinds:
-        color = COLOR[kind]
+    colors = np.select([low > 1, high < 1], ["projection", "text"], "original")
+    for kind in ("projection", "text", "original"):
+        which, color = colors == kind, COLOR[kind]
         ax.hlines(places[which], low[which], high[which], color=color, linewidth=3)
         ax.plot(ratio[which], places[which], "o", color=color)
     ax.axvline(1, color=COLOR["original"], linewidth=1)
