@@ -53,9 +53,7 @@ class Sides(NamedTuple, Generic[First, Second]):
 def _settled(moved: Any, gallery: Tensor) -> Any:
     """`moved` rows, equal where those of `gallery` are: a product may round them differently."""
     twins = first_equals(gallery)
-    if twins is None:
-        return moved
-    return moved[twins if isinstance(moved, Tensor) else twins.cpu().numpy()]
+    return moved if twins is None else moved[twins]
 
 
 class Closing(BaseEstimator):  # type: ignore[misc]

@@ -212,10 +212,8 @@ class HullProjection(OnHull):
             return super().transform(queries, gallery)
         moved_gallery = self.transform_gallery(gallery)
         rows, items = as_pair(queries, gallery)
-        self._checked("queries", rows)
         moved = self._to_best_radius(work(rows), work(items))
-        given = as_matrix("queries", queries)
-        return Sides(as_given("queries", moved, given, queries), moved_gallery)
+        return Sides(as_given("queries", moved, rows, queries), moved_gallery)
 
     def _both(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
         auto = self.radius == "auto"

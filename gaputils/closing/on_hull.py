@@ -13,7 +13,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from gaputils._checks import as_matrix, work
+from gaputils._checks import work
 from gaputils.closing.base import Array, Closing, G
 from gaputils.geometry.hull import Hull, project
 
@@ -99,12 +99,13 @@ class OnHull(Closing, registered=False):
                 f"gallery: {len(self.components_)} of the hull's {self.rank_} directions were "
                 "kept, which depend on all rows; fit again on the whole gallery"
             )
-        rows = work(self._checked("gallery", gallery)).to(self.mean_)
+        given = self._checked("gallery", gallery)
+        rows = work(given).to(self.mean_)
         outside = rows - self.mean_
         outside = outside - project(outside, self.components_)
         outside = outside - project(outside, self.components_)
         _, values, directions = torch.linalg.svd(outside, full_matrices=False)
-        fresh = directions[values > self._tolerance(as_matrix("gallery", gallery))]
+        fresh = directions[values > self._tolerance(given, given)]
         before = self.count_
         count = before + len(rows)
         mean = (before * self.mean_ + rows.sum(dim=0)) / count
@@ -151,8 +152,9 @@ class OnHull(Closing, registered=False):
     def _warn_of_rows_off_hull(self, gallery: Any) -> None:
         if not self.preserves_ranking or self.rank_ == self.dim_:
             return
-        distances = self._distances(self._checked("gallery", gallery))
-        far = int((distances > self._tolerance(gallery)).sum())
+        rows = self._checked("gallery", gallery)
+        distances = self._distances(rows)
+        far = int((distances > self._tolerance(rows, gallery)).sum())
         if far:
             warnings.warn(
                 f"gallery: {far} of {len(distances)} rows lie off the hull that was fitted, the "
@@ -172,9 +174,8 @@ class OnHull(Closing, registered=False):
             parts.append(torch.linalg.vector_norm(offset - project(offset, components), dim=1))
         return torch.cat(parts)
 
-    def _tolerance(self, given: Any) -> float:
-        """The distance from the hull that rounding alone can give rows in the dtype `given` has."""
-        rows = as_matrix("gallery", given)
+    def _tolerance(self, rows: Tensor, given: Any) -> float:
+        """The distance from the hull that rounding to the dtype of `given` can give its `rows`."""
         largest = float(torch.linalg.vector_norm(rows, dim=1).max())
         given_so = 4 * max(self.precision_, _precision(given))
         own: float = 64 * self.n_features_in_**0.5 * torch.finfo(self.mean_.dtype).eps

@@ -164,3 +164,133 @@ def test_a_closing_that_moves_both_sides_at_once_moves_neither_alone(tmp_path: P
             getattr(fitted, f"transform_{side}")(rows)
     _, metadata = read_safetensors(fitted.save(tmp_path / "own.safetensors"))
     assert (metadata["queries"], metadata["gallery"]) == ("null", "null")
+
+
+class Stretched(closing.Closing, registered=False):
+    """Moves both sides at once, by a factor that half precision cannot hold on one of them."""
+
+    def __init__(self, side: str = "queries") -> None:
+        self.side = side
+
+    def _fit(self, queries: Tensor, gallery: Tensor) -> None: ...
+
+    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+        return (
+            queries * (1e6 if self.side == "queries" else 1),
+            gallery * (1e6 if self.side == "gallery" else 1),
+        )
+
+
+@pytest.mark.parametrize("side", ["queries", "gallery"])
+def test_what_moves_at_once_is_refused_by_the_side_that_is_wrong(side: str) -> None:
+    queries, gallery = (np.ones((2, 3), np.float16) for _ in range(2))
+    fitted = Stretched(side).fit(queries, gallery)
+    with pytest.raises(ValueError, match=rf"^{side}: expected rows that are finite"):
+        fitted.transform(queries, gallery)
+    with pytest.raises(ValueError, match=r"^queries: expected dimension 3 as fitted, got 4"):
+        fitted.transform(np.ones((2, 4)), np.ones((2, 4)))
+
+
+def test_whole_numbers_that_move_become_single_precision() -> None:
+    whole = torch.tensor([[1, 2, 3], [4, 5, 6]])
+    together = Together().fit(whole, whole).transform(whole, whole)
+    assert {side.dtype for side in together} == {torch.float32}
+    apart = Weighted().fit(whole, whole).transform_gallery(whole)
+    assert apart.dtype == torch.float32
+
+
+class Placed(closing.Closing, registered=False):
+    """Adds to each row of the gallery its place, as a product's rounding may, in steps or not."""
+
+    def __init__(self, stepwise: bool = False) -> None:
+        self.stepwise = stepwise
+
+    def _fit(self, queries: Tensor, gallery: Tensor) -> None: ...
+
+    def _gallery_steps(self) -> Steps:
+        return [("scale", 1.0)] if self.stepwise else ()
+
+    def _run(self, name: str, steps: Steps, rows: Tensor) -> Tensor:
+        return super()._run(name, steps, rows) + torch.arange(len(rows))[:, None]
+
+
+class PlacedByItself(Placed, registered=False):
+    """The same without steps."""
+
+    def _move_gallery(self, gallery: Tensor) -> Tensor:
+        return gallery + torch.arange(len(gallery))[:, None]
+
+
+class PlacedTogether(Placed, registered=False):
+    """The same, where both sides are needed."""
+
+    def _transform(self, queries: Tensor, gallery: Tensor) -> tuple[Tensor, Tensor]:
+        return queries, gallery + torch.arange(len(gallery))[:, None]
+
+
+@pytest.mark.parametrize("fitted", [Placed(True), PlacedByItself(), PlacedTogether()], ids=repr)
+@pytest.mark.parametrize("kind", [np.asarray, torch.tensor])
+def test_equal_rows_of_a_gallery_stay_equal_however_they_are_moved(fitted, kind) -> None:
+    gallery = kind([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
+    moved = fitted.fit(gallery, gallery).transform(gallery, gallery).gallery
+    assert type(moved) is type(gallery)
+    assert moved.tolist() == [[1.0, 0.0], [1.0, 2.0], [1.0, 0.0], [1.0, 2.0]]
+
+
+class Counted(closing.Closing, registered=False):
+    """Writes down how many rows it is given at a time."""
+
+    def __init__(self) -> None:
+        self._sizes: list[int] = []
+
+    def _fit(self, queries: Tensor, gallery: Tensor) -> None: ...
+
+    def _move_queries(self, queries: Tensor) -> Tensor:
+        self._sizes.append(len(queries))
+        return queries * 2
+
+    _move_gallery = _move_queries
+
+
+class CountedWhole(Counted, registered=False):
+    _gallery_at_once = True
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.tensor])
+@pytest.mark.parametrize("rows", [1, 3, 4, 6, 8])
+def test_rows_move_in_blocks_unless_a_gallery_must_move_whole(
+    rows: int, kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gaputils.closing.base._ROWS", 3)
+    given = kind(np.random.default_rng(0).normal(size=(rows, 2)).astype(np.float32))
+    blocks = [min(3, rows - start) for start in range(0, rows, 3)]
+    for fitted, expected in ((Counted(), blocks), (CountedWhole(), [rows])):
+        fitted.fit(given, given)
+        moved = fitted.transform_gallery(given)
+        assert type(moved) is type(given)
+        assert moved.dtype == given.dtype
+        np.testing.assert_array_equal(moved, given * 2)
+        assert fitted._sizes == expected
+        fitted._sizes.clear()
+        np.testing.assert_array_equal(fitted.transform_queries(given), given * 2)
+        assert fitted._sizes == blocks
+
+
+def test_what_is_no_matrix_is_named_whole_however_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gaputils.closing.base._ROWS", 3)
+    fitted = Weighted().fit(*sides())
+    for rows, shape in ((np.ones(5), r"\(5,\)"), (np.ones((5, 3, 1)), r"\(5, 3, 1\)")):
+        with pytest.raises(ValueError, match=rf"^queries: .*{shape}"):
+            fitted.transform_queries(rows)
+    rows = np.ones((5, 3))
+    rows[4, 1] = np.nan
+    with pytest.raises(ValueError, match=r"^gallery: expected finite"):
+        fitted.transform_gallery(rows)
+
+
+def test_a_parameter_that_no_file_can_hold_is_told(tmp_path: Path) -> None:
+    fitted = Weighted(1.0).fit(*sides())
+    fitted.weight = object()  # type: ignore[assignment]
+    with pytest.raises(TypeError, match=r"^expected parameters that are numbers, text or arrays"):
+        fitted.save(tmp_path / "own.safetensors")
+    assert not (tmp_path / "own.safetensors").exists()

@@ -157,3 +157,39 @@ def test_part_of_a_hull_cannot_grow() -> None:
     closing = gu.HullProjection(3).fit(queries, gallery[:6])
     with pytest.raises(ValueError, match=r"3 of the hull's 5 directions .* fit again"):
         closing.add(gallery[6:])
+
+
+def test_rows_just_off_the_hull_are_told_from_rounding_in_many_rows_and_dimensions() -> None:
+    """In double precision 1e-12 is no rounding of norm one."""
+    queries, gallery = np.zeros((2, 400)), np.eye(400)[:5]
+    fitted = gu.MeanShift().fit(queries, gallery)
+    rows = np.tile(gallery, (80, 1))
+    fitted.transform_gallery(rows)
+    rows[7, 300] = 1e-12
+    with pytest.warns(RowsOffHull, match=r"^gallery: 1 of 400 rows .* Call add\(gallery\)") as said:
+        fitted.transform_gallery(rows)
+    assert said[0].filename == __file__
+
+
+def test_a_gallery_of_another_dimension_is_named_wherever_it_goes() -> None:
+    queries, gallery = sides(0)
+    fitted = gu.MeanShift().fit(queries, gallery)
+    for use in (fitted.transform_gallery, fitted.off_hull, fitted.add):
+        with pytest.raises(ValueError, match=r"^gallery: expected dimension 14 as fitted, got 13"):
+            use(gallery[:, 1:])
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1])
+def test_added_rows_within_the_hull_spread_the_sphere_by_as_much_as_they_are_off_it(
+    factor: float,
+) -> None:
+    angles = np.linspace(0, 2 * np.pi, 7)[:-1]
+    gallery = 3 * np.stack([np.cos(angles), np.sin(angles), np.zeros(6)], axis=1)
+    fitted = gu.HullProjection().fit(gallery, gallery)
+    fitted.add(factor * gallery[:1])
+    assert fitted.sphere_spread_ == pytest.approx(abs(factor**2 - 1) * 9)
+
+
+def test_statistics_are_asked_for_by_their_kind() -> None:
+    with pytest.raises(TypeError, match=r"^statistics: expected GapStatistics, got list"):
+        gu.fit_hull_projection([1])  # type: ignore[arg-type]

@@ -197,7 +197,10 @@ def test_auto_is_the_best_radius_for_little_noise() -> None:
 def test_auto_needs_the_gallery_and_says_so() -> None:
     queries, gallery = sides(0, 5, 4, 9)
     closing = gu.HullProjection(radius="auto").fit(queries, gallery)
-    with pytest.raises(ValueError, match=r"^queries: HullProjection\(.* moves a query"):
+    with pytest.raises(
+        ValueError,
+        match=r"^queries: HullProjection\(.* moves a query .* transform\(queries, gallery\)",
+    ):
         closing.transform_queries(queries)
     assert np.array_equal(closing.transform_gallery(gallery), gallery)
 
@@ -344,7 +347,8 @@ def test_a_covariance_that_is_none_is_refused(covariance: np.ndarray, message: s
 
 @pytest.mark.parametrize("radius", [2, "auto"])
 def test_radius_and_covariance_are_not_for_each_other(radius: float | str) -> None:
-    with pytest.raises(ValueError, match="radius: expected None with a covariance"):
+    message = r"^radius: expected None with a covariance, .* a query's length is free"
+    with pytest.raises(ValueError, match=message):
         gu.HullProjection(radius=radius, covariance=np.eye(5)).fit(*sides(0, 4, 3, 5))
 
 
@@ -444,3 +448,83 @@ def test_what_a_fit_from_statistics_cannot_use_is_named(given: dict, error: type
     statistics = statistics_of(*sides(1, 9, 10, 12))
     with pytest.raises(error, match=f"^{name}: expected"):
         gu.fit_hull_projection(**{"statistics": statistics, **given})
+
+
+def test_with_the_best_radius_the_queries_are_named_and_come_back_in_their_type() -> None:
+    queries, gallery = sides(0, 5, 4, 9)
+    fitted = gu.HullProjection(radius="auto").fit(queries, gallery)
+    with pytest.raises(ValueError, match=r"^gallery: expected dimension 8 as in queries, got 9"):
+        fitted.transform(queries[:, 1:], gallery)
+    with pytest.raises(ValueError, match=r"^gallery: expected dimension 9 as fitted, got 8"):
+        fitted.transform(queries[:, 1:], gallery[:, 1:])
+    far = gu.HullProjection(radius="auto").fit(queries * 4e4, gallery * 4e4)
+    with pytest.raises(ValueError, match=r"^queries: expected rows that are finite"):
+        far.transform((queries * 1e4).astype(np.float16), gallery * 4e4)
+    whole = torch.tensor([[1, 2, 3, 4, 5, 6, 7, 8, 9]])
+    moved = fitted.transform(whole, torch.tensor(gallery, dtype=torch.float32))
+    assert moved.queries.dtype == torch.float32
+
+
+def test_a_center_that_is_set_to_no_boolean_is_named_by_either_side() -> None:
+    queries, gallery = sides(0, 5, 4, 9)
+    fitted = gu.HullProjection().fit(queries, gallery).set_params(center="no")
+    for move, rows in ((fitted.transform_queries, queries), (fitted.transform_gallery, gallery)):
+        with pytest.raises(TypeError, match=r"^center: expected"):
+            move(rows)
+
+
+@pytest.mark.parametrize("level", [-0.1, 1.1])
+def test_a_level_that_is_no_share_is_refused(level: float) -> None:
+    with pytest.raises(ValueError, match=rf"^unchanged: .* got {level}"):
+        gu.HullProjection("auto", unchanged=level).fit(*sides(0, 5, 4, 9))
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=SEEDS)
+@pytest.mark.parametrize("radius", [0.05, 30])
+def test_auto_components_are_told_by_the_radius_that_is_asked_for(seed: int, radius) -> None:
+    queries, gallery = sides(seed, 30, 12, 16, spread=0.3)
+    closing = gu.HullProjection("auto", radius=radius, unchanged=0.95).fit(queries, gallery)
+    kept = len(closing.components_)
+    before = rankings(queries, gallery)[:, 0]
+
+    def unchanged(kept: int) -> float:
+        moved = gu.HullProjection(kept, radius=radius).fit_transform(queries, gallery)
+        return float((rankings(*moved)[:, 0] == before).mean())
+
+    assert unchanged(kept) >= 0.95
+    assert kept == 0 or unchanged(kept - 1) < 0.95 or unchanged(kept // 2) < 0.95
+
+
+def test_statistics_keep_what_was_asked_for_and_the_spread_of_the_norms() -> None:
+    queries, gallery = sides(1, 9, 10, 12)
+    gallery = 5 * gallery * np.linspace(1, 1.0004, 10)[:, None]
+    fitted = gu.fit_hull_projection(statistics_of(queries, gallery), 3, 2.0, True)
+    asked = {"n_components": 3, "radius": 2.0, "center": True}
+    assert fitted.get_params() == {**gu.HullProjection().get_params(), **asked}
+    assert fitted.sphere_spread_ == pytest.approx(25 * (1.0004**2 - 1), rel=1e-3)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_rows_on_no_sphere_are_told_with_its_squared_radius(streamed: bool) -> None:
+    gallery = np.repeat(np.array([[3.0, 4.0], [-3.0, 4.0], [3.0, -4.0], [-3.0, -4.0]]), 2, axis=0)
+    gallery[::2] *= 1.1
+    radius = 5.0 * np.sqrt((1 + 1.1**2) / 2)
+    fit = (
+        (lambda: gu.fit_hull_projection(statistics_of(gallery, gallery), radius=2))
+        if streamed
+        else (lambda: gu.HullProjection(radius=2).fit(gallery, gallery))
+    )
+    with pytest.raises(ValueError, match=rf"more than 0\.01 of {radius**2:.2g}; normalise"):
+        fit()
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+def test_a_covariance_is_symmetric_by_its_own_size(size: float) -> None:
+    queries, gallery = sides(0, 4, 3, 5)
+    covariance = size * np.eye(5)
+    covariance[0, 1] = 0.5e-6 * size
+    gu.HullProjection(covariance=covariance).fit(queries, gallery)
+    covariance[0, 1] = 2e-6 * size
+    with pytest.raises(ValueError, match=r"^covariance: expected a symmetric"):
+        gu.HullProjection(covariance=covariance).fit(queries, gallery)

@@ -353,3 +353,11 @@ def test_the_order_of_rows_does_not_matter_where_none_may_be_a_match(items: int)
     other = closing.MixedGallery().fit(queries[::-1].copy(), {"text": gallery[::-1].copy()})
     np.testing.assert_allclose(other.factors_, found.factors_, rtol=1e-9)
     np.testing.assert_allclose(other.offsets_, found.offsets_, rtol=1e-9, atol=1e-9)
+
+
+def test_rows_that_half_precision_cannot_hold_are_named_by_their_side() -> None:
+    rng = np.random.default_rng(0)
+    queries, items = rng.normal(size=(6, 3)), rng.normal(size=(5, 3))
+    fitted = gu.MixedGallery(center=False).fit(queries, {"a": items, "b": items * 1e-6})
+    with pytest.raises(ValueError, match=r"^galleries\['b'\]: expected rows that are finite"):
+        fitted.transform_gallery({"b": items.astype(np.float16)})
