@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any, Self
 
 import torch
@@ -11,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from gaputils._checks import as_pair, flag, work
+from gaputils._checks import as_pair, flag, labelled, work
 from gaputils.closing.base import Closing, as_given
 
 _ROWS_AT_ONCE = 2**15
@@ -235,17 +234,11 @@ def _standardization(queries: Tensor, items: Tensor, kind: str) -> tuple[float, 
 
 
 def _as_kinds(galleries: Any) -> dict[str, Any]:
-    if not isinstance(galleries, Mapping):
-        raise TypeError(
-            f"galleries: expected a mapping from kind to rows, as {{'image': …, 'text': …}}, "
-            f"got {type(galleries).__name__}"
-        )
-    strange = [kind for kind in galleries if not isinstance(kind, str)]
+    kinds = labelled("galleries", galleries, "kind")
+    strange = [kind for kind in kinds if not isinstance(kind, str)]
     if strange:
         raise TypeError(f"galleries: expected names of kinds as strings, got {strange[0]!r}")
-    if not galleries:
-        raise ValueError("galleries: expected at least one kind, got none")
-    return dict(galleries)
+    return kinds
 
 
 def _name(kind: str) -> str:

@@ -133,7 +133,8 @@ def _selected(
         return possible
     if isinstance(measures, str) or not isinstance(measures, Iterable):
         raise TypeError(f"measures: expected a list of names, got {measures!r}")
-    for name in measures:
+    names = list(measures)
+    for name in names:
         _checks.choice("measures", name, tuple(MEASURES))
         if name not in possible:
             need = "targets and " if MEASURES[name].pairs else ""
@@ -142,7 +143,7 @@ def _selected(
                 f"measures: {name} needs {need}at least {MEASURES[name].rows} rows {where}, "
                 f"got {embeddings!r}"
             )
-    return list(measures)
+    return names
 
 
 def _least_rows(e: Embeddings, halved: bool) -> int:

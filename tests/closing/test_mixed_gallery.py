@@ -268,7 +268,7 @@ ALIKE = np.full((9, 12), 0.3, dtype=np.float32)
 @pytest.mark.parametrize(
     ("parameters", "queries", "galleries", "error", "message"),
     [
-        ({}, None, [1], TypeError, r"^galleries: expected a mapping from kind to rows.*got list"),
+        ({}, None, [1], TypeError, "^galleries: expected a mapping by kind, got list"),
         ({}, None, {3: ALIKE}, TypeError, "^galleries: expected names of kinds as strings, got 3"),
         ({}, None, {}, ValueError, "^galleries: expected at least one kind, got none"),
         ({}, None, {"text": ALIKE[:, :5]}, ValueError, r"^galleries\['text'\]: .*dimension 12.*5"),

@@ -52,6 +52,11 @@ def test_sides_without_variance_or_gap_give_nan_not_errors() -> None:
         assert math.isnan(measured[name])
 
 
+def test_measures_may_come_one_at_a_time() -> None:
+    e, names = gaussian(), ["gap_norm", "linear_separability"]
+    pd.testing.assert_series_equal(gu.measure_gap(e, iter(names)), gu.measure_gap(e, names))
+
+
 def test_bad_arguments_are_named() -> None:
     e = gaussian()
     with pytest.raises(ValueError, match="measures: expected one of gap_norm"):
