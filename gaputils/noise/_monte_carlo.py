@@ -47,7 +47,7 @@ class Estimate:
         return cls(per_query, float(per_query.double().mean()), 0.0, 0)
 
     @classmethod
-    def sampled(cls, hits: Tensor, shares: Tensor, random: bool = True) -> Estimate:
+    def sampled(cls, hits: Tensor, shares: Tensor, random: bool) -> Estimate:
         """From how often each query was hit, `hits` (n,), and each draw's `shares` (draws,)."""
         error = _standard_error(shares) if random else 0.0
         return cls(hits / len(shares), float(shares.mean()), error, len(shares), shares)

@@ -86,6 +86,19 @@ def test_the_side_that_is_no_matrix_is_named(between) -> None:
             between(*sides)
 
 
+def test_the_variance_is_that_of_the_change_wherever_the_rows_lie() -> None:
+    before, after = versions()
+    expected = np.square(after - before).sum() / len(before)
+    assert gu.variance_between(before, after) == pytest.approx(expected)
+    assert gu.variance_between(after, before) == pytest.approx(expected)
+
+
+def test_rows_that_do_not_change_where_they_are_zero_give_no_covariance() -> None:
+    rows = np.eye(3, 4)
+    with pytest.raises(ValueError, match=r"^after: .* all change alike"):
+        gu.covariance_between(rows, rows)
+
+
 def test_one_pair_is_too_few() -> None:
     with pytest.raises(ValueError, match="before: expected at least 2 rows"):
         gu.covariance_between(np.zeros((1, 4)), np.ones((1, 4)))

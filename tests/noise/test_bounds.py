@@ -72,3 +72,28 @@ def test_two_items_in_many_dimensions_have_the_normal_form() -> None:
 def test_noise_that_has_no_exact_answer_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^method: .*UniformQuantization"):
         sandwich(np.eye(3), np.eye(3), gu.UniformQuantization(4))
+
+
+@pytest.mark.parametrize("right", [True, False])
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_blocks_of_queries_change_nothing(
+    scoring: str, right: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    queries, gallery = rng.normal(size=(7, 6)), rng.normal(size=(5, 6))
+    arguments = {"targets": [0, 1, 2, 3, 4, 0, 1] if right else None, "scoring": scoring}
+    whole = sandwich(queries, gallery, gu.GaussianNoise(0.5), **arguments)
+    monkeypatch.setattr("gaputils.noise.bounds._PAIRS", 10)
+    parts = sandwich(queries, gallery, gu.GaussianNoise(0.5), **arguments)
+    torch.testing.assert_close(parts, whole, atol=1e-5, rtol=0)
+
+
+def test_what_it_cannot_bound_is_refused_by_name() -> None:
+    noise, rows = gu.GaussianNoise(0.5), np.eye(3)
+    with pytest.raises(ValueError, match=r"^targets: "):
+        sandwich(rows, rows, noise, targets=[0, 1, 3])
+    for name, sides in {"queries": (0 * rows, rows), "gallery": (rows, 0 * rows)}.items():
+        with pytest.raises(ValueError, match=rf"^{name}: .*cosine"):
+            sandwich(*sides, noise, scoring="cosine")
+    with pytest.raises(ValueError, match=r"^scoring: .* a cosine is a sign, got 'cosine'"):
+        sandwich(rows[:, :1] + 1, rows[:, :1] + 1, noise, scoring="cosine")

@@ -102,16 +102,19 @@ def test_single_precision_survives_a_common_offset(scoring: str) -> None:
     torch.testing.assert_close(far.per_query, near.per_query, atol=0.011, rtol=0)
 
 
+@pytest.mark.parametrize("scoring", SCORINGS)
 @pytest.mark.parametrize("noise", [gu.UniformQuantization(3), gu.GaussianNoise(3.0, on="queries")])
-def test_other_noise_is_applied_once_a_draw(noise: gu.noise.Noise) -> None:
+def test_other_noise_is_applied_once_a_draw(noise: gu.noise.Noise, scoring: str) -> None:
     queries, gallery = sides()
-    found = gu.estimate(queries, gallery, noise, draws=20, seed=2)[0]
+    gallery = gallery * torch.linspace(0.3, 2, len(gallery))[:, None]
+    found = gu.estimate(queries, gallery, noise, draws=20, seed=2, scoring=scoring)[0]
     generator, hits = torch.Generator().manual_seed(2), torch.zeros(len(queries))
     draws = 20 if noise.random else 1
     for _ in range(draws):
         moved = noise.apply(queries, gallery, generator)
-        hits += cost(*moved, "euclidean").argmin(dim=1) == nearest(queries, gallery)
-    assert found.draws == draws
+        hits += cost(*moved, scoring).argmin(dim=1) == nearest(queries, gallery, scoring)
+    assert found.draws == len(found.shares) == draws
+    assert found.mean == pytest.approx(float(found.shares.mean()))
     torch.testing.assert_close(found.per_query, hits / draws)
 
 
@@ -157,7 +160,7 @@ def test_estimates_of_several_sets_of_queries_become_one_of_all() -> None:
     parts = []
     for queries in (3, 5):
         found = torch.tensor(rng.integers(0, 2, size=(40, queries)).astype(float))
-        parts.append(_monte_carlo.Estimate.sampled(found.sum(0), found.mean(1)))
+        parts.append(_monte_carlo.Estimate.sampled(found.sum(0), found.mean(1), True))
     whole = _monte_carlo.Estimate.together(parts)
     torch.testing.assert_close(whole.per_query, torch.cat([one.per_query for one in parts]))
     assert whole.mean == pytest.approx(float(whole.per_query.mean()))

@@ -111,7 +111,7 @@ def sampled_distances(
         noisy += 2 * rng.standard_gamma(shape, size=root.shape, dtype=np.float32)
         hits.append(noisy.argmin(axis=1) == winner)
     found = torch.from_numpy(np.array(hits)).double()
-    return Estimate.sampled(found.sum(dim=0), found.mean(dim=1))
+    return Estimate.sampled(found.sum(dim=0), found.mean(dim=1), random=True)
 
 
 def cost_of_distances(
