@@ -110,8 +110,25 @@ def test_what_is_searched_is_never_fitted() -> None:
     assert seen[-1] == (set(range(40)) - set(named.tolist()), set(named.tolist()))
 
 
+@pytest.mark.parametrize(("searched", "of_fit"), [(40, 0.0), (40, 0.5), (80, 0.5), (8, 0.3)])
+def test_the_error_of_a_mean_over_splits_is_that_of_fresh_scenes_and_splits(
+    searched: int, of_fit: float
+) -> None:
+    rng = np.random.default_rng(0)
+
+    def drawn() -> tuple[float, float]:
+        scene, parts = rng.normal(size=80), {}
+        for split in range(10):
+            chosen = rng.permutation(80)[:searched]
+            parts[split] = pd.Series(scene[chosen] + of_fit * rng.normal(), pd.Index(chosen))
+        return comparison.mean_and_error(pd.concat(parts, names=["split", "scene"]))
+
+    means, errors = np.array([drawn() for _ in range(300)]).T
+    assert np.sqrt(np.square(errors).mean()) == pytest.approx(means.std(), rel=0.15)
+
+
 def test_errors_are_over_scenes_and_leads_are_paired() -> None:
-    scenes = mixed.each_scene(pairs(), halves=3)
+    scenes = mixed.each_scene(pairs(), halves=1)
     table = mixed.summary(scenes)
     ours, rival = (scenes[name]["ndcg@10"] for name in (mixed.OURS, "GR-CLIP"))
     lead = (ours - rival).to_numpy()
@@ -121,7 +138,7 @@ def test_errors_are_over_scenes_and_leads_are_paired() -> None:
     assert table.loc[mixed.OURS, "ahead"] == 0
     text = mixed.readable(table, {"ndcg@10": "NDCG"})
     value, error = table.loc["GR-CLIP", ["ndcg@10", "ndcg@10 error"]]
-    assert text.loc["GR-CLIP", "NDCG"] == f"{value:.3f} ± {error:.3f}"
+    assert text.loc["GR-CLIP", "NDCG"] == gu.pages.with_error(value, error)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Ways of ranking a mixed gallery compared on random halves, with errors over the scenes."""
+"""Ways of ranking a mixed gallery on random halves, with errors over scenes and over halves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def each_scene(
     k: int = 10,
     seed: int = 0,
 ) -> dict[str, pd.DataFrame]:
-    """For each way, a row a scene: its measures, averaged over the splits that searched it.
+    """For each way its measures: a row a split and a scene that was searched in it.
 
     In each of `halves` splits, `searched` random scenes (half of them), or always those named,
     are searched, and what is fitted is fitted on `fitted` random ones of the others (all).
@@ -45,11 +45,15 @@ def each_scene(
         here, elsewhere = mixture.of(chosen), mixture.of(others)
         for name, way in ways.items():
             found[name].append(here.rate(way(elsewhere, here), k))
-    return {name: pd.concat(parts).groupby(level="scene").mean() for name, parts in found.items()}
+    splits = range(halves)
+    return {
+        name: pd.concat(dict(zip(splits, parts, strict=True)), names=["split"])
+        for name, parts in found.items()
+    }
 
 
 def summary(scenes: Mapping[str, pd.DataFrame], ours: str = OURS) -> pd.DataFrame:
-    """A row a way: each measure and its standard error over scenes, and how far `ours` is ahead.
+    """A row a way: each measure and its error (`mean_and_error`), and how far `ours` is ahead.
 
     `ahead` is the mean over scenes of `ours` less the way in NDCG; its error is paired.
     """
@@ -72,9 +76,20 @@ def summaries(scenes: Mapping[str, Mapping[str, pd.DataFrame]]) -> dict[str, pd.
 
 
 def mean_and_error(values: pd.Series[float]) -> tuple[float, float]:
-    """Mean and standard error of the values that are there."""
+    """The mean over scenes of their means over splits, and its standard error.
+
+    `values` are by split and scene; those that are not there are left out. The error is over
+    scenes and, since all scenes of a split are ranked by what was fitted on the same rows, over
+    splits: by how much more the means of splits differ than as many random scenes let them.
+    """
     known = values.dropna()
-    return float(known.mean()), float(known.std(ddof=1) / np.sqrt(len(known)))
+    scenes, splits = (known.groupby(level=name).mean() for name in ("scene", "split"))
+    variance = scenes.var(ddof=1) / len(scenes)
+    if len(splits) > 1:
+        searched = len(known) / len(splits)
+        by_scenes = scenes.var(ddof=1) * (1 / searched - 1 / len(scenes))
+        variance += max(0.0, splits.var(ddof=1) - by_scenes) / len(splits)
+    return float(scenes.mean()), float(np.sqrt(variance))
 
 
 def across(mixtures: Mapping[str, Mixture], ways: Sequence[str], **options: int) -> pd.DataFrame:
