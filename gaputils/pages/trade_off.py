@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import clone
 
-from gaputils._checks import integer, work
+from gaputils._checks import as_generator, integer, work
 from gaputils.closing import GRCLIP, HullProjection, MeanShift, Standardizing
 from gaputils.closing.catalogue import Closings
 from gaputils.closing.on_hull import OnHull, comparing
@@ -72,25 +73,38 @@ def where_noise_falls(
 
 
 def fitted_on_others(
-    blocks: Sequence[Embeddings], counts: Iterable[int], noise: GaussianNoise
+    blocks: Sequence[Embeddings],
+    counts: Iterable[int],
+    noise: GaussianNoise,
+    draws: int = 8,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """What the mean shift gains under cosine on half of the queries, fitted on other queries.
 
-    `counts` are the numbers of queries it is fitted on, all of the other half; the last row is
-    fitted on the measured queries themselves. Columns: `fitted on`, `gain` and `gain_error` over
-    the untouched embeddings, and `unchanged`, the share of answers that the shift leaves.
+    `counts` are the numbers of queries it is fitted on, all of the other half, `draws` times drawn;
+    the last row is fitted on the measured queries themselves. Columns: `fitted on`, `gain` over the
+    untouched embeddings, its mean over the draws, `gain_error` over the measured queries and the
+    draws, and `unchanged`, the share of answers that the shift leaves.
     """
-    chosen, parts = list(counts), []
+    generator, parts = as_generator(seed), []
+    chosen = [(str(count), count, draw) for count in counts for draw in range(draws)]
     for task in blocks:
         half = len(task.queries) // 2
         others, these = task.queries[:half], task.queries[half:]
-        samples = {str(count): others[:count] for count in chosen} | {"themselves": these}
+        samples = {"themselves 0": these}
+        for name, count, draw in chosen:
+            samples[f"{name} {draw}"] = others[torch.randperm(half, generator=generator)[:count]]
         with comparing():
             shifts = {name: MeanShift().fit(rows, task.gallery) for name, rows in samples.items()}
         parts.append(compared((these, task.gallery), shifts, {"": noise}, None, ["cosine"]))
     frame = Comparison.together(parts).table()
-    columns = ["closing", "gain", "gain_error", "unchanged"]
-    return frame[columns].rename(columns={"closing": "fitted on"})
+    frame["fitted on"] = frame["closing"].str.split().str[0]
+    each = frame.groupby("fitted on")
+    of_draws = each["gain"].var().fillna(0) / each["gain"].size()
+    table = each[["gain", "unchanged"]].mean()
+    table["gain_error"] = np.hypot(each["gain_error"].mean(), np.sqrt(of_draws))
+    order = [*dict.fromkeys(name for name, _, _ in chosen), "themselves"]
+    return table.loc[order, ["gain", "gain_error", "unchanged"]].reset_index()
 
 
 def grown(

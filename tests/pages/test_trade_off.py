@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import gaputils as gu
+from gaputils.evaluation.protocol import paired_gain
 from gaputils.pages import survival, trade_off
 from tests.pages.test_survival import NOISE, pairs
 
@@ -32,15 +33,18 @@ def test_noise_on_the_queries_is_not_helped_by_closing() -> None:
 
 def test_the_shift_fitted_on_other_queries() -> None:
     block = survival.tasks(pairs(), 20)[0]
-    frame = trade_off.fitted_on_others([block], [3], NOISE).set_index("fitted on")
+    frame = trade_off.fitted_on_others([block], [10, 1], NOISE, draws=4).set_index("fitted on")
+    assert list(frame.index) == ["10", "1", "themselves"]
     these = block.queries[10:]
-    shift = gu.MeanShift().fit(block.queries[:3], block.gallery).transform(these, block.gallery)
+    shift = gu.MeanShift().fit(block.queries[:10], block.gallery).transform(these, block.gallery)
     gain = gu.robustness(*shift, NOISE, scoring="cosine") - gu.robustness(
         these, block.gallery, NOISE, scoring="cosine"
     )
-    assert frame.loc["3", "gain"] == pytest.approx(float(gain.mean()))
-    assert frame.loc["themselves", "gain"] >= frame.loc["3", "gain"]
-    assert frame.loc["3", "gain_error"] > 0
+    assert frame.loc["10", "gain"] == pytest.approx(float(gain.mean()))
+    error = paired_gain(gain, torch.zeros(len(gain)))[1]
+    assert frame.loc["10", "gain_error"] == pytest.approx(error, rel=0.1)
+    assert frame.loc["themselves", "gain"] >= frame.loc["10", "gain"]
+    assert frame.loc["1", "gain_error"] > 0
     assert (frame["unchanged"] == 1).all()
 
 
