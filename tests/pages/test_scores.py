@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -300,3 +301,27 @@ def test_lines_and_dots_have_what_was_measured() -> None:
     dots = group_figures.way_gains({"drawn": found}, "purity", plt.subplots()[1])
     (gain,) = dots.containers[0].lines[0].get_xdata(orig=False)
     assert gain == pytest.approx(found.loc[groups.BASELINE, "purity_gain"])
+
+
+def test_the_error_of_a_precision_is_that_of_fresh_pairs_with_their_own_cutoff() -> None:
+    found = pd.concat(
+        {
+            seed: scores.flat_cutoffs(pairs(120, 8, seed=seed), recall=0.5, resamples=60)
+            for seed in range(30)
+        }
+    )
+    for column in ("precision", "precision_gain"):
+        told = np.sqrt(np.square(found[f"{column}_error"]).groupby(level=1).mean())
+        spread = found[column].groupby(level=1).std()
+        several = spread[spread > 0].index
+        np.testing.assert_allclose(told[several], spread[several], rtol=0.5)
+
+
+def test_aliases_of_one_item_are_drawn_together() -> None:
+    rng = np.random.default_rng(0)
+    asked = torch.tensor(rng.normal(size=(30, 6)))
+    items = torch.tensor(rng.normal(size=(30, 6)))
+    once = scores.fused(asked, torch.arange(30), items, items, [0.5])
+    asked, owners = asked.repeat(4, 1), torch.arange(30).repeat(4)
+    often = scores.fused(asked, owners, items, items, [0.5])
+    pd.testing.assert_frame_equal(often, once)

@@ -85,7 +85,7 @@ def _shares(values: Tensor, pairs: int) -> Tensor:
 
 
 def separation(
-    e: Embeddings, splits: int = 20, resamples: int = 1000, seed: int = 0
+    e: Embeddings, splits: int = 200, resamples: int = 1000, seed: int = 0
 ) -> pd.DataFrame:
     """How well each of `SCORES` tells matches, as areas under the curve, a row a score.
 
@@ -146,13 +146,19 @@ def _areas(wins: NDArray[Any], counts: NDArray[Any], weights: NDArray[Any]) -> N
     return areas
 
 
-def flat_cutoffs(e: Embeddings, recall: float = 0.9) -> pd.DataFrame:
+def flat_cutoffs(
+    e: Embeddings, recall: float = 0.9, resamples: int = 400, seed: int = 0
+) -> pd.DataFrame:
     """What one cut-off that finds the share `recall` of the matches lets through, a row a score.
 
     `cutoff`; `precision`, the share of what is above it that is right, with the paired gain over
     the untouched cosine; `passed`, the mean number of items a query; `none`, the share of queries
-    that get nothing; `most`, the greatest number. Errors are over the queries, by bootstrap.
+    that get nothing; `most`, the greatest number. Errors are over `resamples` bootstrap draws of
+    the pairs, the same for all, in each of which the cut-off is found anew. Rows of `e` are pairs.
     """
+    n = len(e.queries)
+    even = np.full(n, 1 / n)
+    weights = np.random.default_rng(seed).multinomial(n, even, size=resamples).astype(float)
     rows = {}
     base: tuple[float, NDArray[Any]] | None = None
     for name in SCORES:
@@ -161,8 +167,7 @@ def flat_cutoffs(e: Embeddings, recall: float = 0.9) -> pd.DataFrame:
         above = scores >= cutoff
         passed, right = above.sum(dim=1).double(), above.diagonal().double()
         precision = float(right.sum() / passed.sum())
-        means = bootstrap_means(torch.stack([right, passed], dim=1))
-        drawn = means[:, 0] / means[:, 1]
+        drawn = _precisions(scores.numpy(), weights, recall)
         base = (precision, drawn) if base is None else base
         rows[name] = {
             "cutoff": cutoff,
@@ -175,6 +180,21 @@ def flat_cutoffs(e: Embeddings, recall: float = 0.9) -> pd.DataFrame:
             "most": int(passed.max()),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _precisions(scores: NDArray[Any], weights: NDArray[Any], recall: float) -> NDArray[Any]:
+    """The share of what is above the cut-off that is right, for each row of `weights` (k, n)."""
+    match = scores.diagonal()
+    order = match.argsort()
+    others = ~np.eye(len(scores), dtype=bool)
+    precisions = []
+    for weight in weights:
+        below = weight[order].cumsum()
+        cutoff = match[order[np.searchsorted(below, (1 - recall) * below[-1], side="right")]]
+        right = weight @ (match >= cutoff)
+        wrong = weight @ ((scores >= cutoff) & others) @ weight
+        precisions.append(right / (right + wrong))
+    return np.array(precisions)
 
 
 def over_models(sets: Iterable[tuple[str, Embeddings]]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, one_hot
 
 from gaputils.closing import Centering
 from gaputils.datasets import DataUnavailable, load, published_rows
@@ -87,8 +87,9 @@ def fused(
 
     Row i of `images` and `texts` is item i, and `owners` (n,) is the item that each of `asked`
     (n, d) means. Columns: `share`, `way`, `right`, `error`, `gain` over the untouched and its
-    `gain_error`, over the queries.
+    `gain_error`, over the items that are meant: aliases of one are drawn together.
     """
+    meant = one_hot(owners.unique(return_inverse=True)[1]).double()
     about_images = Centering(renormalize=True).fit(asked, images)
     about_texts = Centering(renormalize=True).fit(asked, texts)
     ways = {
@@ -104,11 +105,12 @@ def fused(
         base = None
         for way, (queries, drawn, named) in ways.items():
             items = (1 - share) * drawn + share * named
-            right = (cosines(queries, items).argmax(dim=1) == owners).double().numpy()
+            right = (cosines(queries, items).argmax(dim=1) == owners).double()
             base = right if base is None else base
-            gain, error = paired_gain(right, base)
-            own = float(bootstrap_means(right[:, None]).std())
-            rows.append((share, way, float(right.mean()), own, gain, error))
+            each = torch.stack([right, right - base, torch.ones_like(right)], dim=1)
+            drawn = bootstrap_means(meant.mT @ each)
+            own, error = (drawn[:, :2] / drawn[:, 2:]).std(axis=0)
+            rows.append((share, way, float(right.mean()), own, float(each[:, 1].mean()), error))
     columns = ["share", "way", "right", "error", "gain", "gain_error"]
     return pd.DataFrame(rows, columns=columns)
 
