@@ -77,8 +77,10 @@ def compare_closings(
       noise;
     - for each but `unchanged` a column with ``_error`` appended, the standard deviation over
       `bootstrap` draws of the queries, which all rows share, so that errors of gains are paired.
-      For what is sampled it includes the draws' own standard error, missing for a single draw;
-      0 for `bootstrap` leaves these columns out;
+      For what is sampled it includes the draws' own standard error, missing for a single draw. The
+      part of it that is each query's own, not shared by all in a draw, is in both and counts twice:
+      with few draws such an error is too large (by a third at ten). 0 for `bootstrap` leaves these
+      columns out;
     - `standard_error`: of `robustness`, over the draws of the noise; 0 where it is exact.
 
     Raises `TypeError` or `ValueError` naming the argument for unusable sides or targets, an unknown
