@@ -49,6 +49,7 @@ def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
     between may leave it out, but never beside files of another writing.
     """
     parts: list[Path] = []
+    paths = [Path(os.path.realpath(path)) if path.is_symlink() else path for path in paths]
     try:
         for path in paths:
             if path.exists() and not path.stat().st_mode & 0o222:

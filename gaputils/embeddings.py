@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gaputils._checks import _typed, as_pair, as_targets, device_here, flag
+from gaputils._checks import _typed, as_pair, as_targets, device_here, flag, listed
 from gaputils._checks import unit_rows as at_norm_one
 from gaputils._files import read_safetensors, write_safetensors
 from gaputils._reading import reading
@@ -151,6 +151,8 @@ class Embeddings:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one safetensors file; the old file stays whole until the new one is."""
         path = Path(path)
+        if path.is_dir():
+            raise IsADirectoryError(f"path: expected a file, got the folder {path}")
         tensors = {"queries": self.queries, "gallery": self.gallery}
         if self.targets is not None:
             tensors["targets"] = self.targets
@@ -181,10 +183,21 @@ class Embeddings:
         return f"Embeddings(queries={n}, gallery={m}, dim={self.dim}, info={self.info})"
 
 
+def _require_names(where: str, value: Any) -> None:
+    """Raise `TypeError` for a mapping in `value` with other keys than strings."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"{where}: expected names as keys, got {key!r}")
+            _require_names(f"{where}[{key!r}]", inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            _require_names(where, inner)
+
+
 def _as_json(info: dict[str, Any]) -> str:
+    _require_names("info", info)
     for key, value in info.items():
-        if not isinstance(key, str):
-            raise TypeError(f"info: expected names as keys, got {key!r}")
         try:
             json.dumps(value)
         except (TypeError, ValueError) as error:
@@ -234,6 +247,8 @@ def choose_items(embeddings: Embeddings, items: Sequence[int] | Tensor) -> Embed
     """
     targets = known_targets(embeddings)
     gallery = embeddings.gallery
+    if not isinstance(items, (Tensor, np.ndarray)):
+        items = listed("items", items, "row of the gallery")
     chosen = as_targets("items", items, len(items), len(gallery), gallery.device)
     if len(torch.unique(chosen)) != len(chosen):
         raise ValueError("items: expected each item once")

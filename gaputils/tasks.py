@@ -178,6 +178,10 @@ def mixed_retrieval(
     }
     for x, y in sides.values():
         check_scoring(y, scoring, x)
+    own = {
+        kind: _own_items(kind, items, {kind: len(y) for kind, (_, y) in sides.items()}, queries)
+        for kind, items in (own or {}).items()
+    }
     labels = _as_labels("query_labels", query_labels, len(queries))
     twins = {kind: first_equals(y) for kind, (_, y) in sides.items()}
     step = max(1, _SCORES_AT_ONCE // sum(len(y) for _, y in sides.values()))
@@ -190,7 +194,7 @@ def mixed_retrieval(
             labels[rows],
             item_labels,
             k,
-            {kind: items[rows] for kind, items in (own or {}).items()},
+            {kind: items[rows] for kind, items in own.items()},
         )
         for rows in np.split(np.arange(len(labels)), range(step, len(labels), step))
     ]
@@ -226,11 +230,9 @@ def rate_mixed(
     if _checks.integer("k", k, low=1) > at_most:
         raise ValueError(f"k: expected at most the {at_most} items, got {k}")
     starts = dict(zip(kinds, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+    counts = dict(zip(kinds, sizes, strict=True))
     for kind, items in (own or {}).items():
-        if kind not in kinds:
-            raise ValueError(f"own: expected kinds among {', '.join(kinds)}, got {kind!r}")
-        count = kinds[kind].shape[1]
-        found = _checks.as_targets(f"own[{kind!r}]", items, len(ranked), count, ranked.device)
+        found = _own_items(kind, items, counts, ranked).to(ranked.device)
         ranked.scatter_(1, starts[kind] + found[:, None], -math.inf)
         right.scatter_(1, starts[kind] + found[:, None], False)
     total = right.sum(dim=1)
@@ -254,6 +256,15 @@ def rate_mixed(
     return pd.DataFrame({name: value.cpu().numpy() for name, value in {**table, **shares}.items()})
 
 
+def _own_items(kind: str, items: Any, counts: Mapping[str, int], queries: Any) -> Tensor:
+    """(n,) the items of `kind`, of which there are `counts`, that are the `queries` themselves."""
+    if kind not in counts:
+        raise ValueError(f"own: expected kinds among {', '.join(counts)}, got {kind!r}")
+    return _checks.as_targets(
+        f"own[{kind!r}]", items, len(queries), counts[kind], torch.device("cpu")
+    )
+
+
 def _same_label(
     query_labels: Any, item_labels: Mapping[str, Any], kinds: Mapping[str, Tensor]
 ) -> Tensor:
@@ -269,7 +280,7 @@ def _same_label(
         _as_labels(f"item_labels[{kind!r}]", given[kind], values.shape[1])
         for kind, values in kinds.items()
     ]
-    return torch.from_numpy(np.asarray(asked[:, None] == np.concatenate(items)))
+    return torch.from_numpy(np.hstack([np.asarray(asked[:, None] == each) for each in items]))
 
 
 def _as_labels(name: str, values: Any, count: int) -> np.ndarray[Any, Any]:

@@ -177,3 +177,30 @@ def test_cosine_robustness_of_real_clip(clip: gu.Embeddings, items: int, known: 
     for sides, value in zip(((clip.queries, gallery), centred), known, strict=True):
         found = gu.estimate(*sides, noise, scoring="cosine", draws=60)[0]
         assert abs(found.mean - value) < 0.003 + 4 * found.standard_error
+
+
+def test_names_within_info_are_names_too() -> None:
+    for info in ({"a": {1: "x"}}, {"a": [{"b": {2: 3}}]}):
+        with pytest.raises(TypeError, match=r"^info\['a'\].*: expected names as keys"):
+            gu.Embeddings(np.eye(2), np.eye(2), info=info)
+
+
+def test_a_link_that_is_saved_to_stays_one(tmp_path: Path) -> None:
+    e = gu.Embeddings(np.eye(2), np.eye(2))
+    e.save(tmp_path / "there.safetensors")
+    (tmp_path / "link.safetensors").symlink_to(tmp_path / "there.safetensors")
+    gu.Embeddings(2 * np.eye(2), np.eye(2)).save(tmp_path / "link.safetensors")
+    assert (tmp_path / "link.safetensors").is_symlink()
+    assert float(gu.Embeddings.load(tmp_path / "there.safetensors").queries.max()) == 2
+
+
+def test_a_folder_is_no_file_to_save_to(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match=r"^path: expected a file, got the folder"):
+        gu.Embeddings(np.eye(2), np.eye(2)).save(tmp_path)
+
+
+def test_chosen_items_may_come_one_at_a_time_and_are_some() -> None:
+    e = gu.Embeddings(np.eye(3), np.eye(3))
+    assert len(gu.embeddings.choose_items(e, iter([0, 2])).gallery) == 2
+    with pytest.raises(ValueError, match=r"^items: expected at least one row of the gallery"):
+        gu.embeddings.choose_items(e, [])

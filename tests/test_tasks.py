@@ -261,3 +261,31 @@ def test_scores_of_kinds_need_the_same_queries() -> None:
     scores = {"a": np.zeros((2, 3)), "b": np.zeros((3, 3))}
     with pytest.raises(ValueError, match=r"^scores: expected one row a query in every kind"):
         gu.tasks.rate_mixed(scores, [0, 1], {"a": [0, 1, 2], "b": [0, 1, 2]}, k=1)
+
+
+def test_long_labels_of_two_types_are_told_apart() -> None:
+    labels = np.array([2**60, 2**60 + 1, 2**60 + 2])
+    rows = {"image": np.eye(3), "text": np.eye(3)}
+    for kind in (np.int64, np.uint64):
+        given = {"image": labels.astype(kind), "text": labels}
+        assert gu.tasks.mixed_retrieval(np.eye(3), rows, labels, given, k=2)["recall@2"] == 1
+
+
+def test_own_items_of_mixed_retrieval_are_checked_as_one() -> None:
+    rows, labels = {"text": np.eye(3)}, [0, 0, 0]
+    for own, message in (
+        ({"text": [0, 1, 2, 0]}, r"^own\['text'\]: "),
+        ({"text": [0, 1]}, r"^own\['text'\]: "),
+        ({"text": [0, 1, 3]}, r"^own\['text'\]: "),
+        ({"image": [0, 1, 2]}, "^own: expected kinds among text, got 'image'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            gu.tasks.mixed_retrieval(np.eye(3), rows, labels, {"text": labels}, k=2, own=own)
+    listed = gu.tasks.mixed_retrieval(
+        np.eye(3), rows, labels, {"text": labels}, k=2, own={"text": [0, 1, 2]}
+    )
+    series = pd.Series([0, 1, 2], index=[7, 8, 9])
+    again = gu.tasks.mixed_retrieval(
+        np.eye(3), rows, labels, {"text": labels}, k=2, own={"text": series}
+    )
+    pd.testing.assert_series_equal(listed, again)

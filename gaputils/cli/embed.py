@@ -9,6 +9,8 @@ from typing import Any
 
 from gaputils.cli.support import called, require_folder
 
+_OTHER_FILES = (".csv", ".tsv", ".txt", ".json", ".h5", ".hdf5", ".pkl", ".bin")
+
 
 def embed_to(
     out: Path,
@@ -112,7 +114,7 @@ def _is_file(out: Path, shard_size: int | None) -> bool:
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise ValueError(f"--out: several processes write a folder of shards, got {out}")
         return True
-    if out.suffix in SUFFIXES:
+    if out.suffix in (*SUFFIXES, *_OTHER_FILES) and not out.is_dir():
         raise ValueError(f"--out: expected a .safetensors file or a folder, got {out}")
     return False
 

@@ -50,6 +50,12 @@ class Commands(TyperGroup):
         with _quiet_when_nobody_reads():
             return super().main(*args, **kwargs)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if "" in args:
+            before = args[args.index("") - 1]
+            raise typer.BadParameter(f"expected a value after {before}, got an empty one")
+        return super().parse_args(ctx, args)
+
 
 def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
     """Turn what the package raises into one line on standard error and exit code 1.

@@ -18,7 +18,9 @@ from torch.utils.data import DataLoader
 from gaputils._checks import integer
 from gaputils._files import digest, only_writer
 from gaputils._progress import wants_progress
+from gaputils._reading import named_place
 from gaputils.datasets._broken import LEFT_OUT, places_of, without
+from gaputils.encoding._sources import source_digest
 from gaputils.encoding._texts import AnyDataset, Texts, gather_texts
 from gaputils.encoding.embed import (
     _Preprocessed,
@@ -39,7 +41,7 @@ from gaputils.storage._manifest import (
     read_manifest,
     write_manifest,
 )
-from gaputils.storage._shard import read_shard, write_shard
+from gaputils.storage._shard import read_shard, shard_source, write_shard
 from gaputils.storage.folder import refuse_strangers
 
 _calls = itertools.count()
@@ -71,13 +73,15 @@ def embed_to_folder(
     `embed` does; the manifest names them, and a run that goes on takes them from there.
 
     Returns `folder`. Raises `ValueError` if it holds embeddings of another model, data set or
-    setting, or a damaged shard, and `OSError` if it cannot be written or another run is writing it;
-    what was whole stays.
+    setting, of images of other names, file sizes or (in memory) pixels, or a damaged shard, and
+    `OSError` if it cannot be written or another run is writing it; what was whole stays.
     """
     integer("shard_size", shard_size, low=1)
     check_inputs(model, dataset, batch_size, workers)
+    if templates is not None and not isinstance(templates, str):
+        templates = tuple(templates)
     gather_texts(dataset, templates)
-    place = Path(folder)
+    place = named_place("folder", folder)
     with _processes() as (rank, world, wait), ExitStack() as held:
         if rank == 0:
             _make(place)
@@ -93,7 +97,9 @@ def embed_to_folder(
             dataset = _as_in(manifest, dataset)
             texts = gather_texts(dataset, templates)
         todo = [
-            entry for entry in manifest.shards[rank::world] if not _whole(place, manifest, entry)
+            entry
+            for entry in manifest.shards[rank::world]
+            if not _whole(place, manifest, entry, dataset)
         ]
         _embed(model, dataset, texts, place, manifest, todo, batch_size, workers, progress)
         wait()
@@ -184,11 +190,23 @@ def _writing(folder: Path, manifest: Manifest) -> None:
         raise OSError(f"folder: {folder / NAME} cannot be written: {error}") from error
 
 
-def _whole(folder: Path, manifest: Manifest, entry: Entry) -> bool:
-    if not (folder / entry.file).exists():
+def _whole(folder: Path, manifest: Manifest, entry: Entry, dataset: AnyDataset) -> bool:
+    path = folder / entry.file
+    if not path.exists():
         return False
     read_shard(folder, manifest, entry)
+    source = shard_source(folder, entry)
+    if entry.side == "queries" and source not in (None, _source(dataset, entry)):
+        raise ValueError(
+            f"folder: {folder} holds the embeddings of another run and is left as it is. The "
+            f"images of {entry.file} had other names, sizes or pixels than those of "
+            f"{dataset.name!r} have now"
+        )
     return True
+
+
+def _source(dataset: AnyDataset, entry: Entry) -> str:
+    return source_digest(dataset.images, range(entry.start, entry.stop))
 
 
 def _embed(
@@ -207,16 +225,16 @@ def _embed(
     shown = wants_progress() if progress is None else progress
     images = _images(model, dataset, [e for e in todo if e.side == "queries"], batch_size, workers)
     for entry in tqdm(todo, disable=not shown, unit="shard"):
-        part = slice(entry.start, entry.stop)
+        part, source = slice(entry.start, entry.stop), None
         if entry.side == "queries":
-            tensors = {"queries": next(images)}
+            tensors, source = {"queries": next(images)}, _source(dataset, entry)
             if texts.targets is not None:
                 tensors["targets"] = texts.targets[part]
         else:
             tensors = {"gallery": encode_gallery(model, texts, part, batch_size)}
             if texts.owners is not None:
                 tensors["caption_image"] = texts.owners[part]
-        write_shard(folder, manifest, entry, tensors)
+        write_shard(folder, manifest, entry, tensors, source)
 
 
 def _images(

@@ -24,6 +24,7 @@ OWN = (
 )
 _SPLITS, _STATE = "dataset_dict.json", "state.json"
 _NUMBERED = re.compile(r"(.*?)[-_.]?(\d+)(?:-of-(\d+)(?:-[0-9a-f]+)?)?")
+_FROM_ZERO = ("img_emb", "text_emb")  # as clip-retrieval numbers its shards
 _KNOWN = (
     "expected .npy or .parquet files with numbered shards, clip-retrieval's img_emb and text_emb, "
     "what `save_to_disk` of Hugging Face's datasets writes, or shards of `gaputils embed`"
@@ -146,7 +147,14 @@ def in_order(folder: Path, files: Iterable[Path]) -> dict[str, list[Path]]:
         if len(stated) > 1:
             counts = " and ".join(map(str, sorted(stated)))
             raise ValueError(f"{folder}: the shards {name!r} are of {counts}, two ways to cut one")
+        if len(numbered) > 1 and 0 in numbered and not _NUMBERED.fullmatch(numbered[0].stem):
+            raise ValueError(
+                f"{folder}: {numbered[0].name} has no number, but {numbered[max(numbered)].name}: "
+                "expected all rows in one file, or shards that are all numbered"
+            )
         first, last = min(*numbered, 1), max(numbered) if len(numbered) > 1 else 0
+        if name in _FROM_ZERO:
+            first = 0
         if stated:
             first = int(max(stated) in numbered)
             last = first + max(stated)

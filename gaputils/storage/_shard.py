@@ -16,14 +16,24 @@ EXTRA = {"queries": "targets", "gallery": "caption_image"}
 """What a shard may hold beside its rows: integers, one a row."""
 
 
-def write_shard(folder: Path, manifest: Manifest, entry: Entry, tensors: dict[str, Tensor]) -> None:
-    """Write a shard in one step. Raises `OSError`, saying what is kept, if it cannot be."""
+def write_shard(
+    folder: Path,
+    manifest: Manifest,
+    entry: Entry,
+    tensors: dict[str, Tensor],
+    source: str | None = None,
+) -> None:
+    """Write a shard, with the digest of its `source`, in one step.
+
+    Raises `OSError`, saying what is kept, if it cannot be.
+    """
     path = folder / entry.file
     whole = {name: value.contiguous() for name, value in tensors.items()}
     try:
         for left in folder.glob(f".{entry.file}.*.part"):
             left.unlink()
-        write_safetensors(path, whole, {**_label(manifest, entry), "content": digest(whole)})
+        label = {**_label(manifest, entry), "content": digest(whole)}
+        write_safetensors(path, whole, label if source is None else {**label, "source": source})
     except (OSError, SafetensorError) as error:
         raise OSError(
             f"{path} could not be written ({error}). The shards written before are whole: make "
@@ -65,6 +75,11 @@ def read_shard(folder: Path, manifest: Manifest, entry: Entry) -> dict[str, Tens
     if not bool(torch.isfinite(rows).all()):
         raise _damaged(path, "it holds NaN or infinity")
     return tensors
+
+
+def shard_source(folder: Path, entry: Entry) -> str | None:
+    """The digest of what a whole shard was made of, where it was recorded."""
+    return read_safetensors(folder / entry.file)[1].get("source")
 
 
 def _label(manifest: Manifest, entry: Entry) -> dict[str, Any]:

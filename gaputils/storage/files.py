@@ -293,6 +293,16 @@ def _real(path: Path, name: str, value: Array) -> Array:
     return value
 
 
+def _require_one_side(name: str, places: list[tuple[Path, Arrays]]) -> None:
+    """Raise `ValueError` if several files have a `name` of their own: labels of their rows."""
+    files = [str(path) for path, arrays in places if name in arrays]
+    if len(files) > 1:
+        raise ValueError(
+            f"targets: {name!r} is in {' and in '.join(files)}, as classes of their own rows are; "
+            "name the vector or the file that holds the gallery row of each query"
+        )
+
+
 def _labels(
     role: str,
     given: Any,
@@ -312,6 +322,8 @@ def _labels(
                 found = whole_numbers(role, f"{name!r} of {path}", arrays[name])
                 if role == "targets" and counts == [rows, rows]:
                     _require_no_classes(path, name, found)
+                if role == "targets":
+                    _require_one_side(name, places)
                 return found
         return None
     for path, arrays in places:

@@ -31,7 +31,7 @@ def attempts() -> list[Attempt]:
             ("read_pair (folder)", "fewer shards than their names say", _fewer,
              "1 of the shards 'x' are not there"),
             ("read_pair (folder)", "a shard of one side alone", _one_sided,
-             "only one has the shard '_0'"),
+             "the first is number 0"),
             ("read_pair (.arrow)", "a stream cut between two batches", _stream,
              r"e\.arrow is not a whole \.arrow file"),
             ("read_pair (.parquet)", "a coordinate that is text", _coordinate,

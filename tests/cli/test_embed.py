@@ -46,11 +46,11 @@ def test_embed_resumes_and_ends_with_the_same_bytes(
 
     write, written = module.write_shard, []
 
-    def stop_at_the_third(folder: Path, manifest: Any, entry: Any, tensors: Any) -> None:
+    def stop_at_the_third(folder: Path, manifest: Any, entry: Any, *parts: Any) -> None:
         if len(written) == 2:
             raise KeyboardInterrupt
         written.append(entry.file)
-        write(folder, manifest, entry, tensors)
+        write(folder, manifest, entry, *parts)
 
     with with_threads(1):
         monkeypatch.setattr(module, "write_shard", stop_at_the_third)

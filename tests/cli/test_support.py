@@ -84,12 +84,30 @@ def test_ctrl_c_says_how_to_go_on() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["embed", "tiny-openmoji", "emoji10", "-o", ""],
+        ["embed", "tiny-openmoji", "imagefolder", "--root", "", "-o", "e"],
+        ["report", ""],
+    ],
+)
+def test_an_empty_argument_is_no_working_folder(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert "got an empty one" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_version() -> None:
     result = CliRunner().invoke(app, ["--version"])
     assert (result.exit_code, result.stdout) == (0, f"gaputils {gu.__version__}\n")
 
 
-@pytest.mark.parametrize("device", ["cuda", "cuda:3", "mps", "meta", "gpu", "xpu", ""])
+@pytest.mark.parametrize("device", ["cuda", "cuda:3", "mps", "meta", "gpu", "xpu"])
 def test_a_device_that_is_not_here_is_one_line(
     device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,9 +12,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import gaputils as gu
@@ -513,3 +515,64 @@ def test_a_shard_is_a_plain_safetensors_file(finished):
         "queries": (8, 256),
         "targets": (8,),
     }
+
+
+def folders_of_pictures(root: Path, *names: str) -> list[gu.datasets.ClassificationDataset]:
+    rng, sets = np.random.default_rng(0), []
+    for width, name in enumerate(names, start=20):
+        for kind in ("cat", "dog"):
+            (root / name / kind).mkdir(parents=True)
+            for number in range(3):
+                pixels = rng.integers(0, 255, (20, width, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(root / name / kind / f"{number}.bmp")
+        sets.append(gu.datasets.load("imagefolder", root / name))
+    return sets
+
+
+def test_other_pictures_of_the_same_names_are_another_run(model, tmp_path):
+    one, other = folders_of_pictures(tmp_path, "one", "other")
+    gu.embed_to_folder(model, one, tmp_path / "e", shard_size=4)
+    before = content(tmp_path / "e")
+    gu.embed_to_folder(model, one, tmp_path / "e", shard_size=4)
+    with pytest.raises(ValueError, match=r"^folder: .* another run .* other names, sizes or pixel"):
+        gu.embed_to_folder(model, other, tmp_path / "e", shard_size=4)
+    assert content(tmp_path / "e") == before
+
+
+def test_a_run_whose_pictures_were_renamed_does_not_go_on(model, tmp_path):
+    (data,) = folders_of_pictures(tmp_path, "one")
+    gu.embed_to_folder(model, data, tmp_path / "e", shard_size=2)
+    (tmp_path / "one" / "cat" / "0.bmp").rename(tmp_path / "one" / "cat" / "9.bmp")
+    moved = gu.datasets.load("imagefolder", tmp_path / "one")
+    with pytest.raises(ValueError, match=r"images of queries-00000\.safetensors had other names"):
+        gu.embed_to_folder(model, moved, tmp_path / "e", shard_size=2)
+
+
+def test_other_pixels_in_memory_are_another_run(model, tmp_path):
+    pixels = torch.arange(2 * 3 * 48 * 48, dtype=torch.int64).remainder(251).to(torch.uint8)
+    pixels = pixels.view(2, 3, 48, 48)
+    for kind, images in (
+        ("tensor", gu.datasets.base.TensorImages),
+        ("list", lambda some: [Image.fromarray(one.permute(1, 2, 0).numpy()) for one in some]),
+    ):
+        run = [
+            gu.datasets.ClassificationDataset("x", images(some), ["a"], torch.zeros(2).long())
+            for some in (pixels, 255 - pixels)
+        ]
+        gu.embed_to_folder(model, run[0], tmp_path / kind)
+        gu.embed_to_folder(model, run[0], tmp_path / kind)
+        with pytest.raises(ValueError, match="another run"):
+            gu.embed_to_folder(model, run[1], tmp_path / kind)
+
+
+def test_templates_may_come_one_at_a_time(model, data, tmp_path):
+    prompts = ["a {}.", "the {}."]
+    gu.embed_to_folder(model, data, tmp_path / "e", templates=iter(prompts))
+    assert gu.load_folder(tmp_path / "e").info["templates"] == prompts
+
+
+def test_no_folder_is_not_the_working_one(model, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=r"^folder: expected a file or a folder, got ''"):
+        gu.embed_to_folder(model, data, "")
+    assert not list(tmp_path.iterdir())

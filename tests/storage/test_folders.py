@@ -249,8 +249,15 @@ def test_as_many_shards_are_there_as_their_names_say(
 def test_a_first_shard_that_one_side_lacks_moves_no_rows(retrieved: Path) -> None:
     (retrieved / "img_emb" / "img_emb_0.npy").unlink()
     (retrieved / "text_emb" / "text_emb_11.npy").unlink()
-    with pytest.raises(ValueError, match="only one has the shard '_0'"):
+    with pytest.raises(ValueError, match=r"img_emb: 1 of .* the first is number 0"):
         gu.read_pair(retrieved)
+
+
+def test_all_rows_and_shards_of_them_do_not_go_together(tmp_path: Path) -> None:
+    for name in ("images.npy", "images_1.npy", "texts_0.npy", "texts_1.npy"):
+        np.save(tmp_path / name, X[:2])
+    with pytest.raises(ValueError, match=r"images\.npy has no number, but images_1\.npy"):
+        gu.read_pair(tmp_path)
 
 
 def test_a_stream_that_ends_between_two_batches_is_not_whole(tmp_path: Path) -> None:

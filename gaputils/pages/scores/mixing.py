@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -89,7 +90,7 @@ def fused(
     (n, d) means. Columns: `share`, `way`, `right`, `error`, `gain` over the untouched and its
     `gain_error`, over the items that are meant: aliases of one are drawn together.
     """
-    meant = one_hot(owners.unique(return_inverse=True)[1]).double()
+    meant = one_hot(torch.from_numpy(np.unique(owners, return_inverse=True)[1])).double()
     about_images = Centering(renormalize=True).fit(asked, images)
     about_texts = Centering(renormalize=True).fit(asked, texts)
     ways = {
@@ -108,8 +109,8 @@ def fused(
             right = (cosines(queries, items).argmax(dim=1) == owners).double()
             base = right if base is None else base
             each = torch.stack([right, right - base, torch.ones_like(right)], dim=1)
-            drawn = bootstrap_means(meant.mT @ each)
-            own, error = (drawn[:, :2] / drawn[:, 2:]).std(axis=0)
+            means = bootstrap_means(meant.mT @ each)
+            own, error = (means[:, :2] / means[:, 2:]).std(axis=0)
             rows.append((share, way, float(right.mean()), own, float(each[:, 1].mean()), error))
     columns = ["share", "way", "right", "error", "gain", "gain_error"]
     return pd.DataFrame(rows, columns=columns)
