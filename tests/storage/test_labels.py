@@ -348,3 +348,12 @@ def test_what_python_alone_reads_as_a_label_is_refused(tmp_path: Path, text: str
     (tmp_path / "l.csv").write_text("label\n" + f'"{text}"\n' * 6)
     with pytest.raises(ValueError, match=r"^targets: 'label' of .*l\.csv: expected whole numbers"):
         read_pair(tmp_path / "q.npy", tmp_path / "g.npy", targets=tmp_path / "l.csv")
+
+
+def test_labels_of_both_files_are_classes_of_their_rows_however_many(tmp_path: Path) -> None:
+    queries = _write(tmp_path / "q.npz", emb=X, label=np.arange(len(X)) % 3)
+    gallery = _write(tmp_path / "g.npz", emb=CAPTIONS, label=np.arange(len(CAPTIONS)) % 3)
+    with pytest.raises(ValueError, match=r"^targets: 'label' is in .*q\.npz and in .*g\.npz, as"):
+        read_pair(queries, gallery)
+    chosen = _write(tmp_path / "t.npy", t=np.arange(len(X)))
+    assert read_pair(queries, gallery, targets=chosen).targets.tolist() == list(range(len(X)))
