@@ -23,6 +23,7 @@ import pandas as pd
 from gaputils._extras import require_extra
 from gaputils._files import only_writer, replacing, write_text
 from gaputils._progress import bar
+from gaputils._reading import named_place
 from gaputils.sweep._kernel import choose_kernel
 from gaputils.sweep.grid import Run, _notebook, place_of
 from gaputils.sweep.results import (
@@ -55,10 +56,15 @@ def run_sweep(
     finished record is skipped; a failing run is recorded and the others go on. Returns one row a
     run: `run`, `page`, `status` ("done", "skipped", "failed"), `seconds`, `error`. Raises
     `BlockingIOError` while another sweep writes `out`, and `ValueError` if its `results.parquet`
-    is not a sweep's.
+    is not a sweep's or a run is given twice.
     """
     require_extra("sweep", "a sweep")
-    folder = Path(out)
+    runs = list(runs)
+    names = [run.name for run in runs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"runs: expected each once, got {twice} twice")
+    folder = named_place("out", out)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"out: expected a folder, but {out} is a file")
     folder.mkdir(parents=True, exist_ok=True)

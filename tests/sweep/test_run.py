@@ -211,3 +211,10 @@ def test_the_stored_sweep_has_what_the_page_draws() -> None:
 def test_results_that_are_not_there_say_how_to_make_them(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"a sweep writes results\.parquet"):
         load_results(tmp_path / "none.parquet")
+
+
+def test_a_run_that_is_given_twice_is_refused_before_anything_runs(grid, tmp_path: Path) -> None:
+    runs = plan(grid(ENTRY + "    grid: {a: [1, 2]}"))
+    with pytest.raises(ValueError, match=rf"^runs: expected each once, got {runs[0].name} twice"):
+        run_sweep([*runs, runs[0]], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
