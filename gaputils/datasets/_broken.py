@@ -56,7 +56,7 @@ def without(dataset: Any, broken: Iterable[int]) -> Any:
     if isinstance(dataset, CaptionDataset):
         place = torch.full((len(dataset),), -1)
         place[rows] = torch.arange(len(kept))
-        owners = place[dataset.caption_image.to(torch.int64)]
+        owners = place[dataset.caption_image]
         captions = [dataset.captions[i] for i in (owners >= 0).nonzero()[:, 0].tolist()]
         return replace(
             dataset, images=images, captions=captions, caption_image=owners[owners >= 0], info=info

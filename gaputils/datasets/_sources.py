@@ -193,7 +193,7 @@ def with_captions(
     """The data set of `images` with each one's `captions`, cut to the first `captions_per_image`.
 
     Raises `ValueError` if there is no image, or one without a caption; with `skip_broken` that one
-    is left out and named in `info["left_out"]`.
+    is left out and named in `info["left_out"]`, unless none is left.
     """
     if captions_per_image is not None:
         integer("captions_per_image", captions_per_image, low=1)
@@ -202,7 +202,7 @@ def with_captions(
         raise ValueError(f"{name}: the split {split!r} has no image with a caption")
     kept = [[text.strip() for text in some][:captions_per_image] for some in captions]
     empty = [row for row, some in enumerate(kept) if not some or not all(some)]
-    if empty and not skip_broken:
+    if empty and (not skip_broken or len(empty) == len(kept)):
         raise ValueError(
             f"{name}: {image_name(images, empty[0])}: image {empty[0]} of the split {split!r} has "
             f"no or empty captions"

@@ -5,6 +5,11 @@ The paraphrases were written before any model was scored on them, and no trainin
 
 from __future__ import annotations
 
+from typing import Any
+
+from gaputils._checks import _typed
+from gaputils.datasets._words import words
+
 SEEN: tuple[str, ...] = (
     "{}",
     "a {}.",
@@ -55,8 +60,24 @@ UNSEEN: tuple[str, ...] = (
 def fill(template: str, name: str) -> str:
     """`template` with `name` in the place of its one ``{}``.
 
-    Raises `ValueError` if the template has not exactly one ``{}``.
+    Raises `TypeError` unless both are texts and `ValueError` if the template has not exactly one
+    ``{}``.
     """
-    if template.count("{}") != 1:
-        raise ValueError(f"template: expected exactly one '{{}}', got {template!r}")
+    for argument, value in (("template", template), ("name", name)):
+        if not isinstance(value, str):
+            raise TypeError(f"{argument}: expected a text, got {_typed(value)}")
+    _require_one_place("template", template)
     return template.replace("{}", name)
+
+
+def as_templates(value: Any, name: str = "templates") -> tuple[str, ...]:
+    """`value`, one template or several, as a tuple; errors call it `name`."""
+    found = words(name, [value] if isinstance(value, str) else value, "template")
+    for template in found:
+        _require_one_place(name, template)
+    return tuple(found)
+
+
+def _require_one_place(name: str, template: str) -> None:
+    if template.count("{}") != 1:
+        raise ValueError(f"{name}: expected exactly one '{{}}', got {template!r}")

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gaputils.datasets.base import PROMPT, CaptionDataset, ChoiceDataset, ClassificationDataset
+from gaputils.datasets.templates import as_templates
 
 AnyDataset = ClassificationDataset | CaptionDataset | ChoiceDataset
 
@@ -57,32 +58,21 @@ class Texts:
 def gather_texts(dataset: AnyDataset, templates: str | Sequence[str] | None) -> Texts:
     """The texts of `dataset`; `templates` for class names, or the one prompt of choices."""
     if isinstance(dataset, ClassificationDataset):
-        used = dataset.templates if templates is None else templates
-        used = (used,) if isinstance(used, str) else tuple(used)
-        if not used:
-            raise ValueError("templates: expected at least one, got none")
-        names = [str(name) for name in dataset.class_names]
-        return Texts("classes", names, used, dataset.targets.to(torch.int64))
+        used = as_templates(dataset.templates if templates is None else templates)
+        return Texts("classes", dataset.class_names, used, dataset.targets)
     if isinstance(dataset, CaptionDataset):
         if templates is not None:
             raise ValueError(f"templates: the captions of {dataset.name!r} take none")
-        owners = dataset.caption_image.to(torch.int64)
-        captions = [str(text) for text in dataset.captions]
-        return Texts("captions", captions, None, _first_captions(dataset), owners)
+        first = _first_captions(dataset)
+        return Texts("captions", dataset.captions, None, first, dataset.caption_image)
     if templates is not None and not isinstance(templates, str):
         raise ValueError(f"templates: expected one prompt with '{{choice}}', got {templates!r}")
     prompt = PROMPT if templates is None else templates
     filled = dataset.prompts(prompt)
     options = len(filled[0])
-    for number, some in enumerate(filled):
-        if len(some) != options:
-            raise ValueError(
-                f"dataset: question {number} of {dataset.name!r} has {len(some)} options, "
-                f"the first has {options}; expected as many for all"
-            )
     right = None
     if dataset.answers is not None:
-        right = torch.arange(len(filled)) * options + dataset.answers.to(torch.int64)
+        right = torch.arange(len(filled)) * options + dataset.answers
     flat = [text for some in filled for text in some]
     return Texts("choices", flat, (prompt,), right, options=options)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gaputils.datasets.templates import SEEN, UNSEEN, fill
@@ -18,6 +20,14 @@ def test_a_name_stands_in_its_place_as_it_is(name: str) -> None:
 def test_a_template_with_no_place_or_two_is_refused(template: str) -> None:
     with pytest.raises(ValueError, match=r"^template: expected exactly one '\{\}'"):
         fill(template, "cat")
+
+
+@pytest.mark.parametrize("bad", [None, b"a {}", float("nan"), str.upper])
+def test_what_is_no_text_is_named(bad: Any) -> None:
+    with pytest.raises(TypeError, match=r"^template: expected a text"):
+        fill(bad, "cat")
+    with pytest.raises(TypeError, match=r"^name: expected a text"):
+        fill("a {}", bad)
 
 
 def test_no_two_templates_differ_in_their_ends_alone() -> None:

@@ -151,9 +151,8 @@ def test_choices_take_one_prompt(model, quiz):
     )
     with pytest.raises(ValueError, match=r"templates: expected one prompt"):
         gu.embed(model, quiz, templates=["{choice}", "a {choice}"])
-    ragged = replace(quiz, options=[*quiz.options[:-1], ["cat"]])
     with pytest.raises(ValueError, match=r"question 29 of 'quiz' has 1 options"):
-        gu.embed(model, ragged)
+        replace(quiz, options=[*quiz.options[:-1], ["cat"]])
 
 
 def test_only_choices_are_folded(model, data):

@@ -176,6 +176,9 @@ def test_an_empty_caption_in_a_shard_names_shard_and_key(tmp_path: Path, caption
     assert data.captions == ["a", "c"]
     assert data.caption_image.tolist() == [0, 1]
     assert data.info["left_out"] == ["part-000.tar: cat_17"]
+    shard(tmp_path / "part-000.tar", {"0": (one, caption), "1": (one, caption)})
+    with pytest.raises(ValueError, match=r"part-000\.tar: 0: .*no or empty captions"):
+        gu.datasets.load("webdataset", tmp_path, skip_broken=True)
 
 
 def test_samples_without_image_or_text_are_left_out_too(tmp_path: Path, model: gu.Model) -> None:

@@ -74,13 +74,9 @@ def test_questions_stand_one_after_the_other() -> None:
     ("dataset", "templates", "message"),
     [
         (CLASSES, [], "templates: expected at least one"),
+        (CLASSES, ["a {}", "a photo"], r"^templates: expected exactly one '\{\}', got 'a photo'"),
         (CAPTIONS, "a {}", "templates: the captions of 'pairs' take none"),
         (CHOICES, ["{choice}"], "templates: expected one prompt"),
-        (
-            replace(CHOICES, options=[["cat", "dog"], ["me"], ["here", "there"]]),
-            None,
-            "question 1 of 'quiz' has 1 options",
-        ),
         (
             replace(CAPTIONS, captions=["b", "c"], caption_image=torch.tensor([1, 2])),
             None,
@@ -91,6 +87,16 @@ def test_questions_stand_one_after_the_other() -> None:
 def test_what_does_not_fit_is_named(dataset: Any, templates: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         gather_texts(dataset, templates)
+
+
+@pytest.mark.parametrize("templates", [[None], ["a {}", str.upper], [b"a {}"], 3])
+def test_templates_that_are_no_texts_are_named(templates: Any) -> None:
+    with pytest.raises(TypeError, match=r"^templates: expected"):
+        gather_texts(CLASSES, templates)
+
+
+def test_templates_may_come_from_anything_that_lists_them() -> None:
+    assert gather_texts(CLASSES, (f"{{}} {i}" for i in range(2))).templates == ("{} 0", "{} 1")
 
 
 def test_the_checksum_sees_every_text_and_what_belongs_to_what() -> None:
