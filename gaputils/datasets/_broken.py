@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 LEFT_OUT = "left_out"
 """Where a data set's `info` lists the names of what was left out."""
+QUESTION_IDS = "question_ids"
+"""Where a `ChoiceDataset`'s `info` lists what its questions are known by, one for each image."""
 
 
 class ChosenImages:
@@ -36,20 +39,42 @@ class ChosenImages:
 def image_name(images: Images, index: int) -> str:
     """What a reader of a list knows image `index` by: its file or its key, where there is one."""
     named: Any = getattr(images, "name", None)
-    return f"image {index}" if named is None else str(named(index))
+    return str(named(index)) if callable(named) else f"image {index}"
+
+
+def told_apart(names: Iterable[str]) -> list[str]:
+    """The `names`; those that are there several times with their place behind them.
+
+    >>> told_apart(["a", "b", "a"])
+    ['a (place 0)', 'b', 'a (place 2)']
+    """
+    all_names = list(names)
+    counts = Counter(all_names)
+    return [
+        f"{name} (place {place})" if counts[name] > 1 else name
+        for place, name in enumerate(all_names)
+    ]
+
+
+def _names(dataset: Any) -> list[str]:
+    return told_apart(image_name(dataset.images, index) for index in range(len(dataset)))
 
 
 def without(dataset: Any, broken: Iterable[int]) -> Any:
     """A data set of any kind without the images at `broken`, their captions, questions and labels.
 
-    `info["left_out"]` names them. Raises `ValueError` if nothing is left.
+    `info["left_out"]` names them, each by a name that no other has. Raises `ValueError` if nothing
+    is left.
     """
     out = set(broken)
     kept = [index for index in range(len(dataset)) if index not in out]
     if not kept:
         raise ValueError(f"dataset: none of the {len(dataset)} images of {dataset.name!r} is whole")
-    names = [image_name(dataset.images, index) for index in sorted(out)]
-    info = {**dataset.info, LEFT_OUT: [*dataset.info.get(LEFT_OUT, []), *names]}
+    names = _names(dataset)
+    info = {
+        **dataset.info,
+        LEFT_OUT: [*dataset.info.get(LEFT_OUT, []), *(names[i] for i in sorted(out))],
+    }
     images, rows = ChosenImages(dataset.images, kept), torch.tensor(kept)
     if isinstance(dataset, ClassificationDataset):
         return replace(dataset, images=images, targets=dataset.targets[rows], info=info)
@@ -61,6 +86,8 @@ def without(dataset: Any, broken: Iterable[int]) -> Any:
         return replace(
             dataset, images=images, captions=captions, caption_image=owners[owners >= 0], info=info
         )
+    if QUESTION_IDS in info:
+        info[QUESTION_IDS] = [info[QUESTION_IDS][i] for i in kept]
     return replace(
         dataset,
         images=images,
@@ -72,6 +99,6 @@ def without(dataset: Any, broken: Iterable[int]) -> Any:
 
 
 def places_of(dataset: Any, names: Iterable[str]) -> list[int]:
-    """The places of the images with the `names`."""
+    """The places of the images that `without` calls by the `names`."""
     wanted = set(names)
-    return [i for i in range(len(dataset)) if image_name(dataset.images, i) in wanted]
+    return [place for place, name in enumerate(_names(dataset)) if name in wanted]

@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 
-from gaputils._checks import choice
+from gaputils._checks import choice, integer
 from gaputils._reading import read_json, reading
+from gaputils.datasets._broken import QUESTION_IDS
 from gaputils.datasets._parquet import ParquetImages, read_columns
 from gaputils.datasets._sources import ImageFiles, Root, data_folder, first_existing, missing
+from gaputils.datasets._words import words
 from gaputils.datasets.base import ChoiceDataset, Images
 from gaputils.storage._folders import in_order
 
@@ -54,8 +56,11 @@ def _from_json(file: Path, folder: Path, split: str, images: Path | None) -> Cho
     if place is None:
         wanted = " or ".join(str(path / year) for path in above)
         raise missing("aokvqa", wanted, "https://cocodataset.org/#download")
-    with reading(file, "in A-OKVQA's format"):
-        paths = [place / f"{int(row['image_id']):012d}.jpg" for row in rows]
+    paths = []
+    with reading(file, "in A-OKVQA's format") as at:
+        for number, row in enumerate(rows):
+            at.place = f"row {number}"
+            paths.append(place / f"{integer('image_id', row['image_id'], low=0):012d}.jpg")
     return _dataset(str(file), rows, ImageFiles(paths), split)
 
 
@@ -72,14 +77,19 @@ def _dataset(
         answer = row.get("correct_choice_idx")
         if answer is None and split != "test":
             raise ValueError(f"{where}: row {place} has no correct_choice_idx")
-        if answer is not None and not (isinstance(answer, int) and 0 <= answer < len(some)):
+        whole = isinstance(answer, int) and not isinstance(answer, bool)
+        if answer is not None and not (whole and 0 <= answer < len(some)):
             raise ValueError(f"{where}: row {place}: correct_choice_idx is {answer}")
         questions.append(question)
-        options.append([str(text) for text in some])
+        try:
+            options.append(words("choices", some, "choice"))
+        except TypeError as error:
+            raise ValueError(f"{where}: row {place}: {error}") from error
         answers.append(answer)
     if not questions:
         raise ValueError(f"{where}: there are no questions")
-    info = {"question_ids": [str(row.get("question_id", "")) for row in rows]}
+    ids = [row.get("question_id") for row in rows]
+    info = {QUESTION_IDS: ["" if one is None else str(one) for one in ids]}
     known = [int(answer) for answer in answers if answer is not None]
     right = torch.tensor(known) if len(known) == len(answers) else None
     return ChoiceDataset("aokvqa", images, questions, options, right, split, info)

@@ -15,7 +15,7 @@ import torch
 
 from gaputils._checks import choice
 from gaputils._reading import lines_of, parse_json, read_text, reading, shown
-from gaputils.datasets._broken import LEFT_OUT
+from gaputils.datasets._broken import LEFT_OUT, told_apart
 from gaputils.datasets._sources import (
     IMAGE_SUFFIXES,
     Root,
@@ -92,7 +92,8 @@ def webdataset(
     ``.cls``, with ``classnames.txt`` and, if there are, ``zeroshot_classification_templates.txt``
     in the folder or the one above. "auto": classes if samples have ``.cls``. The order is that of
     the shards' names and of the files in them. The shards are indexed once and read by place, so
-    that any part can be read again.
+    that any part can be read again. Samples of one name that lie apart are several, and each is
+    called by its place too.
 
     Raises `DataUnavailable` without shards and `ValueError` for one that is compressed, truncated
     or lacks an image or a text; with `skip_broken` samples that lack one are left out and named in
@@ -103,6 +104,9 @@ def webdataset(
     samples = [sample for shard in shards for sample in _samples(shard)]
     if not samples:
         raise ValueError(f"{name}: there are no samples in {shards[0].parent}")
+    names = told_apart(f"{one.shard.name}: {one.key}" for one in samples)
+    for sample, own in zip(samples, names, strict=True):
+        sample.key = own.removeprefix(f"{sample.shard.name}: ")
     info: dict[str, Any] = {"shards": [shard.name for shard in shards]}
     if task == "classes" or (task == "auto" and "cls" in samples[0].texts):
         if captions_per_image is not None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gaputils.datasets import load
+from gaputils.datasets._broken import without
 
 GOOD = {"image_id": 7, "question": "What?", "choices": ["a", "b", "c"], "correct_choice_idx": 1}
 
@@ -51,6 +52,13 @@ def test_the_split_names_the_file_and_the_year_of_its_images(
         ({"correct_choice_idx": 3}, "row 1: correct_choice_idx is 3"),
         ({"correct_choice_idx": -1}, "row 1: correct_choice_idx is -1"),
         ({"correct_choice_idx": "b"}, "row 1: correct_choice_idx is b"),
+        ({"correct_choice_idx": True}, "row 1: correct_choice_idx is True"),
+        ({"correct_choice_idx": 1.0}, "row 1: correct_choice_idx is 1.0"),
+        (
+            {"choices": ["a", None, "c"]},
+            "row 1: choices: expected a text at place 1, got NoneType None",
+        ),
+        ({"choices": ["a", "b", 3]}, "row 1: choices: expected a text at place 2, got int 3"),
         ({"correct_choice_idx": None}, "row 1 has no correct_choice_idx"),
     ],
 )
@@ -60,6 +68,22 @@ def test_a_question_that_does_not_fit_is_named_with_its_row(
     (tmp_path / "val2017").mkdir()
     with pytest.raises(ValueError, match=rf"aokvqa_v1p0_val\.json: {message}"):
         load("aokvqa", written(tmp_path, [GOOD, GOOD | row]))
+
+
+@pytest.mark.parametrize("number", [True, 7.9, "seven", -7, None])
+def test_an_image_is_known_by_a_whole_number(tmp_path: Path, number: Any) -> None:
+    (tmp_path / "val2017").mkdir()
+    with pytest.raises(ValueError, match=r"aokvqa_v1p0_val\.json .*row 1: .*image_id: expected"):
+        load("aokvqa", written(tmp_path, [GOOD, GOOD | {"image_id": number}]))
+
+
+def test_ids_of_questions_that_are_left_out_go_with_them(tmp_path: Path) -> None:
+    (tmp_path / "val2017").mkdir()
+    ids = ["q", "r", None, 0, "s"]
+    data = load("aokvqa", written(tmp_path, [GOOD | {"question_id": one} for one in ids]))
+    assert data.info["question_ids"] == ["q", "r", "", "0", "s"]
+    assert without(data, [0, 2]).info["question_ids"] == ["r", "0", "s"]
+    assert len(data.info["question_ids"]) == 5
 
 
 def test_no_questions_are_an_error(tmp_path: Path) -> None:

@@ -75,3 +75,23 @@ def test_images_are_found_by_their_names_or_their_places() -> None:
     assert places_of(CLASSES, ["e.png", "b.png", "z.png"]) == [1, 4]
     assert image_name([object()] * 3, 2) == "image 2"  # type: ignore[arg-type]
     assert image_name(ChosenImages(IMAGES, [4, 1]), 0) == "e.png"
+
+
+def test_a_name_of_all_images_is_none_of_one() -> None:
+    images: Any = Named()
+    images.name = "holidays"
+    assert image_name(images, 2) == "image 2"
+    data = ClassificationDataset("classes", images, ["x"], [0] * 5)  # type: ignore[arg-type]
+    assert without(data, [3]).info["left_out"] == ["image 3"]
+
+
+@pytest.mark.parametrize("broken", [[1], [1, 3], [0, 3], [4]])
+def test_images_of_one_name_are_told_apart(broken: list[int]) -> None:
+    """What was left out leads to the same images again, and to the same names."""
+    images: Any = Named()
+    images.name = lambda index: "abcbb"[index]
+    data = ClassificationDataset("classes", images, ["x"], torch.zeros(5, dtype=torch.int64))
+    left_out = without(data, broken).info["left_out"]
+    assert len(set(left_out)) == len(broken)
+    assert places_of(data, left_out) == broken
+    assert without(data, places_of(data, left_out)).info["left_out"] == left_out

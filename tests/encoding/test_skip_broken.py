@@ -193,6 +193,25 @@ def test_samples_without_image_or_text_are_left_out_too(tmp_path: Path, model: g
     assert len(e.queries) == len(e.gallery) == 1
 
 
+def test_a_key_twice_and_one_broken_is_the_same_run_again(model: gu.Model, tmp_path: Path) -> None:
+    """As `tar -r` makes of a sample that is packed once more."""
+    whole, cut = encoded(COLOURS[0]), encoded(COLOURS[1])[:700]
+    place = tmp_path / "part-000.tar"
+    shard(place, {"a": (whole, "a"), "b": (cut, "b"), "c": (whole, "c")})
+    with tarfile.open(place, "a") as archive:
+        for name, content in (("b.png", whole), ("b.txt", b"again")):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    out = tmp_path / "out"
+    for _ in range(2):
+        data = gu.datasets.load("webdataset", place)
+        gu.embed_to_folder(model, data, out, skip_broken=True)
+        manifest = json.loads((out / "manifest.json").read_text())
+        assert manifest["dataset_info"]["left_out"] == ["part-000.tar: b (place 1)"]
+        assert manifest["rows"] == {"queries": 3, "gallery": 3}
+
+
 @pytest.mark.parametrize("out", ["e.safetensors", "shards"])
 def test_on_the_command_line(folder: Path, tmp_path: Path, out: str) -> None:
     command = ["embed", "tiny-openmoji", "imagefolder", "--root", str(folder), "-o"]
