@@ -26,6 +26,7 @@ from gaputils.datasets._sources import (
     with_captions,
 )
 from gaputils.datasets.base import CaptionDataset, ClassificationDataset
+from gaputils.datasets.templates import as_templates
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -90,10 +91,11 @@ def webdataset(
     those whose name or folder begins with a dot, and ``__MACOSX``, are left out.
     `task` "captions": from ``.txt``, one a line, or the ``caption`` of ``.json``. "classes": from
     ``.cls``, with ``classnames.txt`` and, if there are, ``zeroshot_classification_templates.txt``
-    in the folder or the one above. "auto": classes if samples have ``.cls``. The order is that of
-    the shards' names and of the files in them. The shards are indexed once and read by place, so
-    that any part can be read again. Samples of one name that lie apart are several, and each is
-    called by its place too.
+    in the folder or the one above. "auto": classes if samples have ``.cls``, and an error if only
+    some have and `skip_broken` does not leave out the others. The order is that of the shards'
+    names and of the files in them. The shards are indexed once and read by place, so that any part
+    can be read again. Samples of one name that lie apart are several, and each is called by its
+    place too.
 
     Raises `DataUnavailable` without shards and `ValueError` for one that is compressed, truncated
     or lacks an image or a text; with `skip_broken` samples that lack one are left out and named in
@@ -108,7 +110,7 @@ def webdataset(
     for sample, own in zip(samples, names, strict=True):
         sample.key = own.removeprefix(f"{sample.shard.name}: ")
     info: dict[str, Any] = {"shards": [shard.name for shard in shards]}
-    if task == "classes" or (task == "auto" and "cls" in samples[0].texts):
+    if _are_classes(samples, task, skip_broken):
         if captions_per_image is not None:
             raise ValueError("captions_per_image: these are classes, not captions")
         names, templates = _class_files(name, shards[0].parent)
@@ -125,6 +127,20 @@ def webdataset(
     whole, captions = _each(samples, _captions, skip_broken, info)
     images = _images(whole)
     return with_captions(name, images, captions, split, info, captions_per_image, skip_broken)
+
+
+def _are_classes(samples: Sequence[_Sample], task: str, skip: bool) -> bool:
+    """Whether it is classes that are read; raises `ValueError` where "auto" finds them in part."""
+    if task != "auto":
+        return task == "classes"
+    without = [sample for sample in samples if "cls" not in sample.texts]
+    if without and len(without) < len(samples) and not skip:
+        raise ValueError(
+            f"{without[0].shard}: the sample {without[0].key!r} has no .cls, and "
+            f"{len(samples) - len(without)} of {len(samples)} have; expected all or none: pass "
+            f"task='captions', or leave it out with skip_broken=True"
+        )
+    return len(without) < len(samples)
 
 
 def _each(
@@ -166,6 +182,8 @@ def _image(sample: _Sample) -> tuple[int, int]:
 
 def _shards(name: str, root: Path, split: str) -> list[Path]:
     pattern = _RANGE.search(str(root))
+    if split and (pattern or root.is_file()):
+        raise ValueError(f"split: {root} names shards, not a folder of splits; got {split!r}")
     if pattern:
         first, last = pattern.groups()
         numbers = range(int(first), int(last) + 1)
@@ -251,9 +269,16 @@ def _class_files(name: str, folder: Path) -> tuple[list[str], tuple[str, ...]]:
     if file is None:
         raise missing(name, folder / "classnames.txt")
     templates = file.with_name("zeroshot_classification_templates.txt")
-    given = _lines(templates) if templates.is_file() else []
-    return _lines(file), tuple(one.replace("{c}", "{}") for one in given) or ("a photo of a {}.",)
+    lines = lines_of(read_text(templates)) if templates.is_file() else []
+    given = [line.strip().replace("{c}", "{}") for line in lines if line.strip()]
+    if not given:
+        return _class_names(file), ("a photo of a {}.",)
+    return _class_names(file), as_templates(given, str(templates))
 
 
-def _lines(path: Path) -> list[str]:
-    return [line.strip() for line in lines_of(read_text(path)) if line.strip()]
+def _class_names(file: Path) -> list[str]:
+    """One a line; an empty one within would shift all classes after it."""
+    names = [line.strip() for line in lines_of(read_text(file).rstrip())]
+    if "" in names:
+        raise ValueError(f"{file}: line {names.index('') + 1}: expected a class name, got none")
+    return names

@@ -70,6 +70,47 @@ def test_the_task_is_that_of_the_files_unless_it_is_named(tmp_path: Path) -> Non
         load("webdataset", file, task="boxes")
 
 
+def test_classes_of_some_samples_are_never_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "classnames.txt").write_text("ant\nbee")
+    members = [("a.png", png(1)), ("a.txt", "a bee"), ("b.png", png(2)), ("b.cls", "1")]
+    for given in (members, members[2:] + members[:2]):
+        file = shard(tmp_path / "s.tar", *given)
+        with pytest.raises(ValueError, match=r"s\.tar: the sample 'a' has no \.cls, .*task"):
+            load("webdataset", file)
+        data = load("webdataset", file, skip_broken=True)
+        assert data.targets.tolist() == [1]
+        assert data.info["left_out"] == ["s.tar: a"]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\n \n\n"])
+@pytest.mark.parametrize(("text", "line"), [("ant\n\nbee", 2), ("\nant\nbee", 1), ("", 1)])
+def test_a_line_without_a_class_name_is_named(
+    tmp_path: Path, text: str, line: int, end: str
+) -> None:
+    file = shard(tmp_path / "s.tar", ("a.png", png(1)), ("a.cls", "1"))
+    (tmp_path / "classnames.txt").write_text(text + end)
+    with pytest.raises(ValueError, match=rf"classnames\.txt: line {line}: expected a class name"):
+        load("webdataset", file)
+    (tmp_path / "classnames.txt").write_text("ant\nbee" + end)
+    assert load("webdataset", file).class_names == ["ant", "bee"]
+
+
+def test_a_template_without_a_place_names_its_file(tmp_path: Path) -> None:
+    file = shard(tmp_path / "s.tar", ("a.png", png(1)), ("a.cls", "0"))
+    (tmp_path / "classnames.txt").write_text("ant")
+    (tmp_path / "zeroshot_classification_templates.txt").write_text("a {c}\n\nthe class\n")
+    with pytest.raises(ValueError, match=r"templates\.txt: expected exactly one .*'the class'"):
+        load("webdataset", file)
+
+
+@pytest.mark.parametrize("root", ["s-0.tar", "s-{0..0}.tar"])
+def test_shards_that_are_named_have_no_splits(tmp_path: Path, root: str) -> None:
+    shard(tmp_path / "s-0.tar", ("a.png", png(1)), ("a.txt", "one"))
+    with pytest.raises(ValueError, match=r"^split: .*s-.*names shards, .* got 'no-such-split'"):
+        load("webdataset", tmp_path / root, "no-such-split")
+    assert load("webdataset", tmp_path / root).captions == ["one"]
+
+
 @pytest.mark.parametrize("text", ["2", "-1", "", "1.0", "bee", "9" * 400])
 def test_a_class_that_is_none_names_shard_and_sample(tmp_path: Path, text: str) -> None:
     (tmp_path / "classnames.txt").write_text("ant\nbee\n")
