@@ -181,6 +181,15 @@ def inside(folder: Path, name: Any, where: str) -> Path:
     return path
 
 
+def require_once(where: Path, what: str, values: Iterable[Any]) -> None:
+    """Raise `ValueError` if one of the `values`, each of which names `what`, is there twice."""
+    seen = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{where}: {what} {value!r} is there twice; keep one with all it has")
+        seen.add(value)
+
+
 def with_captions(
     name: str,
     images: Images,

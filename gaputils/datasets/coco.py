@@ -16,6 +16,7 @@ from gaputils.datasets._sources import (
     first_existing,
     inside,
     missing,
+    require_once,
     with_captions,
 )
 from gaputils.datasets.base import CaptionDataset
@@ -34,7 +35,7 @@ def coco(
     ``images``), and so for the splits train2017, val2014 and train2014. The splits karpathy-test,
     -val and -train are read from ``dataset_coco.json`` with the images of 2014. Images are in the
     file's order; those without a caption are left out. Raises `DataUnavailable` if files are
-    missing.
+    missing and `ValueError` for an image or an id that is there twice.
     """
     choice("split", split, _SPLITS)
     folder = data_folder(root, "coco")
@@ -46,6 +47,7 @@ def coco(
         if file is None:
             raise missing("coco", folder / "dataset_coco.json", KARPATHY)
         found = read_karpathy(file, split.removeprefix("karpathy-"))
+        require_once(file, "the image", (name for name, _ in found))
         captions = [texts for _, texts in found]
         parts = [Path(name) for name, _ in found]
         known = {part.parent.name: _images(folder, part.parent.name) for part in parts}
@@ -61,6 +63,8 @@ def _annotations(folder: Path, split: str) -> tuple[list[str], list[list[str]]]:
         raise missing("coco", folder / "annotations" / file, _SOURCE)
     content = read_json(path)
     with reading(path, "in COCO's format"):
+        require_once(path, "the image id", (image["id"] for image in content["images"]))
+        require_once(path, "the image", (image["file_name"] for image in content["images"]))
         texts: dict[int, list[str]] = {image["id"]: [] for image in content["images"]}
         for annotation in content["annotations"]:
             texts[annotation["image_id"]].append(annotation["caption"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import reprlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +17,15 @@ from gaputils.datasets._sources import (
     first_existing,
     inside,
     missing,
+    require_once,
     with_captions,
 )
 from gaputils.datasets.base import CaptionDataset
+
+_TOKEN = re.compile(r"(?P<image>[^\t]+)#\d+\t(?P<caption>.*)")
+_KAGGLES_HEAD = re.compile(r"image_name *\| *comment_number *\| *comment *")
+# One line of the published file lacks its second bar: "IMAGE| 4   A dog runs .".
+_BARS = re.compile(r" *+(?P<image>[^|]*[^| ]) *\| *\d+(?: *\|| +(?=[^| ]))(?P<caption>.*)")
 
 Rows = list[tuple[str, list[str]]]
 _FOLDERS = ("flickr30k-images", "flickr30k_images", "images", "Images")
@@ -38,7 +46,7 @@ def flickr30k(
     Hugging Face hub's), which know the splits train, val and test; ``results_20130124.token`` (the
     authors') or ``results.csv`` (Kaggle's), which know only "all". `split` left out is test where
     there are splits. Raises `DataUnavailable` if files are missing and `ValueError` for an unknown
-    split.
+    split, a line in another format, or an image twice: its captions would be wrong for each other.
     """
     folder = data_folder(root, "flickr30k")
     for name, read in _READERS.items():
@@ -48,6 +56,7 @@ def flickr30k(
             break
     else:
         raise missing("flickr30k", f"{folder} with one of {', '.join(_READERS)}", _SOURCE)
+    require_once(folder / name, "the image", (file for file, _ in rows))
     images = first_existing(folder / name for name in _FOLDERS)
     if images is None:
         raise missing("flickr30k", folder / _FOLDERS[0], _SOURCE)
@@ -73,29 +82,32 @@ def _hub(path: Path, split: str) -> Rows:
 
 
 def _token(path: Path, split: str) -> Rows:
-    lines = lines_of(read_text(path))
-    parts = [line.split("\t", 1) for line in lines if line.strip()]
-    if not all(len(part) == 2 and "#" in part[0] for part in parts):
-        raise ValueError(f"{path}: expected lines IMAGE#NUMBER, tab, caption")
-    return _grouped(path, split, [(head.rsplit("#", 1)[0], text) for head, text in parts])
+    return _lines(path, split, _TOKEN, "IMAGE#NUMBER, tab, caption")
 
 
 def _kaggle(path: Path, split: str) -> Rows:
-    lines = lines_of(read_text(path))[1:]
-    parts = [line.split("|", 2) for line in lines if line.strip()]
-    # One line of the published file lacks its second bar: "IMAGE| 4   A dog runs .".
-    parts = [part if len(part) == 3 else [part[0], *part[-1].split(maxsplit=1)] for part in parts]
-    if not all(len(part) == 3 for part in parts):
-        raise ValueError(f"{path}: expected lines IMAGE| NUMBER| CAPTION")
-    return _grouped(path, split, [(part[0].strip(), part[2]) for part in parts])
+    return _lines(path, split, _BARS, "IMAGE| NUMBER| CAPTION", _KAGGLES_HEAD)
 
 
-def _grouped(path: Path, split: str, pairs: list[tuple[str, str]]) -> Rows:
+def _lines(
+    path: Path,
+    split: str,
+    line: re.Pattern[str],
+    expected: str,
+    head: re.Pattern[str] | None = None,
+) -> Rows:
+    """The captions of each image, one a `line`; the first line may be a `head`."""
     if split != "all":
         raise ValueError(f"split: {path.name} knows no splits, expected 'all', got {split!r}")
     texts: dict[str, list[str]] = {}
-    for name, text in pairs:
-        texts.setdefault(name, []).append(text)
+    for number, text in enumerate(lines_of(read_text(path)), 1):
+        if not text.strip() or (number == 1 and head is not None and head.fullmatch(text)):
+            continue
+        parts = line.fullmatch(text)
+        if parts is None:
+            got = reprlib.repr(text)
+            raise ValueError(f"{path}: line {number}: expected {expected}, got {got}")
+        texts.setdefault(parts["image"], []).append(parts["caption"])
     return list(texts.items())
 
 

@@ -61,6 +61,32 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: Any) -> No
         load("coco", annotated(tmp_path, {1: name}, [(1, "x")]), "train2014")
 
 
+@pytest.mark.parametrize(
+    ("twice", "message"), [({"id": 1}, "the image id 1"), ({"file_name": "a.jpg"}, "'a.jpg'")]
+)
+def test_an_image_twice_names_the_file_and_it(
+    tmp_path: Path, twice: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "train2014").mkdir()
+    file = annotated(tmp_path, {1: "a.jpg"}, [(1, "x")]) / "captions_train2014.json"
+    content = json.loads(file.read_text())
+    content["images"].append({"id": 2, "file_name": "b.jpg"} | twice)
+    file.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=rf"captions_train2014\.json.* {message} is there twice"):
+        load("coco", tmp_path, "train2014")
+
+
+def test_an_image_twice_in_karpathys_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "val2014").mkdir()
+    image = {"filepath": "val2014", "filename": "a.jpg", "split": "test"}
+    images = [image | {"sentences": [{"raw": text}]} for text in "xy"]
+    (tmp_path / "dataset_coco.json").write_text(json.dumps({"images": images}))
+    with pytest.raises(
+        ValueError, match=r"dataset_coco\.json: the image 'val2014/a\.jpg' is there"
+    ):
+        load("coco", tmp_path, "karpathy-test")
+
+
 def test_a_caption_of_no_image_or_no_text_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "train2014").mkdir()
     for captions in ([(9, "x")], [(1, 3)]):

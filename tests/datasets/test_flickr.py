@@ -36,17 +36,52 @@ def test_a_caption_may_hold_kaggles_own_bar(root: Path) -> None:
     assert data.info["captions_from"] == "results.csv"
 
 
+HEAD = "image_name| comment_number| comment\n"
+
+
+@pytest.mark.parametrize("head", ["", HEAD, "image_name|comment_number|comment\n"])
+def test_kaggles_first_line_is_a_caption_or_the_known_head(root: Path, head: str) -> None:
+    (root / "results.csv").write_text(head + "a.jpg| 0| A dog runs\nb c.jpg |1|2 dogs\n\n")
+    data = load("flickr30k", root)
+    assert data.captions == ["A dog runs", "2 dogs"]
+    assert [path.name for path in data.images.paths] == ["a.jpg", "b c.jpg"]
+
+
 @pytest.mark.parametrize(
-    ("file", "text"),
+    ("file", "text", "line"),
     [
-        ("results_20130124.token", "a.jpg one caption"),
-        ("results_20130124.token", "a.jpg\tone caption"),
-        ("results.csv", "image_name| comment_number| comment\na.jpg"),
+        ("results_20130124.token", "a.jpg one caption", 1),
+        ("results_20130124.token", "a.jpg#0\tone\na.jpg\tone caption", 2),
+        ("results_20130124.token", "a.jpg#zero\tone caption", 1),
+        ("results.csv", HEAD + "a.jpg", 2),
+        ("results.csv", HEAD + "a.jpg| 0| A dog\na.jpg| A dog runs", 3),
+        ("results.csv", HEAD + "a.jpg| A dog| runs", 2),
+        ("results.csv", HEAD + "a.jpg| 4dogs run", 2),
+        ("results.csv", HEAD + "a.jpg| 4", 2),
+        ("results.csv", HEAD + " | 4| A dog runs", 2),
+        ("results.csv", HEAD + "a.jpg| 0| A dog\n" + HEAD, 3),
+        ("results.csv", "picture| number| text\na.jpg| 0| A dog runs", 1),
+        ("results.csv", "image_name,comment_number,comment\na.jpg,0,A dog runs", 1),
+        ("results.csv", "a.jpg,0,A dog runs", 1),
     ],
 )
-def test_a_line_in_another_format_names_the_file(root: Path, file: str, text: str) -> None:
+def test_a_line_in_another_format_names_file_and_line(
+    root: Path, file: str, text: str, line: int
+) -> None:
     (root / file).write_text(text)
-    with pytest.raises(ValueError, match=rf"{file}: expected lines IMAGE"):
+    with pytest.raises(ValueError, match=rf"{file}: line {line}: expected IMAGE.*, got '"):
+        load("flickr30k", root)
+
+
+def test_an_image_twice_in_the_hubs_or_karpathys_file_is_refused(root: Path) -> None:
+    rows = [["raw", "split", "filename"], *([f'["{i}"]', "test", "a.jpg"] for i in range(2))]
+    with (root / "flickr_annotations_30k.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    with pytest.raises(ValueError, match=r"30k\.csv: the image 'a\.jpg' is there twice"):
+        load("flickr30k", root)
+    images = [{"filename": "a.jpg", "split": "test", "sentences": [{"raw": t}]} for t in "xy"]
+    (root / "dataset_flickr30k.json").write_text(json.dumps({"images": images}))
+    with pytest.raises(ValueError, match=r"30k\.json: the image 'a\.jpg' is there twice"):
         load("flickr30k", root)
 
 
