@@ -182,8 +182,6 @@ def _image(sample: _Sample) -> tuple[int, int]:
 
 def _shards(name: str, root: Path, split: str) -> list[Path]:
     pattern = _RANGE.search(str(root))
-    if split and (pattern or root.is_file()):
-        raise ValueError(f"split: {root} names shards, not a folder of splits; got {split!r}")
     if pattern:
         first, last = pattern.groups()
         numbers = range(int(first), int(last) + 1)
