@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -10,22 +12,51 @@ from typing import Any
 
 from torch import nn
 
+from gaputils._checks import choice, listed, number
 from gaputils._reading import Reading, UnreadableFile, in_words, read_json
 from gaputils.datasets.base import DataUnavailable
 from gaputils.models import _hub
 from gaputils.models._weights import REMEDY, WHOLE, misfit, plain_weights
 
 _COMPARED = ("mean", "std", "interpolation", "resize_mode")
+_WAYS = {
+    "interpolation": ("bicubic", "bilinear", "random"),
+    "resize_mode": ("shortest", "longest", "squash"),
+}
+
+
+def checked_preprocess(preprocess: Any) -> dict[str, Any]:
+    """The values of `preprocess`; raises for a name or a value that open_clip does not take."""
+    if not isinstance(preprocess, Mapping):
+        raise TypeError(f"preprocess: expected a mapping, got {type(preprocess).__name__}")
+    checked: dict[str, Any] = {}
+    for key, value in preprocess.items():
+        name = f"preprocess: {choice('preprocess', key, _COMPARED)}"
+        if key in _WAYS:
+            checked[key] = choice(name, value, _WAYS[key])
+            continue
+        low, strict = (0.0, True) if key == "std" else (-math.inf, False)
+        checked[key] = [
+            number(name, one, low=low, strict=strict) for one in listed(name, value, "number")
+        ]
+        if len(checked[key]) != 3:
+            raise ValueError(f"{name}: expected 3 numbers, one a channel, got {value!r}")
+    return checked
+
+
+def image_options(preprocess: dict[str, Any]) -> dict[str, Any]:
+    """The values of `preprocess` by the names of open_clip's arguments."""
+    return {f"image_{key}": value for key, value in preprocess.items()}
 
 
 def load(
-    name: str, pretrained: str | Path | None, preprocess: dict[str, Any] | None
+    name: str, pretrained: str | Path | None, preprocess: dict[str, Any]
 ) -> tuple[nn.Module, Any, Any, dict[str, Any]]:
     """Model, image transform, tokenizer and a description of where the weights are from."""
     import open_clip
 
     name = _resolved(name, pretrained)
-    options = {f"image_{key}": value for key, value in (preprocess or {}).items()}
+    options = image_options(preprocess)
     if ":" not in name:
         options["force_quick_gelu"] = _check_weights(name, pretrained)
         if not preprocess:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gaputils._checks import choice
+from gaputils._checks import _typed, choice, integer
 from gaputils._extras import require_extra
 from gaputils._files import write_safetensors
 from gaputils.models import _open_clip, _transformers
@@ -55,14 +55,16 @@ def load_model(
     "hf-hub:owner/model", or a local folder with an `open_clip_config.json`: one that
     `gaputils train` wrote (`step` as above) or any that open_clip reads. `device` "auto" takes
     CUDA, then MPS, then the CPU; `precision` "auto" bf16 on CUDA and fp32 elsewhere.
-    `preprocess` overrides single values of the image preprocessing ("mean", "std", …).
+    `preprocess` overrides single values of the image preprocessing: "mean", "std" (three numbers
+    each), "interpolation", "resize_mode"; `info["preprocess"]` then says so.
 
     Of Hugging Face's transformers, `name` is a `CLIPModel` or `SiglipModel` with its `processor`,
     or a folder into which `save_pretrained` wrote both (``config.json``, ``model.safetensors``).
 
     Raises `ValueError` if a name, tag or step is unknown, or if activation or preprocessing do
-    not fit the weights, and `datasets.DataUnavailable`, saying what was wanted and how to pass a
-    local file, if weights are neither here nor to be fetched.
+    not fit the weights, `TypeError` for an argument of another kind, and
+    `datasets.DataUnavailable`, saying what was wanted and how to pass a local file, if weights are
+    neither here nor to be fetched.
 
     >>> import gaputils as gu
     >>> model = gu.load_model("tiny-openmoji", device="cpu")
@@ -86,16 +88,24 @@ def load_model(
         raise TypeError(
             f"name: expected a name, a folder or a model of transformers, got {type(name).__name__}"
         )
+    if not isinstance(pretrained, (str, Path, type(None))):
+        raise TypeError(f"pretrained: expected a tag or a path, got {_typed(pretrained)}")
     name = str(name)
+    values = _open_clip.checked_preprocess({} if preprocess is None else preprocess)
     folder = _history_folder(name, pretrained)
     if folder is not None:
-        parts = _load_history(folder, step)
+        parts = _load_history(folder, step, values)
     elif step is None:
         register()
-        parts = _open_clip.load(name, pretrained, preprocess)
+        parts = _open_clip.load(name, pretrained, values)
+    elif name == TINY:
+        raise ValueError(
+            f"pretrained: expected the folder of a training history to take step {step!r} from, "
+            f"got {str(pretrained)!r}"
+        )
     else:
         raise ValueError(f"step: {name!r} has no training history here, got {step}")
-    return _wrap(name, parts, target, dtype)
+    return _wrap(name, parts, target, dtype, {"preprocess": values} if values else {})
 
 
 def export_checkpoint(folder: str | Path, step: int | None = None) -> Path:
@@ -141,21 +151,28 @@ def _history_folder(name: str, pretrained: str | Path | None) -> Path | None:
     if name == TINY and pretrained is None:
         return checkpoints.SHIPPED
     candidate = Path(pretrained) if name == TINY and pretrained is not None else Path(name)
-    if candidate.is_dir() and checkpoints.kept_steps(candidate):
-        return candidate
-    return None
+    if not candidate.is_dir() or not checkpoints.kept_steps(candidate):
+        return None
+    if name != TINY and pretrained is not None:
+        raise ValueError(
+            f"pretrained: the training history {name!r} brings its own weights, got "
+            f"{str(pretrained)!r}"
+        )
+    return candidate
 
 
 def _pick_step(folder: Path, step: int | None) -> int:
     steps = checkpoints.kept_steps(folder)
     if step is None:
         return steps[-1]
-    if step not in steps:
+    if integer("step", step, low=0) not in steps:
         raise ValueError(f"step: expected one of {steps}, got {step!r}")
-    return step
+    return int(step)
 
 
-def _load_history(folder: Path, step: int | None) -> tuple[nn.Module, Any, Any, dict[str, Any]]:
+def _load_history(
+    folder: Path, step: int | None, preprocess: dict[str, Any]
+) -> tuple[nn.Module, Any, Any, dict[str, Any]]:
     register()
     import open_clip
 
@@ -163,7 +180,9 @@ def _load_history(folder: Path, step: int | None) -> tuple[nn.Module, Any, Any, 
     with tempfile.TemporaryDirectory() as scratch:
         file = Path(scratch) / "open_clip_model.safetensors"
         write_safetensors(file, checkpoints.read_checkpoint(folder, step), {})
-        module, _, transform = open_clip.create_model_and_transforms(TINY, pretrained=str(file))
+        module, _, transform = open_clip.create_model_and_transforms(
+            TINY, pretrained=str(file), **_open_clip.image_options(preprocess)
+        )
     info: dict[str, Any] = {"step": step}
     if folder != checkpoints.SHIPPED:
         info["source"] = str(folder)
@@ -175,6 +194,7 @@ def _wrap(
     parts: tuple[Any, Any, Any, dict[str, Any]],
     device: torch.device,
     dtype: torch.dtype,
+    more: dict[str, Any],
 ) -> Model:
     module, transform, tokenizer, info = parts
     module = module.to(device).eval().requires_grad_(False)
@@ -192,7 +212,7 @@ def _wrap(
         image_size=(height, width),
         mean=tuple(used["mean"]),
         std=tuple(used["std"]),
-        info={"model": name, "precision": str(dtype).removeprefix("torch."), **info},
+        info={"model": name, "precision": str(dtype).removeprefix("torch."), **info, **more},
     )
 
 

@@ -163,6 +163,66 @@ def test_preprocessing_can_be_given(exported):
     assert other.mean == (0.5, 0.5, 0.5)
 
 
+@pytest.mark.parametrize("name", ["tiny-openmoji", str(checkpoints.SHIPPED)])
+def test_preprocessing_can_be_given_for_a_training_history(model, name, tmp_path):
+    plain = {"mean": [0, 0, 0], "std": (1, 1, 1)}
+    other = gu.load_model(name, step=750, device="cpu", preprocess=plain)
+    assert (other.mean, other.std) == ((0, 0, 0), (1, 1, 1))
+    data = gu.datasets.load("emoji10", copies=1)
+    pixels = data.images.pixels
+    torch.testing.assert_close(other.preprocess(data.images[3]), pixels[3] / 255)
+    expected = model.encode_images(pixels / 255)
+    torch.testing.assert_close(other.encode_images(pixels), expected)
+    e = gu.embed(other, data)
+    assert e.info["preprocess"] == {"mean": [0, 0, 0], "std": [1, 1, 1]}
+    assert gu.Embeddings.load(e.save(tmp_path / "e.safetensors")).info == e.info
+    assert "preprocess" not in model.info
+
+
+@pytest.mark.parametrize(
+    ("preprocess", "error", "message"),
+    [
+        ({"meen": 1}, ValueError, "expected one of mean, std, interpolation, resize_mode, got 'm"),
+        ({"size": 32}, ValueError, "expected one of mean"),
+        ({"mean": 0}, TypeError, "mean: expected a list of numbers, got int 0"),
+        ({"mean": None}, TypeError, "mean: expected a list of numbers"),
+        ({"mean": [0, 0]}, ValueError, "mean: expected 3 numbers"),
+        ({"mean": [0, 0, "x"]}, TypeError, "mean: expected a number"),
+        ({"std": [1, 1, 0]}, ValueError, "std: expected a number in"),
+        ({"interpolation": "nearest"}, ValueError, "interpolation: expected one of bicubic"),
+        ({"resize_mode": 3}, ValueError, "resize_mode: expected one of shortest"),
+        ([("mean", 0)], TypeError, "expected a mapping, got list"),
+    ],
+)
+@pytest.mark.parametrize("way", ["history", "file"])
+def test_other_preprocessing_is_named(exported, way, preprocess, error, message):
+    weights = exported if way == "file" else None
+    with pytest.raises(error, match=f"^preprocess: {message}"):
+        gu.load_model("tiny-openmoji", weights, device="cpu", preprocess=preprocess)
+
+
+@pytest.mark.parametrize("step", [None, 50])
+def test_a_training_history_takes_no_other_weights(step):
+    with pytest.raises(ValueError, match=r"^pretrained: .*own weights, got 'openai'"):
+        gu.load_model(checkpoints.SHIPPED, "openai", step=step)
+
+
+@pytest.mark.parametrize("weights", ["foo", "file"])
+def test_weights_that_have_no_steps_are_named_before_the_step(exported, weights):
+    given = exported if weights == "file" else weights
+    with pytest.raises(ValueError, match=r"^pretrained: expected the folder .* step 3 .*got '"):
+        gu.load_model("tiny-openmoji", given, step=3)
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [({"step": 50.0}, "step"), ({"step": False}, "step"), ({"pretrained": 3}, "pretrained")],
+)
+def test_arguments_of_another_kind_are_named(options, name):
+    with pytest.raises(TypeError, match=f"^{name}: expected"):
+        gu.load_model("tiny-openmoji", **options)
+
+
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
