@@ -13,12 +13,13 @@ from torch.utils.data import DataLoader
 
 from gaputils._checks import integer
 from gaputils._progress import wants_progress
-from gaputils._reading import UnreadableFile, reading
+from gaputils._reading import UnreadableFile
 from gaputils.datasets._broken import image_name, without
 from gaputils.datasets.base import DataUnavailable, Images
 from gaputils.datasets.templates import fill
 from gaputils.embeddings import Embeddings
 from gaputils.encoding._texts import AnyDataset, Texts, gather_texts
+from gaputils.models._images import preprocessed
 from gaputils.models.model import Model, distinct
 from gaputils.storage._manifest import pair_info
 
@@ -249,8 +250,7 @@ class _Preprocessed(torch.utils.data.Dataset[Tensor | Broken]):
         name = image_name(self.images, place)
         try:
             image = self.images[place]
-            with reading(name, "an image that the model can take"):
-                pixels: Tensor = self.preprocess(image)
+            pixels = preprocessed(self.preprocess, image, name)
         except (ValueError, OSError) as error:
             kinds = (UnreadableFile, DataUnavailable, ValueError, OSError)
             kind = next(kind for kind in kinds if isinstance(error, kind))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import reprlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -11,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gaputils._checks import device_here, integer
+from gaputils._checks import _typed, device_here, integer
+from gaputils.models._images import checked_pixels, each_image, preprocessed, require_finite
 from gaputils.models._precision import single_precision
 from gaputils.models._text_tower import plan_texts
 from gaputils.models._tokens import tokenize
@@ -26,9 +28,9 @@ _TEXTS_AT_ONCE = 2**15
 class Model:
     """A loaded pair of encoders.
 
-    `preprocess` turns a PIL image into a (3, height, width) tensor, `tokenizer` texts into token
-    rows. `dtype` is the precision the encoders compute in; embeddings are always float32 of
-    norm 1. `info` describes where the weights are from.
+    `preprocess` turns an upright PIL image in RGB into a (3, height, width) tensor, `tokenizer`
+    texts into token rows. `dtype` is the precision the encoders compute in; embeddings are always
+    float32 of norm 1. `info` describes where the weights are from.
     """
 
     name: str
@@ -59,50 +61,61 @@ class Model:
 
     @torch.inference_mode()
     @single_precision()
-    def encode_images(self, images: Tensor | Sequence[Image.Image]) -> Tensor:
+    def encode_images(self, images: Tensor | Iterable[Image.Image]) -> Tensor:
         """Unit-norm embeddings (n, d) in float32 of `images`.
 
-        `images` is a sequence of PIL images, a float tensor (n, 3, height, width) that
-        `preprocess` made, or a uint8 tensor of that shape at the model's own image size, which is
-        scaled and normalised here.
+        `images` are one or more PIL images, which are turned as their EXIF says and brought to RGB
+        of 8 bits, as those in files are; or a tensor (n, 3, height, width) at the model's own image
+        size: of uint8, which is scaled and normalised here, or of floats that `preprocess` made,
+        which are taken as they are.
+
+        Raises `TypeError` or `ValueError`, naming `images` and the place, for anything else, other
+        integers and what is not finite among it.
         """
-        if not isinstance(images, Tensor):
-            images = torch.stack([self.preprocess(image) for image in images])
-        if images.ndim != 4 or tuple(images.shape[1:]) != (3, *self.image_size):
-            expected = f"(n, 3, {self.image_size[0]}, {self.image_size[1]})"
-            raise ValueError(f"images: expected shape {expected}, got {tuple(images.shape)}")
-        images = images.to(self.device, non_blocking=True)
-        images = self.normalize(images) if images.dtype == torch.uint8 else images.float()
+        if isinstance(images, Tensor):
+            pixels = images
+        else:
+            made = [
+                preprocessed(self.preprocess, image, f"image {place}", "images")
+                for place, image in enumerate(each_image(images))
+            ]
+            if not made:
+                raise ValueError("images: expected at least one PIL image, got none")
+            pixels = torch.stack(made)
+        pixels = checked_pixels(pixels, self.image_size).to(self.device, non_blocking=True)
+        pixels = self.normalize(pixels) if pixels.dtype == torch.uint8 else pixels.float()
         with self._autocast():
-            features = cast(Any, self.module).encode_image(images)
-        return F.normalize(features.float(), dim=-1)
+            features = cast(Any, self.module).encode_image(pixels)
+        rows = F.normalize(features.float(), dim=-1)
+        require_finite(rows, pixels, self.dtype)
+        return rows
 
     @torch.inference_mode()
     @single_precision()
-    def encode_texts(self, texts: Sequence[str], batch_size: int = 1024) -> Tensor:
+    def encode_texts(self, texts: Iterable[str], batch_size: int = 1024) -> Tensor:
         """Unit-norm embeddings (n, d) in float32 of `texts`, at most `batch_size` at a time.
+
+        `texts` is any iterable of strings, and may be empty; raises `TypeError`, naming the place,
+        for what is no string.
 
         Where the text tower is causal and read out at the end-of-text token, texts of one length
         share a batch and nothing is computed that cannot reach that token: the same up to rounding.
         Equal texts have equal embeddings, to the bit.
         """
         integer("batch_size", batch_size, low=1)
-        if isinstance(texts, str):
-            raise TypeError("texts: expected a sequence of strings, got one string")
-        once, places = distinct(texts)
-        if len(once) < len(texts):
-            return self.encode_texts(once, batch_size)[places.to(self.device)]
-        result = torch.empty(len(texts), self.dim, dtype=torch.float32, device=self.device)
+        every = as_texts("texts", texts)
+        once, where = distinct(every)
+        result = torch.empty(len(once), self.dim, dtype=torch.float32, device=self.device)
         window = max(batch_size, _TEXTS_AT_ONCE)
-        for start in range(0, len(texts), window):
-            tokens = tokenize(self.tokenizer, texts[start : start + window])
+        for start in range(0, len(once), window):
+            tokens = tokenize(self.tokenizer, once[start : start + window])
             encode, batches = plan_texts(self.module, tokens, batch_size)
             for places, batch in batches:
                 with self._autocast():
                     features = encode(batch.to(self.device))
                 rows = (places + start).to(self.device)
                 result[rows] = F.normalize(features.float(), dim=-1)
-        return result
+        return result if len(once) == len(every) else result[where.to(self.device)]
 
     @property
     def logit_scale(self) -> float:
@@ -116,6 +129,25 @@ class Model:
 
     def __repr__(self) -> str:
         return f"Model({self.name!r}, dim={self.dim}, device={self.device}, dtype={self.dtype})"
+
+
+def as_texts(name: str, value: Any) -> list[str]:
+    """`value`, an iterable of strings, as a list; raises `TypeError` that says `name` and where."""
+    if isinstance(value, str):
+        raise TypeError(
+            f"{name}: expected a sequence of strings, got one string {reprlib.repr(value)}"
+        )
+    try:
+        one_by_one = None if isinstance(value, (bytes, Mapping)) else iter(value)
+    except TypeError:
+        one_by_one = None
+    if one_by_one is None or getattr(value, "ndim", 1) != 1:
+        raise TypeError(f"{name}: expected a sequence of strings, got {_typed(value)}")
+    texts = list(one_by_one)
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"{name}: expected strings, got {_typed(text)} at place {place}")
+    return texts
 
 
 def distinct(texts: Sequence[str]) -> tuple[list[str], Tensor]:

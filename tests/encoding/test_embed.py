@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 import gaputils as gu
 from gaputils.datasets.base import (
@@ -95,6 +97,44 @@ def test_images_in_memory_and_images_read_by_workers_are_embedded_alike(model, d
 
     expected = embed_images(model, data.images)
     torch.testing.assert_close(embed_images(model, Elsewhere(), batch_size=8), expected, **CLOSE)
+
+
+@pytest.fixture
+def odd_files(tmp_path):
+    """Pictures of more than 8 bits, one that lies on its side, and one in a palette."""
+    grey = np.random.default_rng(0).integers(0, 2**16, (40, 60), np.uint16)
+    grey[:20] //= 5
+    folder = tmp_path / "images" / "odd"
+    folder.mkdir(parents=True)
+    Image.fromarray(grey).save(folder / "a.png")
+    Image.fromarray(grey.astype(np.int32) * 30_000).save(folder / "b.tiff")
+    Image.fromarray(grey.astype(np.float32) - 9).save(folder / "c.tiff")
+    colour = Image.fromarray((grey // 256).astype(np.uint8)).convert("RGB")
+    colour.paste((250, 9, 9), (0, 0, 20, 40))
+    turned = colour.getexif()
+    turned[0x0112] = 6
+    colour.save(folder / "d.jpg", exif=turned)
+    colour.quantize(7).save(folder / "e.png")
+    return folder
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_image_is_the_same_from_a_file_and_from_memory(model, odd_files, workers):
+    data = gu.datasets.load("imagefolder", odd_files.parent)
+    expected = gu.embed(model, data).queries
+    opened = [Image.open(path) for path in sorted(odd_files.iterdir())]
+    assert torch.equal(model.encode_images(opened), expected)
+    for image in opened:
+        image.load()
+    in_memory = gu.embed(model, replace(data, images=opened), workers=workers)
+    assert torch.equal(in_memory.queries, expected)
+
+
+@pytest.mark.parametrize("skip_broken", [False, True])
+def test_what_is_no_image_in_a_data_set_is_named(model, data, skip_broken):
+    wrong = replace(data, images=[data.images[0], np.zeros((4, 4, 3))], targets=data.targets[:2])
+    with pytest.raises(TypeError, match=r"^images: .*ndarray of shape \(4, 4, 3\) in .* image 1"):
+        gu.embed(model, wrong, skip_broken=skip_broken)
 
 
 def test_images_of_another_size_are_resized(model):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -13,6 +16,7 @@ from PIL import Image
 from torch import nn
 from torch.nn.functional import normalize
 
+from gaputils._reading import UnreadableFile
 from gaputils.models.model import Model, distinct, pick_device
 
 
@@ -76,6 +80,122 @@ def test_images_in_every_form_have_norm_one_in_float32(model: Model) -> None:
         torch.testing.assert_close(rows.norm(dim=1), torch.ones(6))
 
 
+def few(values: Any, dtype: Any, mode: str | None = None) -> Image.Image:
+    """A picture of 4 rows and 5 columns, in which `values` follow each other."""
+    return Image.fromarray(np.resize(np.array(values, dtype), (4, 5)), mode)
+
+
+@pytest.mark.parametrize(
+    ("image", "grey"),
+    [
+        (few([0, 257 * 30, 65535], np.uint16), [0, 30, 255]),
+        (few([0, 257 * 30, 65535], np.int32), [0, 30, 255]),
+        (few([0, 0.2, 1], np.float32), [0, 51, 255]),
+        (few([-2, 0.5, 8], np.float32), [0, 64, 255]),
+        (few([0, 30, 255], np.uint8), [0, 30, 255]),
+        (few([True, False], np.bool_), [255, 0]),
+    ],
+)
+def test_images_of_other_depths_are_scaled_to_eight_bits(
+    model: Model, image: Image.Image, grey: list[int]
+) -> None:
+    pixels = torch.from_numpy(np.resize(grey, (4, 5))) / 255
+    expected = normalize(pixels.mean().expand(1, 3) + torch.tensor(3), dim=1)
+    torch.testing.assert_close(model.encode_images([image]), expected.float())
+
+
+def test_a_picture_is_turned_as_its_exif_says(model: Model) -> None:
+    model.image_size = (5, 4)
+    lying = Image.fromarray(np.arange(60, dtype=np.uint8).reshape(4, 5, 3))
+    lying.getexif()[0x0112] = 6
+    buffer = io.BytesIO()
+    lying.save(buffer, "PNG", exif=lying.getexif())
+    seen: list[np.ndarray] = []
+
+    def looked(image: Image.Image) -> torch.Tensor:
+        seen.append(np.asarray(image))
+        return preprocess(image)
+
+    model.preprocess = looked
+    model.encode_images([Image.open(buffer)])
+    assert np.array_equal(seen[0], np.rot90(np.asarray(lying), -1))
+
+
+def test_an_image_that_is_ready_is_not_copied(model: Model) -> None:
+    image = Image.new("RGB", (5, 4))
+    seen: list[Image.Image] = []
+
+    def looked(given: Image.Image) -> torch.Tensor:
+        seen.append(given)
+        return preprocess(given)
+
+    model.preprocess = looked
+    model.encode_images(iter([image]))
+    assert seen[0] is image
+
+
+def test_an_image_cut_short_is_named(model: Model) -> None:
+    buffer = io.BytesIO()
+    Image.effect_noise((5, 4), 80).convert("RGB").save(buffer, "BMP")
+    cut = Image.open(io.BytesIO(buffer.getvalue()[:-20]))
+    with pytest.raises(UnreadableFile, match=r"^images: image 1 is not an image that the model"):
+        model.encode_images([Image.new("RGB", (5, 4)), cut])
+    with pytest.raises(UnreadableFile, match=r"^images: image 0 is not .*from -7 to -7"):
+        model.encode_images([few([-7], np.float32)])
+
+
+RGB = Image.new("RGB", (5, 4))
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (RGB, "expected PIL images or a torch tensor, got Image"),
+        ("cat.png", "expected PIL images or a torch tensor, got str 'cat.png'"),
+        (Path("cat.png"), "expected PIL images or a torch tensor, got PosixPath"),
+        (None, "expected PIL images or a torch tensor, got NoneType"),
+        (np.zeros((1, 3, 4, 5)), r"expected PIL images or a torch tensor, got ndarray of shape"),
+        ({"a": RGB}, "expected PIL images or a torch tensor, got dict"),
+        ([RGB, "cat.png"], "expected PIL images, got str 'cat.png' in place of image 1"),
+        ([np.zeros((4, 5, 3))], r"expected PIL images, got ndarray of shape \(4, 5, 3\) in place"),
+        ([torch.zeros(3, 4, 5)], "expected PIL images, got Tensor of shape"),
+    ],
+)
+def test_what_is_no_image_is_named(model: Model, images: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=f"^images: {message}"):
+        model.encode_images(images)
+
+
+@pytest.mark.parametrize("images", [[], (), iter([])])
+def test_no_images_are_named(model: Model, images: Any) -> None:
+    with pytest.raises(ValueError, match=r"^images: expected at least one PIL image, got none$"):
+        model.encode_images(images)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int8, torch.bool, torch.complex64])
+def test_pixels_of_other_kinds_of_numbers_are_named(model: Model, dtype: torch.dtype) -> None:
+    with pytest.raises(TypeError, match=f"^images: expected uint8, or floats .* got dtype {dtype}"):
+        model.encode_images(torch.ones(1, 3, 4, 5, dtype=dtype))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_pixels_that_are_not_finite_are_named(
+    model: Model, dtype: torch.dtype, value: float
+) -> None:
+    pixels = torch.ones(3, 3, 4, 5, dtype=dtype)
+    pixels[2, 1, 3, 0] = value
+    with pytest.raises(ValueError, match=r"^images: expected finite pixels, .* in image 2$"):
+        model.encode_images(pixels)
+
+
+def test_an_embedding_that_overflows_is_named(model: Model) -> None:
+    pixels = torch.ones(2, 3, 4, 5)
+    pixels[1] = 3e38
+    with pytest.raises(ValueError, match=r"^images: image 1 is finite, its embedding in float32"):
+        model.encode_images(pixels)
+
+
 @pytest.mark.parametrize("shape", [(3, 4, 5), (1, 3, 5, 4), (1, 1, 4, 5)])
 def test_images_of_another_shape_are_named(model: Model, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"^images: expected shape \(n, 3, 4, 5\), got \("):
@@ -92,6 +212,35 @@ def test_texts_are_encoded_once_each_in_batches(model: Model, batch_size: int) -
     assert sum(asked.asked) == 4
     assert max(asked.asked) <= batch_size
     assert model.encode_texts([]).shape == (0, 3)
+
+
+TEXTS = ["ab", "c", "abca"]
+
+
+@pytest.mark.parametrize("made", [tuple, iter, np.array, pd.Series, pd.Index])
+@pytest.mark.parametrize("texts", [TEXTS, [*TEXTS, "c"]])
+def test_texts_come_in_any_iterable(model: Model, made: Any, texts: list[str]) -> None:
+    assert torch.equal(model.encode_texts(made(texts)), model.encode_texts(texts))
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["a", None], "expected strings, got NoneType None at place 1"),
+        ([3], "expected strings, got int 3 at place 0"),
+        ([b"a"], "expected strings, got bytes b'a' at place 0"),
+        ([["a"]], "expected strings, got list"),
+        (pd.Series(["a", float("nan")]), "expected strings, got float nan at place 1"),
+        (b"a", "expected a sequence of strings, got bytes b'a'"),
+        (None, "expected a sequence of strings, got NoneType"),
+        ({"a": 1}, "expected a sequence of strings, got dict"),
+        (np.array("a"), "expected a sequence of strings, got ndarray"),
+        (pd.DataFrame({"a": ["b"]}), "expected a sequence of strings, got DataFrame of shape"),
+    ],
+)
+def test_what_is_no_text_is_named(model: Model, texts: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=f"^texts: {message}"):
+        model.encode_texts(texts)
 
 
 def test_texts_and_batches_of_another_kind_are_named(model: Model) -> None:
