@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from gaputils._checks import integer
+from gaputils._checks import _typed, flag, integer, listed
 from gaputils._progress import wants_progress
 from gaputils._reading import UnreadableFile
 from gaputils.datasets._broken import image_name, without
 from gaputils.datasets.base import DataUnavailable, Images
-from gaputils.datasets.templates import fill
 from gaputils.embeddings import Embeddings
 from gaputils.encoding._texts import AnyDataset, Texts, gather_texts
 from gaputils.models._images import preprocessed
-from gaputils.models.model import Model, distinct
+from gaputils.models.model import Model, as_texts, distinct
 from gaputils.storage._manifest import pair_info
 
 _PROMPTS_AT_ONCE = 2**15
@@ -32,7 +32,7 @@ def embed(
     batch_size: int = 256,
     device: str | torch.device = "auto",
     *,
-    templates: str | Sequence[str] | None = None,
+    templates: str | Iterable[str] | None = None,
     workers: int = 0,
     skip_broken: bool = False,
     progress: bool | None = None,
@@ -63,7 +63,11 @@ def embed(
     check_inputs(model, dataset, batch_size, workers)
     if device != "auto":
         model.to(device)
+    if templates is not None and not isinstance(templates, str):
+        templates = tuple(listed("templates", templates, "template"))
     texts = gather_texts(dataset, templates)
+    if texts.kind == "classes":
+        as_templates(texts.templates)
     broken: set[int] | None = set() if skip_broken else None
     queries = embed_images(
         model,
@@ -91,15 +95,38 @@ def check_inputs(model: Model, dataset: AnyDataset, batch_size: int, workers: in
     """Raise `TypeError` or `ValueError`, naming the argument, unless they can be embedded."""
     integer("batch_size", batch_size, low=1)
     integer("workers", workers, low=0)
+    _require_model(model)
+    if not isinstance(dataset, AnyDataset):
+        raise TypeError(f"dataset: expected a data set, got {type(dataset).__name__}")
+    if len(dataset) == 0:
+        raise ValueError(f"dataset: {dataset.name!r} has no images")
+
+
+def _require_model(model: Any) -> None:
     if not isinstance(model, Model):
         hint = "; load_model(model, processor=…) takes it" if hasattr(model, "config") else ""
         raise TypeError(
             f"model: expected what load_model returns, got {type(model).__name__}{hint}"
         )
-    if not isinstance(dataset, AnyDataset):
-        raise TypeError(f"dataset: expected a data set, got {type(dataset).__name__}")
-    if len(dataset) == 0:
-        raise ValueError(f"dataset: {dataset.name!r} has no images")
+
+
+def as_templates(value: Any) -> list[str]:
+    """`value`, one text or several with one ``{}`` each, as a list; the error names `templates`."""
+    if isinstance(value, str):
+        value = [value]
+    templates = listed("templates", value, "template")
+    for place, template in enumerate(templates):
+        if not isinstance(template, str):
+            hint = "; call it with '{}' to have its text" if callable(template) else ""
+            raise TypeError(
+                f"templates: expected texts with a '{{}}', got {_typed(template)} at place "
+                f"{place}{hint}"
+            )
+        if template.count("{}") != 1:
+            raise ValueError(
+                f"templates: expected exactly one '{{}}', got {template!r} at place {place}"
+            )
+    return templates
 
 
 def encode_gallery(model: Model, texts: Texts, part: slice, batch_size: int) -> Tensor:
@@ -112,26 +139,50 @@ def encode_gallery(model: Model, texts: Texts, part: slice, batch_size: int) -> 
 
 def embed_classes(
     model: Model,
-    class_names: Sequence[str],
-    templates: Sequence[str],
+    class_names: Iterable[str],
+    templates: str | Iterable[str],
     *,
     ensemble: bool = True,
     batch_size: int = 1024,
 ) -> Tensor:
-    """Class embeddings (classes, k, d) of norm 1, on the CPU.
+    """Class embeddings (classes, k, d) of norm 1 in float32, on the CPU, one row a class name.
 
-    With `ensemble` k is 1: the mean of the class's unit-norm prompts, normalised. Without, k is
-    the number of templates. Prompts of many classes share a batch; equal names have equal rows.
+    A prompt is one of the `templates`, or the only one, with the name in the place of its ``{}``.
+    With `ensemble` k is 1: the mean of the class's unit-norm prompts, normalised, as Radford et
+    al. (2021, "Learning Transferable Visual Models From Natural Language Supervision", §3.1.4)
+    build their classifier. Without, k is the number of templates. Prompts of many classes share a
+    batch of at most `batch_size`; equal names have equal rows.
+
+    Raises `TypeError` or `ValueError` that names the argument: `class_names` or `templates` that
+    are none or no texts, a template that has not exactly one ``{}``.
+
+    >>> import gaputils as gu
+    >>> model = gu.load_model("tiny-openmoji", device="cpu")
+    >>> names, templates = ["cat", "red heart", "dog"], ["a {}.", "an emoji of a {}."]
+    >>> gu.embed_classes(model, names, templates).shape
+    torch.Size([3, 1, 256])
+    >>> gu.embed_classes(model, names, templates, ensemble=False).shape
+    torch.Size([3, 2, 256])
     """
-    once, places = distinct(class_names)
-    if len(once) < len(class_names):
-        rows = embed_classes(model, once, templates, ensemble=ensemble, batch_size=batch_size)
-        return rows[places]
+    _require_model(model)
+    names, wordings = as_texts("class_names", class_names), as_templates(templates)
+    if not names:
+        raise ValueError("class_names: expected at least one name, got none")
+    integer("batch_size", batch_size, low=1)
+    once, places = distinct(names)
+    rows = _classes(model, once, wordings, flag("ensemble", ensemble), batch_size)
+    return rows if len(once) == len(names) else rows[places]
+
+
+def _classes(
+    model: Model, class_names: list[str], templates: list[str], ensemble: bool, batch_size: int
+) -> Tensor:
+    """What `embed_classes` returns, for names that all differ."""
     group = max(1, _PROMPTS_AT_ONCE // len(templates))
     parts = []
     for start in range(0, len(class_names), group):
         names = class_names[start : start + group]
-        prompts = [fill(template, name) for name in names for template in templates]
+        prompts = [template.replace("{}", name) for name in names for template in templates]
         rows = model.encode_texts(prompts, batch_size=batch_size)
         rows = rows.view(len(names), len(templates), -1)
         if ensemble:
@@ -151,15 +202,33 @@ def embed_images(
 ) -> Tensor:
     """Image embeddings (n, d) of norm 1 in float32, in order, on the CPU.
 
-    If `broken` is given, images that cannot be read are left out and their places put there.
+    `images` are those of a data set, or a list of PIL images. If `broken` is given, images that
+    cannot be read are left out and their places put there. Raises `TypeError` or `ValueError` that
+    names the argument, or the image that cannot be read.
     """
     from tqdm.auto import tqdm
 
+    _require_model(model)
+    integer("batch_size", batch_size, low=1)
+    integer("workers", workers, low=0)
+    _require_images(images)
     batches = image_batches(model, images, batch_size=batch_size, workers=workers, broken=broken)
     shown = wants_progress() if progress is None else progress
     bar = tqdm(batches, total=-(-len(images) // batch_size), disable=not shown, unit="batch")
     rows = [model.encode_images(batch).cpu() for batch in bar]
     return torch.cat(rows) if rows else torch.empty(0, model.dim, dtype=torch.float32)
+
+
+def _require_images(images: Any) -> None:
+    known = all(hasattr(images, name) for name in ("__len__", "__getitem__"))
+    if known and not isinstance(images, (str, bytes, Mapping, Tensor, np.ndarray)):
+        return
+    hint = ""
+    if isinstance(images, AnyDataset):
+        hint = "; pass its images"
+    elif isinstance(images, Tensor):
+        hint = "; datasets.base.TensorImages makes one of pixels in uint8"
+    raise TypeError(f"images: expected a sequence of PIL images, got {_typed(images)}{hint}")
 
 
 def image_batches(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import open_clip
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -97,6 +99,94 @@ def test_images_in_memory_and_images_read_by_workers_are_embedded_alike(model, d
 
     expected = embed_images(model, data.images)
     torch.testing.assert_close(embed_images(model, Elsewhere(), batch_size=8), expected, **CLOSE)
+
+
+@pytest.mark.parametrize("made", [iter, tuple, np.array, pd.Series])
+def test_names_and_templates_come_in_any_iterable(model, made):
+    names, templates = ["cat", "dog", "cat"], ["a {}.", "the {}."]
+    found = embed_classes(model, made(names), made(templates))
+    assert torch.equal(found, embed_classes(model, names, templates))
+    prompts = [["a cat.", "the cat."], ["a dog.", "the dog."], ["a cat.", "the cat."]]
+    means = torch.stack([model.encode_texts(both).mean(0) for both in prompts])
+    torch.testing.assert_close(found[:, 0], means / means.norm(dim=1, keepdim=True), **CLOSE)
+
+
+def test_one_template_may_stand_alone(model):
+    found = embed_classes(model, ["cat"], "a photo of a {}", ensemble=False)
+    torch.testing.assert_close(found[0], model.encode_texts(["a photo of a cat"]), **CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"class_names": "cat"}, TypeError, "class_names: expected .*, got one string 'cat'"),
+        ({"class_names": []}, ValueError, "class_names: expected at least one name, got none"),
+        ({"class_names": ["a", None]}, TypeError, "class_names: .* NoneType None at place 1"),
+        ({"class_names": 3}, TypeError, "class_names: expected a sequence of strings, got int 3"),
+        ({"templates": []}, ValueError, "templates: expected at least one template, got none"),
+        ({"templates": 3}, TypeError, "templates: expected a list of templates, got int 3"),
+        ({"templates": ["{}", None]}, TypeError, "templates: .* got NoneType None at place 1$"),
+        ({"templates": ["{}", "a"]}, ValueError, "templates: .* one '{}', got 'a' at place 1"),
+        ({"templates": "{} {}"}, ValueError, "templates: .* exactly one '{}', got '{} {}'"),
+        ({"templates": [lambda c: f"a {c}"]}, TypeError, "templates: .* call it with '{}' to have"),
+        ({"batch_size": 0}, ValueError, "batch_size: expected an integer of at least 1, got 0"),
+        ({"ensemble": "no"}, TypeError, "ensemble: expected True or False, got str 'no'"),
+        ({"model": "tiny-openmoji"}, TypeError, "model: expected what load_model returns, got str"),
+    ],
+)
+def test_bad_names_and_templates_are_named(model, options, error, message):
+    arguments = {"model": model, "class_names": ["cat"], "templates": ["a {}"], **options}
+    with pytest.raises(error, match=f"^{message}"):
+        embed_classes(**arguments)
+
+
+def test_open_clips_own_templates_are_given_by_their_texts(model):
+    few = open_clip.OPENAI_IMAGENET_TEMPLATES[:3]
+    found = embed_classes(model, ["crane"], [t("{}") for t in few], ensemble=False)
+    torch.testing.assert_close(found[0], model.encode_texts([t("crane") for t in few]), **CLOSE)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"batch_size": 0}, ValueError, "batch_size: expected an integer of at least 1, got 0"),
+        ({"batch_size": 2.5}, TypeError, "batch_size: expected an integer"),
+        ({"workers": -1}, ValueError, "workers: expected"),
+        ({"images": "emoji"}, TypeError, "images: expected a sequence of PIL images, got str"),
+        ({"images": None}, TypeError, "images: expected a sequence of PIL images, got NoneType"),
+        ({"images": iter([])}, TypeError, "images: expected a sequence of PIL images, got list_it"),
+        ({"images": Image.new("RGB", (3, 3))}, TypeError, "images: .* got Image"),
+        ({"images": torch.zeros(2, 3, 4, 4)}, TypeError, "images: .*TensorImages"),
+        ({"images": np.zeros((2, 3, 4, 4))}, TypeError, "images: .*ndarray of shape"),
+        ({"images": [None]}, TypeError, "images: .* got NoneType None in place of image 0"),
+        ({"model": 3}, TypeError, "model: expected what load_model returns, got int"),
+    ],
+)
+def test_what_are_no_images_is_named(model, data, options, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        embed_images(**{"model": model, "images": data.images, **options})
+
+
+def test_a_data_set_is_not_its_images(model, data):
+    with pytest.raises(TypeError, match=r"^images: .*; pass its images$"):
+        embed_images(model, data)
+
+
+@pytest.mark.parametrize(
+    ("templates", "error", "message"),
+    [
+        (["a photo"], ValueError, "exactly one"),
+        ([lambda c: f"a {c}"], TypeError, "call it with"),
+        (3, TypeError, "got int 3"),
+    ],
+)
+def test_bad_templates_are_named_before_any_image_is_read(model, data, templates, error, message):
+    class Unread(list):
+        def __getitem__(self, index):
+            raise AssertionError("an image was read")
+
+    with pytest.raises(error, match=f"^templates: .*{message}"):
+        gu.embed(model, replace(data, images=Unread([None] * 30)), templates=templates)
 
 
 @pytest.fixture

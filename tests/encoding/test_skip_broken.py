@@ -99,6 +99,15 @@ def test_left_out_of_classes_with_their_labels(folder: Path, model: gu.Model, wo
     assert len(e.gallery) == 2
 
 
+def test_left_out_where_templates_are_handed_over_once(folder: Path, model: gu.Model) -> None:
+    data: Any = gu.datasets.load("imagefolder", folder)
+    templates = ["a {}", "the {}"]
+    once = gu.embed(model, data, templates=iter(templates), skip_broken=True)
+    expected = gu.embed(model, data, templates=templates, skip_broken=True)
+    assert torch.equal(once.gallery, expected.gallery)
+    assert once.info["templates"] == templates
+
+
 def test_left_out_of_captions_and_questions_with_all_that_is_theirs(
     folder: Path, model: gu.Model
 ) -> None:
