@@ -121,19 +121,6 @@ def test_a_picture_is_turned_as_its_exif_says(model: Model) -> None:
     assert np.array_equal(seen[0], np.rot90(np.asarray(lying), -1))
 
 
-def test_an_image_that_is_ready_is_not_copied(model: Model) -> None:
-    image = Image.new("RGB", (5, 4))
-    seen: list[Image.Image] = []
-
-    def looked(given: Image.Image) -> torch.Tensor:
-        seen.append(given)
-        return preprocess(given)
-
-    model.preprocess = looked
-    model.encode_images(iter([image]))
-    assert seen[0] is image
-
-
 def test_an_image_cut_short_is_named(model: Model) -> None:
     buffer = io.BytesIO()
     Image.effect_noise((5, 4), 80).convert("RGB").save(buffer, "BMP")
