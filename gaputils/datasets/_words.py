@@ -15,5 +15,10 @@ def words(name: str, value: Any, of: str) -> list[str]:
     found = listed(name, value, of)
     for place, text in enumerate(found):
         if not isinstance(text, str):
-            raise TypeError(f"{name}: expected a text at place {place}, got {_typed(text)}")
+            hint = (
+                "; call it with '{}' to have its text"
+                if of == "template" and callable(text)
+                else ""
+            )
+            raise TypeError(f"{name}: expected a text at place {place}, got {_typed(text)}{hint}")
     return [str(text) for text in found]

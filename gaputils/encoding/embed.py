@@ -16,11 +16,13 @@ from gaputils._checks import _typed, flag, integer, listed
 from gaputils._progress import wants_progress
 from gaputils._reading import UnreadableFile
 from gaputils.datasets._broken import image_name, without
+from gaputils.datasets._words import words
 from gaputils.datasets.base import DataUnavailable, Images
+from gaputils.datasets.templates import as_templates
 from gaputils.embeddings import Embeddings
 from gaputils.encoding._texts import AnyDataset, Texts, gather_texts
 from gaputils.models._images import preprocessed
-from gaputils.models.model import Model, as_texts, distinct
+from gaputils.models.model import Model, distinct
 from gaputils.storage._manifest import pair_info
 
 _PROMPTS_AT_ONCE = 2**15
@@ -66,8 +68,6 @@ def embed(
     if templates is not None and not isinstance(templates, str):
         templates = tuple(listed("templates", templates, "template"))
     texts = gather_texts(dataset, templates)
-    if texts.kind == "classes":
-        as_templates(texts.templates)
     broken: set[int] | None = set() if skip_broken else None
     queries = embed_images(
         model,
@@ -110,25 +110,6 @@ def _require_model(model: Any) -> None:
         )
 
 
-def as_templates(value: Any) -> list[str]:
-    """`value`, one text or several with one ``{}`` each, as a list; the error names `templates`."""
-    if isinstance(value, str):
-        value = [value]
-    templates = listed("templates", value, "template")
-    for place, template in enumerate(templates):
-        if not isinstance(template, str):
-            hint = "; call it with '{}' to have its text" if callable(template) else ""
-            raise TypeError(
-                f"templates: expected texts with a '{{}}', got {_typed(template)} at place "
-                f"{place}{hint}"
-            )
-        if template.count("{}") != 1:
-            raise ValueError(
-                f"templates: expected exactly one '{{}}', got {template!r} at place {place}"
-            )
-    return templates
-
-
 def encode_gallery(model: Model, texts: Texts, part: slice, batch_size: int) -> Tensor:
     """The gallery's rows of a `part` of `texts`, on the CPU."""
     some = texts.texts[part]
@@ -165,9 +146,7 @@ def embed_classes(
     torch.Size([3, 2, 256])
     """
     _require_model(model)
-    names, wordings = as_texts("class_names", class_names), as_templates(templates)
-    if not names:
-        raise ValueError("class_names: expected at least one name, got none")
+    names, wordings = words("class_names", class_names, "class name"), as_templates(templates)
     integer("batch_size", batch_size, low=1)
     once, places = distinct(names)
     rows = _classes(model, once, wordings, flag("ensemble", ensemble), batch_size)
@@ -175,7 +154,11 @@ def embed_classes(
 
 
 def _classes(
-    model: Model, class_names: list[str], templates: list[str], ensemble: bool, batch_size: int
+    model: Model,
+    class_names: list[str],
+    templates: tuple[str, ...],
+    ensemble: bool,
+    batch_size: int,
 ) -> Tensor:
     """What `embed_classes` returns, for names that all differ."""
     group = max(1, _PROMPTS_AT_ONCE // len(templates))
