@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gaputils._checks import device_here
-from gaputils._reading import reading
+from gaputils._reading import Reading, reading
 
 try:
     import fcntl
@@ -179,20 +179,36 @@ def read_safetensors(
     if not path.is_file():
         raise FileNotFoundError(f"path: there is no file {path}")
     place = str(device_here("device", device))
-    with reading(path, "a whole safetensors file", argument="path") as at:
-        with safe_open(path, framework="pt", device=place) as file:
-            tensors = {}
-            for name in file.keys():  # noqa: SIM118
-                at.place = f"tensor {name!r}"
-                tensors[name] = file.get_tensor(name)
-            at.place = "metadata"
-            metadata = dict(file.metadata() or {})
-        if _KEY in metadata:
-            own = json.loads(metadata.pop(_KEY))
-            if not all(isinstance(value, str) for value in own.values()):
-                raise at.fault("expected texts")
-            metadata |= own
-    return tensors, metadata
+    with (
+        reading(path, "a whole safetensors file", argument="path") as at,
+        safe_open(path, framework="pt", device=place) as file,
+    ):
+        tensors = {}
+        for name in file.keys():  # noqa: SIM118
+            at.place = f"tensor {name!r}"
+            tensors[name] = file.get_tensor(name)
+        at.place = "metadata"
+        return tensors, _texts(file.metadata(), at)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The metadata of a safetensors file, whose tensors are not read."""
+    with (
+        reading(path, "a whole safetensors file", argument="path") as at,
+        safe_open(path, framework="pt") as file,
+    ):
+        at.place = "metadata"
+        return _texts(file.metadata(), at)
+
+
+def _texts(header: dict[str, str] | None, at: Reading) -> dict[str, str]:
+    metadata = dict(header or {})
+    if _KEY in metadata:
+        own = json.loads(metadata.pop(_KEY))
+        if not all(isinstance(value, str) for value in own.values()):
+            raise at.fault("expected texts")
+        metadata |= own
+    return metadata
 
 
 def file_sha256(path: Path) -> str:

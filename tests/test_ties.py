@@ -50,6 +50,10 @@ JUSTIFIED = {
     "pages/moving_the_gap.py": (1, ONE),
     "pages/multiple_choice.py": (7, f"{FIRST}; texts drawn at random; a place on a grid of alphas"),
     "pages/real_changes/sentences.py": (2, ONE),
+    "pages/scores/cosines.py": (
+        1,
+        "the order of values, the one of which is meant that equals share",
+    ),
     "pages/scores/means.py": (1, FIRST),
     "pages/scores/mixing.py": (3, FIRST),
     "pages/survival.py": (1, WHERE),

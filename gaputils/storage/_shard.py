@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from gaputils._files import digest, file_sha256, read_safetensors, write_safetensors
+from gaputils._files import digest, file_sha256, read_metadata, read_safetensors, write_safetensors
 from gaputils.storage._manifest import Entry, Manifest
 
 EXTRA = {"queries": "targets", "gallery": "caption_image"}
@@ -79,7 +79,7 @@ def read_shard(folder: Path, manifest: Manifest, entry: Entry) -> dict[str, Tens
 
 def shard_source(folder: Path, entry: Entry) -> str | None:
     """The digest of what a whole shard was made of, where it was recorded."""
-    return read_safetensors(folder / entry.file)[1].get("source")
+    return read_metadata(folder / entry.file).get("source")
 
 
 def _label(manifest: Manifest, entry: Entry) -> dict[str, Any]:

@@ -548,23 +548,6 @@ def test_a_run_whose_pictures_were_renamed_does_not_go_on(model, tmp_path):
         gu.embed_to_folder(model, moved, tmp_path / "e", shard_size=2)
 
 
-def test_other_pixels_in_memory_are_another_run(model, tmp_path):
-    pixels = torch.arange(2 * 3 * 48 * 48, dtype=torch.int64).remainder(251).to(torch.uint8)
-    pixels = pixels.view(2, 3, 48, 48)
-    for kind, images in (
-        ("tensor", gu.datasets.base.TensorImages),
-        ("list", lambda some: [Image.fromarray(one.permute(1, 2, 0).numpy()) for one in some]),
-    ):
-        run = [
-            gu.datasets.ClassificationDataset("x", images(some), ["a"], torch.zeros(2).long())
-            for some in (pixels, 255 - pixels)
-        ]
-        gu.embed_to_folder(model, run[0], tmp_path / kind)
-        gu.embed_to_folder(model, run[0], tmp_path / kind)
-        with pytest.raises(ValueError, match="another run"):
-            gu.embed_to_folder(model, run[1], tmp_path / kind)
-
-
 def test_templates_may_come_one_at_a_time(model, data, tmp_path):
     prompts = ["a {}.", "the {}."]
     gu.embed_to_folder(model, data, tmp_path / "e", templates=iter(prompts))
