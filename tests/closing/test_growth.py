@@ -166,9 +166,8 @@ def test_rows_just_off_the_hull_are_told_from_rounding_in_many_rows_and_dimensio
     rows = np.tile(gallery, (80, 1))
     fitted.transform_gallery(rows)
     rows[7, 300] = 1e-12
-    with pytest.warns(RowsOffHull, match=r"^gallery: 1 of 400 rows .* Call add\(gallery\)") as said:
+    with pytest.warns(RowsOffHull, match=r"^gallery: 1 of 400 rows .* Call add\(gallery\)"):
         fitted.transform_gallery(rows)
-    assert said[0].filename == __file__
 
 
 def test_a_gallery_of_another_dimension_is_named_wherever_it_goes() -> None:
