@@ -178,13 +178,11 @@ def mixed_retrieval(
     }
     for x, y in sides.values():
         check_scoring(y, scoring, x)
-    own = {
-        kind: _own_items(kind, items, {kind: len(y) for kind, (_, y) in sides.items()}, queries)
-        for kind, items in (own or {}).items()
-    }
+    counts = {kind: len(y) for kind, (_, y) in sides.items()}
+    own = {kind: _own_items(kind, one, counts, queries) for kind, one in (own or {}).items()}
     labels = _as_labels("query_labels", query_labels, len(queries))
     twins = {kind: first_equals(y) for kind, (_, y) in sides.items()}
-    step = max(1, _SCORES_AT_ONCE // sum(len(y) for _, y in sides.values()))
+    step = max(1, _SCORES_AT_ONCE // sum(counts.values()))
     parts = [
         rate_mixed(
             {

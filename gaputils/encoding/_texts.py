@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gaputils._checks import listed
 from gaputils.datasets.base import PROMPT, CaptionDataset, ChoiceDataset, ClassificationDataset
 from gaputils.datasets.templates import as_templates
 
@@ -53,6 +54,13 @@ class Texts:
             "class_names": list(self.texts) if self.kind == "classes" else None,
             "options": self.options,
         }
+
+
+def kept(templates: str | Iterable[str] | None) -> str | tuple[str, ...] | None:
+    """`templates`, which may come one at a time, to be read more than once."""
+    if templates is None or isinstance(templates, str):
+        return templates
+    return tuple(listed("templates", templates, "template"))
 
 
 def gather_texts(dataset: AnyDataset, templates: str | Sequence[str] | None) -> Texts:

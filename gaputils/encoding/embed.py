@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from gaputils._checks import _typed, flag, integer, listed
+from gaputils._checks import _typed, flag, integer
 from gaputils._progress import wants_progress
 from gaputils._reading import UnreadableFile
 from gaputils.datasets._broken import image_name, without
@@ -20,7 +20,7 @@ from gaputils.datasets._words import words
 from gaputils.datasets.base import DataUnavailable, Images
 from gaputils.datasets.templates import as_templates
 from gaputils.embeddings import Embeddings
-from gaputils.encoding._texts import AnyDataset, Texts, gather_texts
+from gaputils.encoding._texts import AnyDataset, Texts, gather_texts, kept
 from gaputils.models._images import preprocessed
 from gaputils.models.model import Model, distinct
 from gaputils.storage._manifest import pair_info
@@ -65,8 +65,7 @@ def embed(
     check_inputs(model, dataset, batch_size, workers)
     if device != "auto":
         model.to(device)
-    if templates is not None and not isinstance(templates, str):
-        templates = tuple(listed("templates", templates, "template"))
+    templates = kept(templates)
     texts = gather_texts(dataset, templates)
     broken: set[int] | None = set() if skip_broken else None
     queries = embed_images(

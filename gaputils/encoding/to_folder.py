@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,7 +21,7 @@ from gaputils._progress import wants_progress
 from gaputils._reading import named_place
 from gaputils.datasets._broken import LEFT_OUT, places_of, without
 from gaputils.encoding._sources import source_digest
-from gaputils.encoding._texts import AnyDataset, Texts, gather_texts
+from gaputils.encoding._texts import AnyDataset, Texts, gather_texts, kept
 from gaputils.encoding.embed import (
     _Preprocessed,
     check_inputs,
@@ -55,7 +55,7 @@ def embed_to_folder(
     *,
     shard_size: int = 8192,
     batch_size: int = 256,
-    templates: str | Sequence[str] | None = None,
+    templates: str | Iterable[str] | None = None,
     workers: int = 0,
     skip_broken: bool = False,
     progress: bool | None = None,
@@ -78,8 +78,7 @@ def embed_to_folder(
     """
     integer("shard_size", shard_size, low=1)
     check_inputs(model, dataset, batch_size, workers)
-    if templates is not None and not isinstance(templates, str):
-        templates = tuple(templates)
+    templates = kept(templates)
     gather_texts(dataset, templates)
     place = named_place("folder", folder)
     with _processes() as (rank, world, wait), ExitStack() as held:

@@ -103,7 +103,7 @@ class Model:
         Equal texts have equal embeddings, to the bit.
         """
         integer("batch_size", batch_size, low=1)
-        every = as_texts("texts", texts)
+        every = _as_texts(texts)
         once, where = distinct(every)
         result = torch.empty(len(once), self.dim, dtype=torch.float32, device=self.device)
         window = max(batch_size, _TEXTS_AT_ONCE)
@@ -131,22 +131,22 @@ class Model:
         return f"Model({self.name!r}, dim={self.dim}, device={self.device}, dtype={self.dtype})"
 
 
-def as_texts(name: str, value: Any) -> list[str]:
-    """`value`, an iterable of strings, as a list; raises `TypeError` that says `name` and where."""
+def _as_texts(value: Any) -> list[str]:
+    """`value`, an iterable of strings, as a list; raises `TypeError` that says where it is none."""
     if isinstance(value, str):
         raise TypeError(
-            f"{name}: expected a sequence of strings, got one string {reprlib.repr(value)}"
+            f"texts: expected a sequence of strings, got one string {reprlib.repr(value)}"
         )
     try:
         one_by_one = None if isinstance(value, (bytes, Mapping)) else iter(value)
     except TypeError:
         one_by_one = None
     if one_by_one is None or getattr(value, "ndim", 1) != 1:
-        raise TypeError(f"{name}: expected a sequence of strings, got {_typed(value)}")
+        raise TypeError(f"texts: expected a sequence of strings, got {_typed(value)}")
     texts = list(one_by_one)
     for place, text in enumerate(texts):
         if not isinstance(text, str):
-            raise TypeError(f"{name}: expected strings, got {_typed(text)} at place {place}")
+            raise TypeError(f"texts: expected strings, got {_typed(text)} at place {place}")
     return texts
 
 

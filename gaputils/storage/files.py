@@ -320,9 +320,9 @@ def _labels(
             name = named(role, str(path), arrays, rows, sides)
             if name is not None:
                 found = whole_numbers(role, f"{name!r} of {path}", arrays[name])
-                if role == "targets" and counts == [rows, rows]:
-                    _require_no_classes(path, name, found)
                 if role == "targets":
+                    if counts == [rows, rows]:
+                        _require_no_classes(path, name, found)
                     _require_one_side(name, places)
                 return found
         return None

@@ -14,7 +14,7 @@ from gaputils.datasets.base import (
     ClassificationDataset,
     TensorImages,
 )
-from gaputils.encoding._texts import gather_texts
+from gaputils.encoding._texts import gather_texts, kept
 
 IMAGES = TensorImages(torch.zeros(3, 3, 2, 2, dtype=torch.uint8))
 CLASSES = ClassificationDataset("animals", IMAGES, ["cat", "dog"], torch.tensor([1, 0, 1]))
@@ -113,3 +113,11 @@ def test_the_checksum_sees_every_text_and_what_belongs_to_what() -> None:
     assert len(set(sums)) == 4
     assert sums[0] == gather_texts(CAPTIONS, None).description()["content_sha256"]
     assert all(one["kind"] == "captions" and one["class_names"] is None for one in described)
+
+
+def test_templates_that_come_one_at_a_time_are_read_again() -> None:
+    assert kept(None) is None
+    assert kept("a {}.") == "a {}."
+    assert kept(iter(["a {}.", "the {}."])) == ("a {}.", "the {}.")
+    with pytest.raises(TypeError, match=r"^templates: expected a list of templates, got int 3"):
+        kept(3)  # type: ignore[arg-type]

@@ -97,8 +97,7 @@ def separation(
     """
     n = len(e.queries)
     random = np.random.default_rng(seed)
-    drawn = random.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
-    weights = np.vstack([np.ones(n), drawn])
+    weights = np.vstack([np.ones(n), _drawn(n, resamples, random)])
     stored = np.stack([random.permutation(n) < n // 2 for _ in range(splits)])
     rows: dict[str, dict[str, float]] = {}
     base: dict[str, NDArray[Any]] = {}
@@ -113,6 +112,11 @@ def separation(
             rows[name] |= {f"{column}_gain": float(gains[0])}
             rows[name] |= {f"{column}_gain_error": float(gains[1:].std())}
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _drawn(n: int, resamples: int, random: np.random.Generator) -> NDArray[Any]:
+    """(resamples, n) how often each of `n` is drawn in a bootstrap."""
+    return random.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
 
 
 def _wins(scores: NDArray[Any]) -> NDArray[Any]:
@@ -157,8 +161,7 @@ def flat_cutoffs(
     the pairs, the same for all, in each of which the cut-off is found anew. Rows of `e` are pairs.
     """
     n = len(e.queries)
-    even = np.full(n, 1 / n)
-    weights = np.random.default_rng(seed).multinomial(n, even, size=resamples).astype(float)
+    weights = _drawn(n, resamples, np.random.default_rng(seed))
     rows = {}
     base: tuple[float, NDArray[Any]] | None = None
     for name in SCORES:
