@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gaputils._checks import device_here
-from gaputils._reading import Reading, reading
+from gaputils._reading import Reading, reading, require_sums
 
 try:
     import fcntl
@@ -118,6 +118,7 @@ def _umask() -> int:
 
 
 _KEY = "gaputils"
+_UNSAFE = re.compile(r"Unsupported (?:global|class): (?:GLOBAL )?([\w.]+)")
 _LONGEST = 235  # bytes of a name, of which systems take 255, with room for what is added
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
@@ -209,6 +210,17 @@ def _texts(header: dict[str, str] | None, at: Reading) -> dict[str, str]:
             raise at.fault("expected texts")
         metadata |= own
     return metadata
+
+
+def load_pickled(path: Path) -> Any:
+    """What `torch.save` wrote to `path`: tensors and plain containers, all else is refused."""
+    require_sums(path)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        if asked := _UNSAFE.search(str(error)):
+            raise ValueError(f"it asks for {asked[1]}, which is never run") from error
+        raise
 
 
 def file_sha256(path: Path) -> str:

@@ -15,8 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from gaputils._files import write_safetensors
-from gaputils._reading import reading, require_sums
+from gaputils._files import load_pickled, write_safetensors
+from gaputils._reading import reading
 
 PREFIXES = ("module.", "_orig_mod.", "model.", "_forward_module.", "clip.", "net.")
 """What data-parallel training, `torch.compile`, Lightning and others put before every name."""
@@ -28,7 +28,6 @@ REMEDY = (
 )
 _NESTS = ("state_dict", "model_state_dict", "model", "module", "ema_state_dict")
 _OWN = {"logit_scale", "positional_embedding", "text_projection"}
-_UNSAFE = re.compile(r"Unsupported (?:global|class): (?:GLOBAL )?([\w.]+)")
 _QUOTED = re.compile(r'"([^"]+)"')
 
 
@@ -113,16 +112,13 @@ def _changed(path: Path) -> dict[str, Tensor] | None:
 
 
 def _unpickled(path: Path) -> Mapping[Any, Any] | None:
-    require_sums(path)
     safe_globals = getattr(torch.serialization, "safe_globals", None)
     with nullcontext() if safe_globals is None else safe_globals(_numbers()):
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = load_pickled(path)
         except Exception as error:
             if "TorchScript" in str(error):
                 return None
-            if asked := _UNSAFE.search(str(error)):
-                raise ValueError(f"it asks for {asked[1]}, which is never run") from error
             raise
     if not isinstance(content, Mapping):
         raise ValueError(f"it holds a {type(content).__name__}, no weights by their names")

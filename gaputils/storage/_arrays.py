@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gaputils._files import read_safetensors
-from gaputils._reading import named_place, reading, require_sums
+from gaputils._files import load_pickled, read_safetensors
+from gaputils._reading import named_place, reading
 from gaputils.storage._folders import folder_arrays
 from gaputils.storage._labels import ONLY, Arrays, Unusable, is_named
 from gaputils.storage._numpy import mapped_npy, npz_arrays
@@ -34,7 +33,6 @@ _CONVERSION = (
     'safetensors.torch.save_file({"queries": q, "gallery": g}, "pair.safetensors")'
 )
 _CONVERSIONS = dict.fromkeys((".pkl", ".pickle", ".bin", ".ckpt"), _CONVERSION)
-_UNSAFE = re.compile(r"Unsupported (?:global|class): (?:GLOBAL )?([\w.]+)")
 
 
 def known(path: Path_) -> Path:
@@ -70,16 +68,9 @@ def arrays_of(path: Path) -> Arrays:
 def _tensors(path: Path) -> Arrays:
     """The tensors of what `torch.save` wrote: one, or several by their names."""
     with reading(path, TENSORS, remedy=_BY_NAME) as at:
-        require_sums(path)
-        try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Detected pickle|Validating sparse")
-                content = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:
-            asked = _UNSAFE.search(str(error))
-            if asked is None:
-                raise
-            raise ValueError(f"it asks for {asked[1]}, which is never run") from error
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Detected pickle|Validating sparse")
+            content = load_pickled(path)
         if isinstance(content, Tensor):
             content = {ONLY: content}
         if not isinstance(content, Mapping):
