@@ -24,7 +24,6 @@ OWN = (
 )
 _SPLITS, _STATE = "dataset_dict.json", "state.json"
 _NUMBERED = re.compile(r"(.*?)[-_.]?(\d+)(?:-of-(\d+)(?:-[0-9a-f]+)?)?")
-_FROM_ZERO = ("img_emb", "text_emb")  # as clip-retrieval numbers its shards
 _KNOWN = (
     "expected .npy or .parquet files with numbered shards, clip-retrieval's img_emb and text_emb, "
     "what `save_to_disk` of Hugging Face's datasets writes, or shards of `gaputils embed`"
@@ -103,13 +102,21 @@ def _tables(folder: Path, files: list[Path]) -> Arrays:
                 f"got {', '.join(table)}"
             )
     for name in tables[0]:
-        values = [table[name] for table in tables]
-        strange = [value for value in values if isinstance(value, Unusable)]
-        whole = [value for value in values if not isinstance(value, Unusable)]
-        if not strange:
-            _require_alike(paths, whole)
-        found[name] = strange[0] if strange else np.concatenate(whole)
+        found[name] = _below_each_other([table[name] for table in tables], paths)
     return found
+
+
+def _below_each_other(
+    values: list[Array | Unusable], paths: list[Path] | None = None
+) -> Array | Unusable:
+    """The `values` as one array, if all can be used; those of `paths` have to be alike."""
+    strange = next((value for value in values if isinstance(value, Unusable)), None)
+    if strange is not None:
+        return strange
+    whole = [value for value in values if not isinstance(value, Unusable)]
+    if paths is not None:
+        _require_alike(paths, whole)
+    return np.concatenate(whole)
 
 
 def _only(place: Path) -> list[Array]:
@@ -153,7 +160,7 @@ def in_order(folder: Path, files: Iterable[Path]) -> dict[str, list[Path]]:
                 "expected all rows in one file, or shards that are all numbered"
             )
         first, last = min(*numbered, 1), max(numbered) if len(numbered) > 1 else 0
-        if name in _FROM_ZERO:
+        if name in CLIP_RETRIEVAL:  # which numbers its shards so
             first = 0
         if stated:
             first = int(max(stated) in numbered)
@@ -195,12 +202,10 @@ def _labels_beside(metadata: Path, rows: set[int]) -> Mapping[str, Array | Unusa
         names = dict.fromkeys(name for table in tables for name in table)
         for name in filter(is_label, names):
             values = [table.get(name, Unusable(f"{metadata} lacks it")) for table in tables]
-            strange = [value for value in values if isinstance(value, Unusable)]
-            whole = [value for value in values if not isinstance(value, Unusable)]
-            found[name] = strange[0] if strange else np.concatenate(whole)
-            if not strange and {found[name].shape[0]} != rows:
+            found[name] = value = _below_each_other(values)
+            if not isinstance(value, Unusable) and {len(value)} != rows:
                 raise ValueError(
-                    f"{metadata}: column {name!r} has {found[name].shape[0]} rows, the embeddings "
+                    f"{metadata}: column {name!r} has {len(value)} rows, the embeddings "
                     f"{' and '.join(map(str, sorted(rows)))}"
                 )
     return found
