@@ -19,7 +19,6 @@ from gaputils.cli.support import (
     closing_of,
     draw_clouds,
     load_closing,
-    read,
     read_in_place,
     readable,
     refuse_settings,
@@ -332,10 +331,12 @@ def robustness(
     from gaputils.evaluation.compare import compare_closings
     from gaputils.evaluation.report import norms_told
     from gaputils.noise.perturbations import GaussianNoise
+    from gaputils.storage.files import read_pair
 
     form = check_format(format)
     require_outputs({"--out": out}, (first, second, targets, owners))
-    e = read(first, second, queries, gallery, targets, owners, normalize)
+    names = {"queries": queries, "gallery": gallery, "targets": targets, "owners": owners}
+    e = read_pair(first, second, **names, normalize=normalize)
     closings: dict[str, Any] = {"original": None}
     name = closing_of(closing, method)
     settings = settings_of(n_components, alpha, radius, center)

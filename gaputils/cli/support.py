@@ -143,29 +143,6 @@ def _quiet_when_nobody_reads() -> Iterator[None]:
         sys.exit(PIPE_CLOSED)
 
 
-def read(
-    first: Path,
-    second: Path | None,
-    queries: str | None,
-    gallery: str | None,
-    targets: str | None,
-    owners: str | None,
-    normalize: bool,
-) -> Embeddings:
-    """A pair from files or folders."""
-    from gaputils.storage.files import read_pair
-
-    return read_pair(
-        first,
-        second,
-        queries=queries,
-        gallery=gallery,
-        targets=targets,
-        owners=owners,
-        normalize=normalize,
-    )
-
-
 def read_in_place(
     first: Path,
     second: Path | None,
@@ -175,12 +152,12 @@ def read_in_place(
     owners: str | None,
     normalize: bool,
 ) -> Embeddings | tuple[Any, ...]:
-    """As `read`, but the arrays of two .npy files stay where they are, as memory maps."""
-    from gaputils.storage.files import read_sides
+    """As `read_pair`, but the arrays of two .npy files stay where they are, as memory maps."""
+    from gaputils.storage.files import read_pair, read_sides
 
-    if second is None or {first.suffix, second.suffix} != {".npy"} or normalize or owners:
-        return read(first, second, queries, gallery, targets, owners, normalize)
     names = {"queries": queries, "gallery": gallery, "targets": targets}
+    if second is None or {first.suffix, second.suffix} != {".npy"} or normalize or owners:
+        return read_pair(first, second, **names, owners=owners, normalize=normalize)
     found = read_sides(first, second, **names)
     given = (found.queries, found.gallery, found.targets)
     return given if targets else given[:2]
