@@ -41,31 +41,20 @@ def embed_to(
         loaded = gu.load_model(
             model, pretrained, step=step, device=local_device(device), precision=precision
         )
-    prompts = _prompts(data, templates)
+    options: dict[str, Any] = {
+        "batch_size": batch_size,
+        "templates": _prompts(data, templates),
+        "workers": workers,
+        "skip_broken": skip_broken,
+    }
     if one_file:
-        e = gu.embed(
-            loaded,
-            data,
-            batch_size,
-            templates=prompts,
-            workers=workers,
-            skip_broken=skip_broken,
-        )
+        e = gu.embed(loaded, data, **options)
         e.save(out)
         return (
             f"{out}: {len(e.queries)} queries, {len(e.gallery)} gallery items, dim {e.dim}"
             f"{_left_out(e.info.get('dataset_left_out', []))}"
         )
-    gu.embed_to_folder(
-        loaded,
-        data,
-        out,
-        shard_size=shard_size or 8192,
-        batch_size=batch_size,
-        templates=prompts,
-        workers=workers,
-        skip_broken=skip_broken,
-    )
+    gu.embed_to_folder(loaded, data, out, shard_size=shard_size or 8192, **options)
     if int(os.environ.get("RANK", "0")) > 0:
         return None
     manifest = read_manifest(out)

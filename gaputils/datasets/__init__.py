@@ -64,11 +64,10 @@ def load(
     if split is not None:
         options["split"] = split
     try:
-        result = build(**options)
+        return build(**options)
     except TypeError as error:
         if "unexpected keyword" not in str(error):
             raise
         raise ValueError(
             f"options: the data set {name!r} does not take one of them: {error}"
         ) from error
-    return result

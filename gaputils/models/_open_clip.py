@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from gaputils._checks import choice, listed, number
-from gaputils._reading import Reading, UnreadableFile, in_words, read_json
+from gaputils._reading import Reading, in_words, read_json
 from gaputils.datasets.base import DataUnavailable
 from gaputils.models import _hub
 from gaputils.models._weights import REMEDY, WHOLE, misfit, plain_weights
@@ -85,12 +85,12 @@ def load(
             raise DataUnavailable(_unavailable(name, weights, error)) from error
         except Exception as error:
             if fetched is not None:
-                raise Reading(str(fetched), WHOLE, "Delete it, to fetch it again").fault(
-                    error
-                ) from error
-            if local:
-                raise _unreadable(weights or name, error) from error
-            raise
+                at = Reading(str(fetched), WHOLE, "Delete it, to fetch it again")
+            elif local:
+                at = Reading(f"pretrained: {weights or name}", WHOLE, REMEDY)
+            else:
+                raise
+            raise at.fault(error) from error
     tokenizer = _tokenizer(name, fetched)
     return module, transform, tokenizer, {} if weights is None else {"pretrained": weights}
 
@@ -130,10 +130,6 @@ def _tokenizer(name: str, weights: Path | None) -> Any:
             f"the tokenizer of {name!r} is not on this machine and could not be fetched; put its "
             f"files in the Hugging Face cache (HF_HOME). ({in_words(error)})"
         ) from error
-
-
-def _unreadable(name: str, error: Exception) -> UnreadableFile:
-    return Reading(f"pretrained: {name}", WHOLE, REMEDY).fault(error)
 
 
 def _resolved(name: str, pretrained: str | Path | None) -> str:

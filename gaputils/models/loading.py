@@ -218,6 +218,8 @@ def _wrap(
 
 def _bridged(name: Any, processor: Any, device: torch.device, dtype: torch.dtype) -> Model:
     """A model of transformers, or that of a folder."""
+    from PIL import Image
+
     if isinstance(name, (str, Path)):
         source, (model, own) = str(name), _transformers.load_folder(Path(name))
         processor = own if processor is None else processor
@@ -226,7 +228,7 @@ def _bridged(name: Any, processor: Any, device: torch.device, dtype: torch.dtype
     module, preprocess, tokenizer = _transformers.parts(model, processor)
     module = module.to(device).eval().requires_grad_(False)
     images = processor.image_processor
-    pixels = preprocess(_blank())
+    pixels = preprocess(Image.new("RGB", (64, 64)))
     return Model(
         name=source,
         module=module,
@@ -244,12 +246,6 @@ def _bridged(name: Any, processor: Any, device: torch.device, dtype: torch.dtype
             "library": "transformers",
         },
     )
-
-
-def _blank() -> Any:
-    from PIL import Image
-
-    return Image.new("RGB", (64, 64))
 
 
 @torch.inference_mode()
