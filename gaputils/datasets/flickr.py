@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from gaputils._reading import lines_of, parse_json, read_csv, read_text, reading
@@ -81,14 +82,6 @@ def _hub(path: Path, split: str) -> Rows:
     return rows
 
 
-def _token(path: Path, split: str) -> Rows:
-    return _lines(path, split, _TOKEN, "IMAGE#NUMBER, tab, caption")
-
-
-def _kaggle(path: Path, split: str) -> Rows:
-    return _lines(path, split, _BARS, "IMAGE| NUMBER| CAPTION", _KAGGLES_HEAD)
-
-
 def _lines(
     path: Path,
     split: str,
@@ -114,6 +107,8 @@ def _lines(
 _READERS: dict[str, Callable[[Path, str], Rows]] = {
     "dataset_flickr30k.json": read_karpathy,
     "flickr_annotations_30k.csv": _hub,
-    "results_20130124.token": _token,
-    "results.csv": _kaggle,
+    "results_20130124.token": partial(_lines, line=_TOKEN, expected="IMAGE#NUMBER, tab, caption"),
+    "results.csv": partial(
+        _lines, line=_BARS, expected="IMAGE| NUMBER| CAPTION", head=_KAGGLES_HEAD
+    ),
 }

@@ -20,7 +20,7 @@ Write = Callable[[IO[bytes]], None]
 
 def whole(value: Array) -> Write:
     """What writes an array that is in memory."""
-    return partial(_write_array, value)
+    return partial(np.lib.format.write_array, array=value, allow_pickle=False)
 
 
 def npy_files_beside(path: Path) -> list[Path]:
@@ -70,7 +70,3 @@ def write_npz_file(
             with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
                 write(stream)
     return path
-
-
-def _write_array(value: Array, stream: IO[bytes]) -> None:
-    np.lib.format.write_array(stream, value, allow_pickle=False)
