@@ -29,6 +29,9 @@ _FAITHFUL = 0.99
 _DRAWS = 200
 # What the exact engine's errors, below 1e-4 each, may feign.
 _RESOLUTION = 2e-4
+# Rows nearer than this share of their mean squared norm are one item, written twice.
+_EQUAL = 2e-6
+_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,9 @@ def report(
     The arguments are those of `benefits`; `rows` also limits the quadratic measures, while what
     means and covariances determine is streamed from all rows. Recommended is the closing of the
     greatest robustness among those that keep 99 % of the answers, if its gain exceeds one standard
-    error; of closings that cannot be told apart from it, the simplest. It is a recommendation
-    within `scoring`. Raises `ValueError` for a gallery of one row, or rows of norm zero under
-    cosine.
+    error and what the exact engine resolves, 0.0002; of closings that cannot be told apart from it,
+    the simplest. It is a recommendation within `scoring`. Raises `ValueError` for a gallery of one
+    row, or rows of norm zero under cosine.
 
     >>> import numpy as np, gaputils as gu
     >>> gallery = np.eye(3, 8)
@@ -194,11 +197,16 @@ def _recommend(found: _Findings) -> tuple[str, list[str]]:
     ]
     if gaining.empty:
         return ORIGINAL, []
-    top = str(gaining["robustness"].idxmax())
-    behind = found.comparison.table(found.bootstrap, found.seed, against=top).set_index("closing")
-    alike = behind["gain"].abs() <= behind["gain_error"].clip(lower=_RESOLUTION)
-    level = [name for name in map(str, gaining.index) if alike[name]]
-    return level[0], level[1:]
+    names = [str(name) for name in gaining.index]
+    level = _level(found, names, str(gaining["robustness"].idxmax()))
+    return level[0], [name for name in _level(found, names, level[0]) if name != level[0]]
+
+
+def _level(found: _Findings, names: list[str], one: str) -> list[str]:
+    """Those of `names` that are within a paired standard error of `one`, itself among them."""
+    over = found.comparison.table(found.bootstrap, found.seed, against=one).set_index("closing")
+    alike = over["gain"].abs() <= over["gain_error"].clip(lower=_RESOLUTION)
+    return [name for name in names if alike[name]]
 
 
 def _gap(measures: pd.Series[float]) -> str:
@@ -220,30 +228,48 @@ def _worth(found: _Findings, best: str, alike: list[str], variance: float) -> li
         f"survive noise of total variance {variance:g} on the gallery."
     ]
     if best == ORIGINAL:
-        gains = table.drop(index=ORIGINAL)["gain"]
-        told.append(
-            f"Closing the gap does not help here: no closing that keeps {_FAITHFUL:.0%} of the "
-            f"answers gains more than its standard error (the greatest gain is {gains.max():+.3f})."
-        )
-        return told
+        return [*told, _not_worth(table.drop(index=ORIGINAL))]
     row = table.loc[best]
     told.append(
         f"Closing the gap helps: with the {best}, it is {row['robustness']:.3f}, a gain of "
-        f"{row['gain']:.3f} ± {row['gain_error']:.3f} over the untouched under the same scoring."
+        f"{_pm(row, 'gain')} over the untouched under the same scoring."
     )
     if alike:
         told.append(f"It cannot be told apart from the {' and the '.join(alike)}, and is simpler.")
     if "right" in table:
         told.append(
             f"The right answer wins under the noise with probability {start['right']:.3f} before "
-            f"and {row['right']:.3f} after ({row['right_gain']:+.3f} ± "
-            f"{row['right_gain_error']:.3f})."
+            f"and {row['right']:.3f} after ({_pm(row, 'right_gain', '+')})."
         )
     return told
 
 
-def _pm(row: Any, name: str) -> str:
-    return f"{row[name]:.3f} ± {row[f'{name}_error']:.3f}"
+def _not_worth(closings: pd.DataFrame) -> str:
+    """Why none of the `closings` is recommended, which none that loses answers is."""
+    faithful = closings[closings["unchanged"] >= _FAITHFUL]
+    if faithful.empty:
+        most = closings["unchanged"].idxmax()
+        return (
+            f"No closing can be recommended here, for none keeps {_FAITHFUL:.0%} of the answers: "
+            f"the {most} keeps the most, {closings['unchanged'].max():.1%}."
+        )
+    greatest = faithful.nlargest(1, "gain").iloc[0]
+    return (
+        f"Closing the gap does not help here: no closing that keeps {_FAITHFUL:.0%} of the answers "
+        f"gains more than its standard error and {_RESOLUTION:g} (the greatest gain of these is "
+        f"{_pm(greatest, 'gain', '+')})."
+    )
+
+
+def _pm(row: Any, name: str, sign: str = "") -> str:
+    """A value and its error, rounded up to what the exact engine resolves, in digits that show it.
+
+    >>> _pm({"gain": 0.00031, "gain_error": 0.00004}, "gain"), _pm({"a": 0.1, "a_error": 0.02}, "a")
+    ('0.0003 ± 0.0001', '0.100 ± 0.020')
+    """
+    error = max(float(row[f"{name}_error"]), 1e-4)
+    digits = 4 if error < 1e-3 else 3
+    return f"{row[name]:{sign}.{digits}f} ± {error:.{digits}f}"
 
 
 def _told(found: _Findings) -> list[str]:
@@ -257,6 +283,13 @@ def _told(found: _Findings) -> list[str]:
         )
     told += [*norms_told("queries", e.queries), *norms_told("gallery", e.gallery)]
     told += [f"The {label} was left out: {why}." for label, why in found.refused.items()]
+    doubles = 0 if (found.table["unchanged"] == 1).all() else _doubles(e.gallery)
+    if doubles:
+        told.append(
+            f"{doubles:,} of the {len(e.gallery):,} items are stored more than once, to single "
+            "precision. Which of them comes first is chance, so that a change from one to the "
+            "other counts as a changed answer though it is none: keep one of each."
+        )
     if e.targets is None:
         told.append(
             "Which item is right is not known, so that only unchanged answers count, and measures "
@@ -270,6 +303,18 @@ def _told(found: _Findings) -> list[str]:
     if len(e.gallery) < sample.total_items:
         told.append("Among all items fewer answers survive.")
     return told
+
+
+def _doubles(gallery: torch.Tensor) -> int:
+    """How many rows of `gallery` (m, d) another one equals to single precision."""
+    rows = gallery.double() - gallery.double().mean(dim=0)
+    squares = rows.square().sum(dim=1)
+    near = _EQUAL * gallery.double().square().sum(dim=1).mean()
+    count = 0
+    for part, own in zip(torch.split(rows, _AT_ONCE), torch.split(squares, _AT_ONCE), strict=True):
+        apart = own[:, None] + squares - 2 * part @ rows.mT
+        count += int(((apart <= near).sum(dim=1) > 1).sum())
+    return count
 
 
 def norms_told(name: str, side: torch.Tensor) -> list[str]:

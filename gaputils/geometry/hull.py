@@ -16,6 +16,7 @@ from gaputils.scoring import _nearest
 
 _ROWS = 2**13
 _QUERIES = 256  # asked before it is looked whether the rest need be
+_THIN = 1e-6  # of the widest direction
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,15 @@ def circumsphere(gallery: Tensor, hull: Hull, kept: int | None = None) -> Sphere
     the rows x_j of `gallery` (m, d), None for all. Affinely independent rows all lie on it, as do
     rows of equal norms, whose center is the projection of the origin onto the hull. For others
     ``c`` is the least-squares solution: principal scores are orthogonal, so that the normal
-    equations are diagonal, and two refinements remove their rounding.
+    equations are diagonal, and two refinements remove their rounding. Along directions in which
+    the rows vary a million times less than along the widest, ``c'`` is 0: two rows that differ by
+    rounding would put it anywhere, and without it their distances differ by no more than their
+    squared norms do.
     """
-    components = hull.components[:kept]
-    double_squares = 2 * hull.count * hull.variances[:kept]
+    variances = hull.variances[:kept]
+    wide = variances > _THIN**2 * variances[:1].sum()
+    components = hull.components[:kept][wide]
+    double_squares = 2 * hull.count * variances[wide]
     center = hull.mean
     for _ in range(3):
         distances, right = _squares(gallery, center, hull.mean)

@@ -81,6 +81,28 @@ def test_unequal_norms_keep_whole_rankings_about_the_circumcentre(
         assert not (now[:, None] > now[None, :] + 1e-9 * now.max())[apart].any()
 
 
+@pytest.mark.parametrize("offset", [1e-14, 1e-12, 1e-9])
+@pytest.mark.parametrize("added", [False, True])
+@pytest.mark.parametrize("parameters", [{}, {"center": True}, {"radius": 2}])
+def test_items_that_are_nearly_stored_twice_cost_no_answer(
+    parameters: dict, added: bool, offset: float
+) -> None:
+    queries, once = sides(0, n=100, m=20, d=40)
+    rng = np.random.default_rng(1)
+    twice = once[:6] + offset * rng.normal(size=(6, 40))
+    twice /= np.linalg.norm(twice, axis=1, keepdims=True)
+    gallery = np.concatenate([once, twice])
+    closing = gu.HullProjection(**parameters).fit(queries, once if added else gallery)
+    if added:
+        closing.add(twice)
+    moved = closing.transform(queries, gallery)
+    before, after = (rankings(*pair)[:, 0] for pair in ((queries, gallery), moved))
+    np.testing.assert_array_equal(
+        *(np.where(first < 20, first, first - 20) for first in (before, after))
+    )
+    assert np.linalg.norm(moved[0], axis=1).max() < 5
+
+
 @pytest.mark.parametrize("m", [10, 100, 500])
 @pytest.mark.parametrize("radius", [2, 5, 50])
 def test_raw_clip_keeps_every_whole_ranking(published, m: int, radius: float) -> None:

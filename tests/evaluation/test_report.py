@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 import gaputils as gu
 from evaluation.helpers import two_sides
+from gaputils.evaluation import report
 from gaputils.evaluation.report import candidates
+from gaputils.evaluation.sample import Sample
+from gaputils.evaluation.table import Comparison, Outcome
+from gaputils.noise._monte_carlo import Estimate
 from gaputils.scoring import SCORINGS
 
 
@@ -47,7 +52,7 @@ def test_best_verdict_and_code_agree_and_the_code_runs_on_arrays(scoring: str, g
         row = table.loc[found.best]
         assert row["gain"] > row["gain_error"]
         assert f"with the {found.best}, it is {row['robustness']:.3f}" in found.verdict
-        assert f"{row['gain']:.3f} ± {row['gain_error']:.3f}" in found.verdict
+        assert any(f"a gain of {row['gain']:.{digits}f} ± " in found.verdict for digits in (3, 4))
     names = {"queries": e.queries.numpy(), "gallery": e.gallery.numpy()}
     exec(found.code, names)
     assert ("closing" in names) == helps
@@ -93,6 +98,57 @@ def test_of_closings_that_cannot_be_told_apart_the_simplest_is_named() -> None:
         assert "cannot be told apart from the hull projection" in found.verdict
     else:
         assert by.loc[found.best, "robustness"] > by.loc["mean shift", "robustness"]
+
+
+def outcome(kept: np.ndarray) -> Outcome:
+    values = torch.as_tensor(kept)
+    return Outcome(torch.zeros(len(values), dtype=torch.int64), Estimate.exact(values))
+
+
+def test_what_is_called_level_with_the_recommended_is_level_with_it() -> None:
+    """Three closings, each within an error of the most robust, and two of them not of each other:
+    their difference is small and the same for all queries."""
+    rng = np.random.default_rng(0)
+    base, noise = rng.uniform(0.2, 0.3, 400), 0.1 * rng.normal(size=400)
+    noise -= noise.mean()
+    kept = {None: base, "a": base + 0.2, "b": base + 0.202, "c": base + 0.204 + noise}
+    outcomes = {(label, "cosine", ""): outcome(values) for label, values in kept.items()}
+    labels = {"original": None, "a": "a", "b": "b", "c": "c"}
+    found = Comparison(outcomes, labels, None)
+    sample = Sample.of(two_sides(gap=1.0), 10, 10, 0)
+    table = found.table(500, 0)
+    findings = report._Findings(sample, table, found, {}, False, ("cosine", ""), 500, 0)
+    assert report._recommend(findings) == ("a", ["c"])
+
+
+def test_gains_and_errors_are_told_in_digits_that_show_them() -> None:
+    """Three digits would have the error of a gain of some thousandths as 0.000."""
+    found = gu.report(two_sides(gap=0.0, m=60), variance=0.1, scoring="euclidean")
+    row = found.benefits.set_index("closing").loc[found.best]
+    assert 0 < row["gain_error"] < 1e-3 < row["gain"]
+    assert f"{row['gain']:.4f} ± {max(row['gain_error'], 1e-4):.4f}" in found.verdict
+
+
+def test_the_greatest_gain_told_is_that_of_a_closing_that_keeps_answers() -> None:
+    rows = [("mean shift", 0.0001, 0.0001, 1.0), ("hull projection", 0.5, 0.01, 0.9)]
+    names = ["closing", "gain", "gain_error", "unchanged"]
+    told = report._not_worth(pd.DataFrame(rows, columns=names).set_index("closing"))
+    assert "does not help here" in told
+    assert "+0.0001 ± 0.0001" in told
+    assert "0.5" not in told
+
+
+def test_where_no_closing_keeps_answers_it_says_so_and_of_items_stored_twice() -> None:
+    """Of two items that are a rounding apart now one is first and now the other."""
+    e = two_sides(gap=3.0, m=8)
+    generator = torch.Generator().manual_seed(0)
+    twins = e.gallery + 1e-16 * torch.randn(e.gallery.shape, generator=generator).double()
+    found = gu.report((e.queries, torch.cat([e.gallery, twins])), 0.1)
+    unchanged = found.benefits["unchanged"][1:]
+    assert (unchanged < 0.99).all()
+    assert "none keeps 99% of the answers" in found.verdict
+    assert "16 of the 16 items are stored more than once" in found.verdict
+    assert "stored more than once" not in gu.report(e, 0.1).verdict
 
 
 def test_what_one_has_to_know_is_told() -> None:

@@ -73,6 +73,22 @@ def test_the_center_is_the_least_squares_solution_of_the_equations(
     assert sphere.spread == pytest.approx(np.ptp(distances), abs=1e-9 * scale**2)
 
 
+@pytest.mark.parametrize("offset", [1e-14, 1e-12, 1e-9, 1e-7])
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64])
+def test_rows_that_differ_by_rounding_do_not_move_the_center(
+    offset: float, precision: torch.dtype
+) -> None:
+    """As of captions embedded twice in single precision and held in double."""
+    generator = torch.Generator().manual_seed(0)
+    once = torch.randn(50, 128, generator=generator, dtype=torch.float64)
+    twice = once[:10] + offset * torch.randn(10, 128, generator=generator, dtype=torch.float64)
+    rows = torch.nn.functional.normalize(torch.cat([once, twice]).to(precision), dim=1).double()
+    alone, together = (circumsphere(x, Hull.of(x)) for x in (rows[:50], rows))
+    assert together.radius == pytest.approx(alone.radius, abs=0.01)
+    assert float((together.center - alone.center).norm()) < 0.1
+    assert together.spread < 1e-6
+
+
 @pytest.mark.parametrize("m", [4, 500])
 def test_rows_of_one_norm_have_the_origins_projection_for_center(m: int) -> None:
     gallery = torch.randn(m, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
