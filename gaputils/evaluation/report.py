@@ -29,7 +29,7 @@ _FAITHFUL = 0.99
 _DRAWS = 200
 # What the exact engine's errors, below 1e-4 each, may feign.
 _RESOLUTION = 2e-4
-# Rows nearer than this share of their mean squared norm are one item, written twice.
+# A squared distance below this share of the mean squared norm is rounding in single precision.
 _EQUAL = 2e-6
 _AT_ONCE = 512
 
@@ -286,9 +286,10 @@ def _told(found: _Findings) -> list[str]:
     doubles = 0 if (found.table["unchanged"] == 1).all() else _doubles(e.gallery)
     if doubles:
         told.append(
-            f"{doubles:,} of the {len(e.gallery):,} items are stored more than once, to single "
-            "precision. Which of them comes first is chance, so that a change from one to the "
-            "other counts as a changed answer though it is none: keep one of each."
+            f"{doubles:,} of the {len(e.gallery):,} items are stored more than once, as far as "
+            "squared distances in single precision tell. Which of them comes first is chance, so "
+            "that a change from one to the other counts as a changed answer though it is none: "
+            "keep one of each."
         )
     if e.targets is None:
         told.append(
@@ -306,7 +307,7 @@ def _told(found: _Findings) -> list[str]:
 
 
 def _doubles(gallery: torch.Tensor) -> int:
-    """How many rows of `gallery` (m, d) another one equals to single precision."""
+    """How many rows of `gallery` (m, d) are no farther from another one than rounding goes."""
     rows = gallery.double() - gallery.double().mean(dim=0)
     squares = rows.square().sum(dim=1)
     near = _EQUAL * gallery.double().square().sum(dim=1).mean()
