@@ -8,8 +8,8 @@ import json
 import math
 import os
 import re
+import secrets
 import struct
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,8 +34,8 @@ except ModuleNotFoundError:  # Windows
 def replacing(path: Path) -> Iterator[Path]:
     """A file of its own beside `path`, which takes that one's place once the block has ended well.
 
-    It is on the disk by then. Several processes may write the same `path`: the last one stays.
-    What a kill leaves behind is named ``.NAME.*.part``.
+    It is on the disk by then, with the permissions of what it replaces. Several processes may
+    write the same `path`: the last one stays. What a kill leaves behind is named ``.NAME.*.part``.
     """
     with replacing_together([path]) as (part,):
         yield part
@@ -55,12 +55,16 @@ def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
             if path.exists() and not path.stat().st_mode & 0o222:
                 raise PermissionError(errno.EACCES, "It is write-protected", str(path))
             begins = os.fsdecode(os.fsencode(path.name)[:_LONGEST])
-            handle, name = tempfile.mkstemp(".part", f".{begins}.", path.parent)
-            os.close(handle)
-            parts.append(Path(name))
+            part = path.parent / f".{begins}.{secrets.token_hex(4)}.part"
+            try:
+                part.touch(exist_ok=False)
+            except OSError as error:  # of the file that was asked for, not of the part
+                raise OSError(error.errno, error.strerror, str(path)) from error
+            parts.append(part)
+            if path.exists():
+                part.chmod(path.stat().st_mode)
         yield parts
         for part in parts:
-            part.chmod(0o666 & ~_umask())
             with part.open("r+b") as file:  # Windows flushes only what is open for writing
                 os.fsync(file.fileno())
         if len(paths) > 1:
@@ -109,12 +113,6 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` in one step, in UTF-8."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 _KEY = "gaputils"

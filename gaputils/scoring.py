@@ -30,13 +30,19 @@ def cost(queries: Tensor, gallery: Tensor, scoring: str) -> Tensor:
 
     The query's own norm is left out of the cosine: it ranks nothing.
     """
-    product = queries @ gallery.mT
+    product = inner(queries, gallery)
     if scoring == "inner-product":
         return -product
     squares = gallery.square().sum(dim=-1)
     if scoring == "cosine":
         return -product / squares.sqrt().unsqueeze(-2)
     return queries.square().sum(dim=-1).unsqueeze(-1) + squares.unsqueeze(-2) - 2 * product
+
+
+def inner(queries: Tensor, gallery: Tensor) -> Tensor:
+    """(n, m) inner products in the sides' own precision, under `torch.autocast` too."""
+    with torch.autocast(queries.device.type, enabled=False):
+        return queries @ gallery.mT
 
 
 def precise_costs(

@@ -208,3 +208,20 @@ def test_what_is_write_protected_stays(tmp_path: Path) -> None:
 def test_names_may_be_as_long_as_the_system_takes(name: str, tmp_path: Path) -> None:
     write_npz(gu.Embeddings(X, X), tmp_path / name)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_what_replaces_a_private_file_is_private(tmp_path: Path) -> None:
+    private, usual, new = tmp_path / "private", tmp_path / "usual", tmp_path / "new"
+    usual.touch()
+    private.touch(0o600)
+    for path in (private, usual, new):
+        write_text(path, "whole")
+    assert private.stat().st_mode & 0o777 == 0o600
+    assert new.stat().st_mode == usual.stat().st_mode
+
+
+def test_a_folder_that_is_not_there_is_told_with_the_file_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "missing" / "pair.npz"
+    with pytest.raises(FileNotFoundError) as caught:
+        write_npz(gu.Embeddings(X, X.flip(0)), path)
+    assert caught.value.filename == str(path)

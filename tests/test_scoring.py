@@ -315,3 +315,12 @@ def test_a_name_of_other_libraries_is_told_ours(other: str, ours: str) -> None:
         nearest(torch.eye(2), torch.eye(2), other)
     with pytest.raises(ValueError, match=r"got 'l1'$"):
         nearest(torch.eye(2), torch.eye(2), "l1")
+
+
+@pytest.mark.parametrize("name", SCORINGS)
+def test_rankings_under_autocast_are_those_without(name: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    queries, gallery = torch.randn(2, 50, 64, generator=generator) / 100 + 1
+    plain = top_k(queries, gallery, 20, name)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(top_k(queries, gallery, 20, name), plain)

@@ -267,7 +267,8 @@ def _noise_first(
         count = draws if noise.random else 1
         generator = as_generator(seed, sides[1].device)
         hits = {
-            key: torch.zeros(len(w), len(sides[0])).to(w[0].device) for key, w in wanted.items()
+            key: torch.zeros(len(w), len(sides[0]), dtype=torch.float32, device=w[0].device)
+            for key, w in wanted.items()
         }
         shares = {key: torch.zeros(len(w), count, dtype=torch.float64) for key, w in wanted.items()}
         for draw in range(count):

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gaputils._checks import Seed, as_generator, integer, work
 from gaputils.noise.perturbations import GaussianNoise, Noise
-from gaputils.scoring import all_costs, centered
+from gaputils.scoring import all_costs, centered, inner
 
 # Of a row's length: noise of a smaller deviation a coordinate is compared in double precision.
 _SMALL = 1e-3
@@ -146,7 +146,8 @@ def _gaussian(
         found = []
         for begin in range(0, len(rows), step):
             part = slice(begin, begin + step)
-            costs = -(noisy @ rows[part].T) if half is None else half - noisy @ rows[part].T
+            products = inner(noisy, rows[part])
+            costs = -products if half is None else half - products
             costs = costs.view(size[0], count, -1)
             least = costs.amin(dim=1)
             answers = [_won(costs, least, own[part], same[part]) for own in winners]

@@ -384,3 +384,22 @@ def test_blocks_without_answers_are_refused() -> None:
             compare_blocks(answered, **given)
     with pytest.raises(ValueError, match="blocks: expected at least one"):
         compare_blocks([], ORIGINAL, {})
+
+
+def test_no_draw_is_lost_in_a_coarse_default_dtype() -> None:
+    gallery = np.eye(3, 8, dtype=np.float32)
+    torch.set_default_dtype(torch.bfloat16)  # of whole numbers it holds those to 256
+    try:
+        table = gu.compare_closings(
+            gallery,
+            gallery,
+            {"original": None},
+            {"": gu.GaussianNoise(1e-6)},
+            scorings=["cosine"],
+            order="noise first",
+            draws=600,
+            bootstrap=0,
+        )
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert table["robustness"].tolist() == [1.0]

@@ -179,3 +179,13 @@ def test_exact_answers_together_are_exact() -> None:
     whole = _monte_carlo.Estimate.together(parts)
     assert torch.equal(whole.per_query, shares)
     assert (whole.mean, whole.standard_error, whole.draws) == (pytest.approx(1.75 / 3), 0.0, 0)
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_draws_under_autocast_are_those_without(scoring: str) -> None:
+    queries, gallery = torch.randn(2, 50, 64, generator=torch.Generator().manual_seed(0)) / 8
+    noise = gu.GaussianNoise(0.5)
+    plain = gu.robustness(queries, gallery, noise, "monte-carlo", scoring=scoring, draws=50)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        under = gu.robustness(queries, gallery, noise, "monte-carlo", scoring=scoring, draws=50)
+    assert torch.equal(under, plain)
