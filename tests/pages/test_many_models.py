@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gaputils.embeddings import Embeddings
 from gaputils.pages import many_models
 from gaputils.pages.figures import many_models as figures
 from gaputils.pages.gains import CLOSINGS
@@ -106,13 +107,14 @@ def test_numbers_are_the_tables(frame) -> None:
     assert found["shift_most_cosine"] == pytest.approx(0.1 * 0.9**2)
     assert found["r_outside_cosine"] == pytest.approx(1)
     assert found["r_gap_cosine_low"] < found["r_gap_cosine"] < 1
-    assert (found["ablation"], found["ablation_able"]) == (8, 8)
+    assert found["ablation"] == 8
+    assert found["shift_narrow_cosine"] == pytest.approx(0.1 * 0.4**2)
     assert found["stuck_gap"] == pytest.approx(0.2)
 
 
 def test_a_sentence_that_the_run_does_not_bear_out_fails_the_build(frame) -> None:
-    found = many_models.numbers(frame)
-    found["ablation_ratio_most"] = 0.9
+    found = many_models.numbers(frame) | many_models.recall_by_loss(ablated(lost=30))
+    found |= {"ablation_ratio_most": 0.9, "ablation_gap_recall": 0.8, "shift_narrow_cosine": 1e-3}
     found |= {"stuck_gap": 0.4, "stuck_gain": 0.0}
     found |= {f"r_more_{scoring}_low": -0.01 for scoring in ("cosine", "euclidean")}
     many_models.check(found)
@@ -120,6 +122,36 @@ def test_a_sentence_that_the_run_does_not_bear_out_fails_the_build(frame) -> Non
         many_models.check({**found, "shift_lowered_cosine": 1})
     with pytest.raises(AssertionError, match="grows with the gap"):
         many_models.check({**found, "r_gap_euclidean_low": -0.1})
+    with pytest.raises(AssertionError, match="the wider gaps of the ablation go with the better"):
+        many_models.check({**found, "ablation_gap_recall": 0.0})
+    with pytest.raises(AssertionError, match="hardly gains"):
+        many_models.check({**found, "shift_narrow_cosine": 0.01})
+
+
+def ablated(lost: int, n: int = 100) -> dict[str, Embeddings]:
+    """Two training sets; without the retrieval InfoLOOB takes `lost` answers for the next item."""
+    sets = {}
+    for on in ("CC3M", "YFCC"):
+        for hopfield in (False, True):
+            for loss in ("InfoNCE", "InfoLOOB"):
+                wrong = lost * (loss == "InfoLOOB" and not hopfield)
+                found = np.arange(n)
+                found[:wrong] = (found[:wrong] + 1) % n
+                info = {"trained_on": on, "hopfield": hopfield, "loss": loss}
+                sets[f"{on}, {loss}, {hopfield}"] = Embeddings(
+                    np.eye(n)[found], np.eye(n), info=info
+                )
+    return sets
+
+
+def test_recall_of_the_losses_is_compared_query_by_query() -> None:
+    sets = ablated(lost=30)
+    found = many_models.recall_by_loss(sets)
+    assert found["ablation_recall"] == pytest.approx(-0.3)
+    assert found["ablation_recall_error"] == pytest.approx((0.3 * 0.7 / 100) ** 0.5, rel=0.1)
+    assert found["ablation_recall_hopfield"] == 0
+    assert many_models.recall_by_loss({"one": sets["CC3M, InfoNCE, True"]}) == {}
+    assert many_models.recall_by_loss({"none": Embeddings(np.eye(3), np.eye(3))}) == {}
 
 
 def test_one_correlation_over_another_is_their_difference_on_the_same_draws() -> None:
