@@ -29,7 +29,7 @@ JUSTIFIED = {
     "closing/hull_projection.py": (1, VALUES),
     "closing/nnn.py": (1, VALUES),
     "evaluation/curve.py": (2, FIRST),
-    "evaluation/report.py": (1, ONE),
+    "evaluation/report.py": (2, ONE),
     "geometry/clouds.py": (1, VALUES),
     "geometry/projection.py": (1, "the sign of an axis, which is drawn"),
     "models/_text_tower.py": (2, WHERE),
