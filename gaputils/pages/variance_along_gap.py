@@ -123,6 +123,23 @@ def growth_by_spread(
     }
 
 
+def along_and_across(
+    ratio: float, steps: int, *, runs: int, n: int, d: int, tau: float, lr: float, spread: float
+) -> pd.DataFrame:
+    """Variance along the gap during training from tight clusters with this `gap^2 / tau`.
+
+    By step the median over runs, in float64: `left`, over its start, and `of_across`, over the
+    variance of an average direction across the gap.
+    """
+    gap = (ratio * tau) ** 0.5
+    x, y = two_clusters(runs, n, d, gap=gap, spread=spread, dtype=torch.float64)
+    frame = simulate(x, y, tau=tau, lr=lr, steps=steps).frame()
+    along = frame["variance_along_gap"]
+    start = along.groupby(frame["run"]).transform("first")
+    found = frame.assign(left=along / start, of_across=along / frame["variance_across"])
+    return found.groupby("step")[["left", "of_across"]].median()
+
+
 def predicted_decay(x: Tensor, y: Tensor, tau: float, lr: float, steps: Sequence[int]) -> Tensor:
     """The variance along the gap that linear dynamics foretell at each of `steps`, a row a step."""
     return torch.stack([predicted_variance_along_gap(x, y, tau, lr, step) for step in steps])

@@ -53,3 +53,16 @@ def test_closed_form_is_autograd_and_decay_is_foretold_step_by_step() -> None:
     found = variance_page.growth_by_spread({"a": 0.01, "b": 0.1}, [0.5, 2.0], **how)
     for name, spread in (("a", 0.01), ("b", 0.1)):
         assert found[name].equals(growth_along_gap([0.5, 2.0], spread=spread, **how))
+
+
+def test_along_and_across_are_medians_of_the_recorded_variances() -> None:
+    flow = {"tau": 0.2, "lr": 0.05}
+    found = variance_page.along_and_across(0.5, 40, runs=3, n=8, d=4, spread=1e-3, **flow)
+    x, y = gu.theory.two_clusters(3, 8, 4, gap=0.1**0.5, spread=1e-3, dtype=torch.float64)
+    run = gu.theory.simulate(x, y, steps=40, **flow)
+    measures = gu.theory.gap_measures(run.x, run.y)
+    along, across = measures["variance_along_gap"], measures["variance_across"]
+    assert list(found.index) == list(run.steps)
+    left, share = (along / along[0]).median(1).values, (along / across).median(1).values
+    assert found["left"].to_numpy() == pytest.approx(left.numpy(), rel=1e-6)
+    assert found["of_across"].to_numpy() == pytest.approx(share.numpy(), rel=1e-6)

@@ -92,9 +92,8 @@ def test_mean_gap_across_the_modalities_stays_to_rounding_over_training() -> Non
 
 
 @pytest.mark.parametrize(("gap", "shrinks"), [(2.0, True), (1.2, True), (0.8, False), (0.2, False)])
-def test_variance_along_the_gap_shrinks_exactly_above_the_temperature(
-    gap: float, shrinks: bool
-) -> None:
+def test_sums_along_the_gap_shrink_exactly_above_the_temperature(gap: float, shrinks: bool) -> None:
+    """Of pairs whose difference is the gap alone."""
     factors = gu.theory.step_factors(gap, 1.0, 0.5, 16)
     assert (factors.along_sum < 1) == shrinks
     x, _ = gu.theory.two_clusters(1, 16, 4, gap=0, spread=1e-5, dtype=torch.float64, seed=2)
@@ -104,6 +103,21 @@ def test_variance_along_the_gap_shrinks_exactly_above_the_temperature(
     variance = run.frame()["variance_along_gap"].to_numpy()
     assert (variance[-1] < variance[0]) == shrinks
     assert variance[1] / variance[0] == pytest.approx(factors.along_sum**2, rel=1e-3)
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.5, 1.0, 3.0])
+def test_variance_of_random_pairs_begins_to_fall_at_every_gap(ratio: float) -> None:
+    tau, lr, n = 0.4, 0.02, 64
+    gap, kappa = (ratio * tau) ** 0.5, 4 * lr / (tau * n)
+    x, y = gu.theory.two_clusters(400, n, 3, gap=gap, spread=1e-5, dtype=torch.float64, seed=1)
+    frame = gu.theory.simulate(x, y, tau=tau, lr=lr, steps=1).frame()
+    along, across = (
+        frame.groupby("step")[name].mean() for name in ("variance_along_gap", "variance_across")
+    )
+    told = -2 * kappa * ratio + kappa**2 * (1 + ratio**2)
+    chance = 2 * kappa / (400 * n) ** 0.5
+    assert along[1] / along[0] - 1 == pytest.approx(told, abs=4 * chance)
+    assert across[1] / across[0] - 1 == pytest.approx(kappa**2, abs=4 * chance)
 
 
 @pytest.mark.parametrize(("gap", "tau"), [(1.0, 0.2), (1.7, 0.9), (0.4, 0.3)])
