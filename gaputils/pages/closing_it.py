@@ -10,11 +10,14 @@ import pandas as pd
 
 import gaputils as gu
 from gaputils.closing import Closing, ClosingDoesNothing
-from gaputils.embeddings import Embeddings
+from gaputils.embeddings import Embeddings, known_targets
+from gaputils.evaluation.compare import compared
+from gaputils.evaluation.protocol import paired_gain
 from gaputils.models import Model
 from gaputils.noise import GaussianNoise
 from gaputils.pages import SCORING_WORDS
 from gaputils.pages.intro import CLOSINGS, ORIGINAL, SHIFT, cell
+from gaputils.pages.many_models import mean_over_models
 from gaputils.pages.survival import plus_minus
 
 PROJECTION = "hull projection"
@@ -54,6 +57,36 @@ def furthest_point(exact: pd.DataFrame, points: pd.DataFrame) -> float:
     joined = points.merge(exact, on=["alpha", "variance"], suffixes=("_mc", ""))
     off = (joined["robustness_mc"] - joined["robustness"]).abs() / joined["standard_error"]
     return float(off.max())
+
+
+def right_less_clean(
+    embeddings: Embeddings, variance: float, scoring: str = "euclidean", seed: int = 0
+) -> tuple[float, float]:
+    """Right answers under noise less those without it, and the paired error over queries."""
+    e = embeddings
+    noises = {"": GaussianNoise(variance)}
+    targets = known_targets(e)
+    found = compared((e.queries, e.gallery), {ORIGINAL: None}, noises, targets, [scoring])
+    untouched = found.outcomes[None, scoring, ""]
+    assert untouched.right is not None
+    clean = (untouched.nearest == targets).double()
+    return paired_gain(untouched.right.per_query.cpu().numpy(), clean.cpu().numpy(), seed=seed)
+
+
+def error_over_classes(
+    embeddings: Embeddings, closing: Closing, variance: float, scoring: str = "cosine"
+) -> float:
+    """The standard error of a closing's gain in robustness over draws of whole classes.
+
+    The images of one class are drawn together: many renderings of few emoji tell how sure a gain is
+    of these emoji, not how it would be with others.
+    """
+    sides = embeddings.queries, embeddings.gallery
+    closings, noises = {"closed": closing.fit(*sides)}, {"": GaussianNoise(variance)}
+    found = compared(sides, closings, noises, None, [scoring]).outcomes
+    before, after = (found[key, scoring, ""].kept.per_query for key in (None, "closed"))
+    gains = pd.Series((after - before).double().cpu().numpy())
+    return mean_over_models(gains, pd.Series(known_targets(embeddings).cpu().numpy()))[1]
 
 
 def by_task(

@@ -80,3 +80,31 @@ def test_gains_are_drawn_for_every_closing_and_scoring() -> None:
     axes = figures.gain_by_size(pd.DataFrame(rows)).axes
     assert [ax.get_title() for ax in axes] == list(gu.pages.SCORING_WORDS.values())
     assert all(len(ax.containers) == len(intro.CLOSINGS) - 1 for ax in axes)
+
+
+def test_many_renderings_of_few_classes_are_few_draws_of_classes() -> None:
+    """Two classes of like images: over images the gain is exact, over classes it is not."""
+    gallery = torch.eye(2, 3)
+    queries = torch.tensor([[0.9, 0.0, 1.0], [0.0, 0.6, 1.0]]).repeat_interleave(50, 0)
+    e = gu.Embeddings(queries, gallery, torch.arange(2).repeat_interleave(50))
+    closing = gu.HullProjection()
+    noise = gu.GaussianNoise(0.5)
+    moved = closing.fit(queries, gallery).transform(queries, gallery)
+    by_class = [
+        float(gu.robustness(*sides, noise, scoring="cosine")[at])
+        for at in (0, 50)
+        for sides in (moved, (queries, gallery))
+    ]
+    gains = by_class[0] - by_class[1], by_class[2] - by_class[3]
+    error = closing_it.error_over_classes(e, closing, 0.5)
+    assert error == pytest.approx(abs(gains[0] - gains[1]) / 2 / 2**0.5, rel=0.1)
+
+
+def test_right_answers_under_noise_are_held_against_those_without() -> None:
+    e = closing_it.unit(task())
+    change, error = closing_it.right_less_clean(e, 0.2)
+    right = gu.accuracy_under_noise(e.queries, e.gallery, e.targets, gu.GaussianNoise(0.2))
+    clean = (torch.cdist(e.queries, e.gallery).argmin(1) == e.targets).double()
+    assert change == pytest.approx(float((right.double() - clean).mean()), abs=1e-6)
+    spread = float((right.double() - clean).std())
+    assert error == pytest.approx(spread / len(clean) ** 0.5, rel=0.2)

@@ -228,3 +228,13 @@ def test_renormalising_unequal_norms_voids_the_projected_origin_but_not_the_circ
         wrong = projected_origin + 5 * (projected - projected_origin)
         changed += (((wrong - gallery) ** 2).sum(1).argsort() != ranking).any()
     assert changed > 20
+
+
+def test_on_the_sphere_a_doubly_stochastic_softmax_freezes_no_gap() -> None:
+    x, y = gu.theory.two_clusters(3, 16, 8, gap=1.0, spread=0.1, sphere=True)
+    how = {"tau": 0.1, "lr": 0.1, "sphere": True}
+    table = gu.theory.simulate(x, y, steps=12000, record=[2000], **how).frame()
+    even, later = (table[table["step"] == step].set_index("run") for step in (2000, 12000))
+    assert (even["largest_mass_deviation"] < 1e-2).all()
+    assert (even["mass_deviation"] < 1e-3).all()
+    assert (later["gap"] < 0.9 * even["gap"]).all()
