@@ -12,6 +12,7 @@ from gaputils._steps import Steps
 from gaputils.closing.base import G, Q, Sides, as_given
 from gaputils.closing.on_hull import OnHull, require_statistics
 from gaputils.geometry.hull import (
+    THIN,
     Hull,
     Sphere,
     check_n_components,
@@ -168,7 +169,8 @@ class HullProjection(OnHull):
         offset = rows - self.center_
         away = offset.square().sum(dim=1)
         lead = offset @ fresh.mT
-        step = torch.linalg.pinv(2 * lead) @ (away - self.circumradius_**2)
+        inverse = torch.linalg.pinv(2 * lead, atol=2 * THIN * self.circumradius_)
+        step = inverse @ (away - self.circumradius_**2)
         squares = away - 2 * lead @ step - self.circumradius_**2
         spread = max(float(squares.max()), 0.0) - min(float(squares.min()), 0.0)
         grown = self.circumradius_**2 + float(step.square().sum())

@@ -16,7 +16,8 @@ from gaputils.scoring import _nearest
 
 _ROWS = 2**13
 _QUERIES = 256  # asked before it is looked whether the rest need be
-_THIN = 1e-6  # of the widest direction
+THIN = 1e-6
+"""Of the widest direction: what is less in a direction tells nothing of where the center lies."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def circumsphere(gallery: Tensor, hull: Hull, kept: int | None = None) -> Sphere
     squared norms do.
     """
     variances = hull.variances[:kept]
-    wide = variances > _THIN**2 * variances[:1].sum()
+    wide = variances > THIN**2 * variances[:1].sum()
     components = hull.components[:kept][wide]
     double_squares = 2 * hull.count * variances[wide]
     center = hull.mean

@@ -73,6 +73,32 @@ def where_it_ends(
     return pd.concat(rows, ignore_index=True)
 
 
+def melting(
+    gaps: Sequence[float],
+    times: int,
+    *,
+    bias: float,
+    runs: int,
+    n: int,
+    d: int,
+    tau: float,
+    lr: float,
+    steps: int,
+    spread: float,
+) -> pd.DataFrame:
+    """The gap under the sigmoid loss with `bias` held fixed, for `times` as many `steps`.
+
+    Median over the runs: a row for each recorded step, `steps` among them, and a column for each
+    start.
+    """
+    x, y = flat_clusters(gaps, runs=runs, n=n, d=d, spread=spread)
+    run = sigmoid.simulate(
+        x, y, tau=tau, bias=bias, bias_rate=0, lr=lr, steps=times * steps, record=[steps]
+    )
+    median = along(run.x, run.y).median(-1).values
+    return pd.DataFrame(median.numpy(), index=pd.Index(run.steps, name="step"), columns=list(gaps))
+
+
 def paths(
     gap: float,
     bias: float,

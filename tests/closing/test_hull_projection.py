@@ -103,6 +103,24 @@ def test_items_that_are_nearly_stored_twice_cost_no_answer(
     assert np.linalg.norm(moved[0], axis=1).max() < 5
 
 
+@pytest.mark.parametrize("offset", [1e-12, 1e-8])
+def test_adding_items_that_are_nearly_there_leaves_the_center_where_fitting_puts_it(
+    offset: float,
+) -> None:
+    """As of captions embedded and normalised in single precision, and held in double."""
+    queries, rows = sides(0, n=10, m=20, d=40)
+    again = rows[:6] + offset * np.random.default_rng(1).normal(size=(6, 40))
+    single = [side.astype(np.float32) for side in (rows, again)]
+    once, twice = (
+        (side / np.linalg.norm(side, axis=1, keepdims=True)).astype(float) for side in single
+    )
+    closing = gu.HullProjection(center=True).fit(queries, once)
+    closing.add(twice)
+    whole = gu.HullProjection(center=True).fit(queries, np.concatenate([once, twice]))
+    assert closing.circumradius_ == pytest.approx(whole.circumradius_, abs=1e-3)
+    np.testing.assert_allclose(closing.center_, whole.center_, atol=1e-3)
+
+
 @pytest.mark.parametrize("m", [10, 100, 500])
 @pytest.mark.parametrize("radius", [2, 5, 50])
 def test_raw_clip_keeps_every_whole_ranking(published, m: int, radius: float) -> None:

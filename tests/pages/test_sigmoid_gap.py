@@ -40,6 +40,19 @@ def test_ends_are_of_every_loss_start_and_run() -> None:
     assert 0 < trained[0.5] < trained[2.0] < 2.0
 
 
+def test_with_a_fixed_bias_the_start_is_forgotten_and_the_gap_melts_on() -> None:
+    how = {"bias": 8.0, "lr": 0.5, "steps": 1200, "tau": 0.5}
+    table = sigmoid_gap.melting([0.5, 2.0], 6, **how, **MANY)
+    ends = sigmoid_gap.where_it_ends([0.5, 2.0], **how, **MANY)
+    fixed = ends[ends["loss"] == sigmoid_gap.FIXED].pivot(
+        index="run", columns="start", values="gap"
+    )
+    np.testing.assert_allclose(table.loc[1200], fixed.min(), rtol=1e-9)
+    assert list(table.index) == [0, 1200, 7200]
+    assert np.ptp(table.loc[1200]) < 0.1 * table.loc[1200].max()
+    assert (table.loc[7200] < 0.7 * table.loc[1200]).all()
+
+
 def test_paths_keep_to_what_is_conserved() -> None:
     table = sigmoid_gap.paths(1.5, 0.0, [2.0, 8.0], lr=0.05, steps=800, tau=0.2, **MANY)
     assert (table["predicted"] / table["gap"] - 1).abs().max() < 0.02
