@@ -17,7 +17,7 @@ from gaputils.models import Model
 from gaputils.noise import GaussianNoise
 from gaputils.pages import SCORING_WORDS
 from gaputils.pages.intro import CLOSINGS, ORIGINAL, SHIFT, cell
-from gaputils.pages.many_models import mean_over_models
+from gaputils.pages.many_models import mean_over_groups
 from gaputils.pages.survival import plus_minus
 
 PROJECTION = "hull projection"
@@ -86,7 +86,7 @@ def error_over_classes(
     found = compared(sides, closings, noises, None, [scoring]).outcomes
     before, after = (found[key, scoring, ""].kept.per_query for key in (None, "closed"))
     gains = pd.Series((after - before).double().cpu().numpy())
-    return mean_over_models(gains, pd.Series(known_targets(embeddings).cpu().numpy()))[1]
+    return mean_over_groups(gains, pd.Series(known_targets(embeddings).cpu().numpy()))[1]
 
 
 def by_task(

@@ -117,18 +117,18 @@ def _gains(rows: pd.DataFrame, column: str) -> pd.Series[str]:
     return pd.Series(told, index=rows.index)
 
 
-def mean_over_models(
-    values: pd.Series[float], models: pd.Series[str], resamples: int = 1000, seed: int = 0
+def mean_over_groups(
+    values: pd.Series[float], groups: pd.Series[Any], resamples: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """The mean of `values`, one a set, and its standard error over draws of whole models.
+    """The mean of `values` and its standard error over draws of whole `groups`, such as models.
 
-    >>> mean_over_models(pd.Series([1.0, 1.0, 1.0]), pd.Series(["a", "a", "b"]))
+    >>> mean_over_groups(pd.Series([1.0, 1.0, 1.0]), pd.Series(["a", "a", "b"]))
     (1.0, 0.0)
     """
-    of_model = pd.factorize(models)[0]
-    count = int(of_model.max()) + 1
+    group = pd.factorize(groups)[0]
+    count = int(group.max()) + 1
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
-    weights = drawn[:, of_model]
+    weights = drawn[:, group]
     means = weights @ values.to_numpy() / weights.sum(axis=1)
     return float(values.mean()), float(means.std())
 
@@ -166,9 +166,9 @@ def numbers(frame: pd.DataFrame) -> dict[str, float | int]:
             found[f"{key}_narrow_{scoring}"] = float(narrow.max()) if len(narrow) else 0.0
             most = rows.nlargest(1, "gain")[["gain", "gain_error"]].iloc[0]
             means: dict[str, Any] = {
-                "mean": mean_over_models(rows["gain"], rows["model"]),
+                "mean": mean_over_groups(rows["gain"], rows["model"]),
                 "most": most,
-                "right_mean": mean_over_models(right, rows["model"]),
+                "right_mean": mean_over_groups(right, rows["model"]),
             }
             for name, (value, error_of) in means.items():
                 found[f"{key}_{name}_{scoring}"] = float(value)

@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 
 from gaputils.closing import Closing, MeanShift, NaiveShift
 from gaputils.closing.catalogue import close
-from gaputils.embeddings import Embeddings
+from gaputils.embeddings import Embeddings, known_targets
 from gaputils.evaluation.compare import compare_closings
 from gaputils.evaluation.protocol import paired_gain
 from gaputils.geometry import gap_vector
@@ -21,6 +21,7 @@ from gaputils.geometry.hull import principal_components, project
 from gaputils.noise import GaussianNoise
 from gaputils.pages import SCORING_WORDS, with_error
 from gaputils.pages.gains import short_title
+from gaputils.pages.many_models import mean_over_groups
 from gaputils.pages.survival import COSINE_FIRST, distinct_items
 from gaputils.scoring import SCORINGS, nearest
 
@@ -111,7 +112,8 @@ def changes(sets: Mapping[str, Embeddings], alpha: float = 1.0, seed: int = 0) -
     """What the naive shift adds to the accuracy of each set, by Euclidean distance, a row for each.
 
     Columns: `accuracy` before, `change` with its paired bootstrap `error` over queries, `told`
-    (whether it is beyond two errors), the set's `model`, `loss` and `title`. Equal items are one.
+    (whether it is beyond two errors), `error_over_items`, where queries of one item are drawn
+    together, the set's `model`, `loss` and `title`. Equal items are one.
     """
     rows: dict[str, dict[str, Any]] = {}
     for name, e in sets.items():
@@ -121,6 +123,10 @@ def changes(sets: Mapping[str, Embeddings], alpha: float = 1.0, seed: int = 0) -
         change, error = paired_gain(right[1], right[0], seed=seed)
         told = abs(change) > 2 * error > 0
         row = {"accuracy": _share(right[0]), "change": change, "error": error, "told": told}
+        gains, items = (
+            pd.Series(v.cpu().numpy()) for v in (right[1] - right[0], known_targets(task))
+        )
+        row["error_over_items"] = mean_over_groups(gains, items, seed=seed)[1]
         model, data = e.info.get("model", name), e.info.get("data", "")
         title = short_title(model, data, name)
         rows[name] = row | {"model": model, "loss": e.info.get("loss"), "title": title}

@@ -180,7 +180,7 @@ def test_the_ablation_has_gap_and_recall_by_loss(frame) -> None:
 def test_a_mean_over_sets_is_as_sure_as_its_models_are_many() -> None:
     values = pd.Series([0.1, 0.1, 0.3, 0.3])
     apart, together = (
-        many_models.mean_over_models(values, pd.Series(list(models))) for models in ("abcd", "aabb")
+        many_models.mean_over_groups(values, pd.Series(list(models))) for models in ("abcd", "aabb")
     )
     assert apart[0] == together[0] == pytest.approx(0.2)
     assert apart[1] == pytest.approx(0.1 / 2, rel=0.1)

@@ -63,6 +63,10 @@ def test_changes_are_paired_and_named_by_set() -> None:
     exact = float((after - before).std(correction=0)) / len(e.queries) ** 0.5
     assert found.loc["x-a", "error"] == pytest.approx(exact, rel=0.15)
     assert found["told"].dtype == bool
+    fours = gu.Embeddings(e.queries.repeat(4, 1), e.gallery, e.targets.repeat(4))
+    drawn = moving.changes({"each four times": fours}).loc["each four times"]
+    assert drawn["error"] == pytest.approx(exact / 2, rel=0.15)
+    assert drawn["error_over_items"] == pytest.approx(exact, rel=0.15)
     figure = figures.changes_by_set(found)
     assert len(figure.axes[0].get_yticks()) == 2
 
