@@ -23,6 +23,8 @@ _ELSEWHERE = {
 """What other libraries call them, for the error that names ours."""
 
 _ROWS = 512  # queries that one matrix product takes at least
+# A squared distance below this share of the mean squared norm is rounding in single precision.
+_EQUAL = 2e-6
 
 
 def cost(queries: Tensor, gallery: Tensor, scoring: str) -> Tensor:
@@ -179,6 +181,18 @@ def first_equals(rows: Tensor) -> Tensor | None:
     twins = torch.arange(len(rows), device=rows.device)
     twins[alike] = first
     return twins
+
+
+def nearly_equal(some: Tensor, rows: Tensor) -> Tensor:
+    """(k, m) whether each of `some` (k, d) and each of `rows` (m, d) are one item, written twice.
+
+    They are if their squared distance, in double precision, is a share of the mean squared norm of
+    `rows` that is rounding in single precision.
+    """
+    wide = rows.double()
+    middle = wide.mean(dim=0)
+    apart = cost(some.double() - middle, wide - middle, "euclidean")
+    return apart <= _EQUAL * wide.square().sum(dim=1).mean()
 
 
 def settle(costs: Tensor, twins: Tensor | None) -> Tensor:

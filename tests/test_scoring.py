@@ -13,7 +13,15 @@ from torch import Tensor
 import gaputils as gu
 from gaputils import closing, scoring
 from gaputils.pages.multiple_choice import choice_answers, hard_choices
-from gaputils.scoring import SCORINGS, choice_costs, first_equals, least, nearest, top_k
+from gaputils.scoring import (
+    SCORINGS,
+    choice_costs,
+    first_equals,
+    least,
+    nearest,
+    nearly_equal,
+    top_k,
+)
 from gaputils.tasks import mixed_retrieval
 
 DTYPES = [torch.float16, torch.float32, torch.float64]
@@ -324,3 +332,16 @@ def test_rankings_under_autocast_are_those_without(name: str) -> None:
     plain = top_k(queries, gallery, 20, name)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(top_k(queries, gallery, 20, name), plain)
+
+
+def test_rows_that_single_precision_cannot_tell_apart_are_nearly_equal() -> None:
+    generator = torch.Generator().manual_seed(0)
+    once = torch.nn.functional.normalize(torch.randn(40, 16, generator=generator), dim=1)
+    again = torch.nn.functional.normalize(once.double() + 1e-6, dim=1).float()
+    other = torch.nn.functional.normalize(once.double() + 1e-2, dim=1).float()
+    rows = torch.cat([once, again, other])
+    found = nearly_equal(rows[:40], rows)
+    near = torch.cdist(rows[:40].double(), rows.double()) < 1.5e-3
+    assert torch.equal(found, near)
+    assert found.sum(1).tolist() == [2] * 40
+    assert torch.equal(nearly_equal(rows[:40] + 1, rows + 1), found)

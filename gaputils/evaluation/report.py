@@ -20,7 +20,7 @@ from gaputils.evaluation.table import Comparison
 from gaputils.geometry import measure_gap
 from gaputils.geometry.streaming import GapStatistics, take_in
 from gaputils.noise.perturbations import GaussianNoise
-from gaputils.scoring import check_scoring
+from gaputils.scoring import check_scoring, nearly_equal
 
 ORIGINAL = "original"
 _WORDS = {"cosine": "cosine", "euclidean": "Euclidean distance", "inner-product": "inner product"}
@@ -29,8 +29,6 @@ _FAITHFUL = 0.99
 _DRAWS = 200
 # What the exact engine's errors, below 1e-4 each, may feign.
 _RESOLUTION = 2e-4
-# A squared distance below this share of the mean squared norm is rounding in single precision.
-_EQUAL = 2e-6
 _AT_ONCE = 512
 
 
@@ -308,14 +306,8 @@ def _told(found: _Findings) -> list[str]:
 
 def _doubles(gallery: torch.Tensor) -> int:
     """How many rows of `gallery` (m, d) are no farther from another one than rounding goes."""
-    rows = gallery.double() - gallery.double().mean(dim=0)
-    squares = rows.square().sum(dim=1)
-    near = _EQUAL * gallery.double().square().sum(dim=1).mean()
-    count = 0
-    for part, own in zip(torch.split(rows, _AT_ONCE), torch.split(squares, _AT_ONCE), strict=True):
-        apart = own[:, None] + squares - 2 * part @ rows.mT
-        count += int(((apart <= near).sum(dim=1) > 1).sum())
-    return count
+    parts = torch.split(gallery, _AT_ONCE)
+    return sum(int((nearly_equal(part, gallery).sum(dim=1) > 1).sum()) for part in parts)
 
 
 def norms_told(name: str, side: torch.Tensor) -> list[str]:

@@ -123,9 +123,8 @@ def changes(sets: Mapping[str, Embeddings], alpha: float = 1.0, seed: int = 0) -
         change, error = paired_gain(right[1], right[0], seed=seed)
         told = abs(change) > 2 * error > 0
         row = {"accuracy": _share(right[0]), "change": change, "error": error, "told": told}
-        gains, items = (
-            pd.Series(v.cpu().numpy()) for v in (right[1] - right[0], known_targets(task))
-        )
+        gains = pd.Series((right[1] - right[0]).cpu().numpy())
+        items = pd.Series(known_targets(task).cpu().numpy())
         row["error_over_items"] = mean_over_groups(gains, items, seed=seed)[1]
         model, data = e.info.get("model", name), e.info.get("data", "")
         title = short_title(model, data, name)

@@ -78,23 +78,19 @@ def melting(
     times: int,
     *,
     bias: float,
-    runs: int,
-    n: int,
-    d: int,
     tau: float,
     lr: float,
     steps: int,
-    spread: float,
+    **cloud: Any,
 ) -> pd.DataFrame:
     """The gap under the sigmoid loss with `bias` held fixed, for `times` as many `steps`.
 
-    Median over the runs: a row for each recorded step, `steps` among them, and a column for each
-    start.
+    `cloud` as `flat_clusters` takes it. Median over the runs: a row for each recorded step, `steps`
+    among them, and a column for each start.
     """
-    x, y = flat_clusters(gaps, runs=runs, n=n, d=d, spread=spread)
-    run = sigmoid.simulate(
-        x, y, tau=tau, bias=bias, bias_rate=0, lr=lr, steps=times * steps, record=[steps]
-    )
+    x, y = flat_clusters(gaps, **cloud)
+    how: dict[str, Any] = {"tau": tau, "lr": lr, "steps": times * steps, "record": [steps]}
+    run = sigmoid.simulate(x, y, bias=bias, bias_rate=0, **how)
     median = along(run.x, run.y).median(-1).values
     return pd.DataFrame(median.numpy(), index=pd.Index(run.steps, name="step"), columns=list(gaps))
 

@@ -18,6 +18,7 @@ from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.protocol import answerable_blocks
 from gaputils.noise import GaussianNoise
 from gaputils.pages import with_error
+from gaputils.scoring import nearly_equal
 
 Sides = tuple[Tensor, Tensor]
 
@@ -33,8 +34,6 @@ CLOSINGS: dict[str, Closing | None] = {
     SCALED: HullProjection(radius=2),
 }
 PAIR = {name: CLOSINGS[name] for name in (ORIGINAL, CENTRED)}
-# Rows nearer than this share of their mean squared norm are one item, written twice.
-_EQUAL = 2e-6
 COSINE_FIRST = ("cosine", "inner-product", "euclidean")
 
 
@@ -63,10 +62,7 @@ def distinct_items(embeddings: Embeddings) -> Embeddings:
     """
     require_embeddings(embeddings)
     targets = known_targets(embeddings)
-    gallery = embeddings.gallery.double()
-    scale = gallery.square().sum(1).mean()
-    equal = torch.cdist(gallery, gallery, compute_mode="donot_use_mm_for_euclid_dist")
-    first = (equal.square() <= _EQUAL * scale).to(torch.uint8).argmax(1)
+    first = nearly_equal(embeddings.gallery, embeddings.gallery).to(torch.uint8).argmax(1)
     kept, item = torch.unique(first, return_inverse=True)
     return Embeddings(
         embeddings.queries, embeddings.gallery[kept], item[targets], dict(embeddings.info)
