@@ -63,7 +63,6 @@ def squared_across(
     middle = gallery.mean(dim=-2)
     rest = gallery - middle.unsqueeze(-2)
     aside = middle - (units * middle).sum(dim=1, keepdim=True) * units
-    aside = aside - (units * aside).sum(dim=1, keepdim=True) * units
     squares = aside.square().sum(dim=1, keepdim=True) + rest.square().sum(dim=-1)
     along, beside = ((one[:, None] @ rest.mT)[:, 0] for one in (units, aside))
     return (squares + 2 * beside - along.square()).clamp_min(0)
@@ -125,14 +124,12 @@ def cosine_reach(cosines: Tensor, lengths: Tensor, dim: int, tol: float) -> Tens
     own_near, own_far = near.gather(1, first), lengths.gather(1, first)
     across = ((1 - best) * (1 + best)).clamp_min(0).sqrt() * own_far
     angle = torch.atan2(torch.sqrt(across**2 + dim - 1), best * own_far)
-    limit = angle + torch.asin((likely / own_near).clamp_max(1))
-    stray = torch.asin((rare / near).clamp_max(1))
-    edge = limit + stray
+    # Not a number where what is so near the origin may stray anywhere: then nothing is left out.
+    edge = angle + torch.asin(likely / own_near) + torch.asin(rare / near)
     least = torch.cos(edge)
     least = torch.minimum(least * near, least * far) / lengths
-    hopeless = (likely >= own_near) | (rare >= near) | (edge >= math.pi)
-    kept = torch.where(hopeless | (cosines >= least), cosines, best)
-    return kept.amin(dim=1)
+    left_out = (edge < math.pi) & (cosines < least)
+    return torch.where(left_out, best, cosines).amin(dim=1)
 
 
 def _least_and_greatest(lengths: Tensor, dim: int) -> tuple[Tensor, Tensor]:

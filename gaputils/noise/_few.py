@@ -107,7 +107,7 @@ def _of_items(function: Callable[[Array], Array], noncentrality: Array, dim: int
     values = function(np.maximum(np.square(points) - dim / 2, 0)[:, :, None])
     order = np.arange(_POINTS)
     series = np.cos(order[:, None] * angle) * np.where(order == 0, 1, 2)[:, None] / _POINTS
-    at = np.arccos(np.clip((place - low) / half - 1, -1, 1))
+    at = np.arccos((place - low) / half - 1)
     return np.asarray(np.cos(at[:, :, None] * order) @ (series @ values))
 
 

@@ -14,6 +14,7 @@ from scipy.interpolate import CubicSpline
 
 import gaputils as gu
 from gaputils.noise import _cosine
+from noise.crowds import law_of_root
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -181,6 +182,55 @@ def test_items_far_from_the_query_are_left_out() -> None:
     assert 0.1 < reach <= 0.9
     nothing_is_sure = _cosine.cosine_reach(cosines, lengths / 100, 64, 1e-5)
     assert float(nothing_is_sure) == pytest.approx(-0.9)
+
+
+def test_the_more_items_may_be_left_out_the_farther_the_reach() -> None:
+    """Each of them may win with a share of the tolerance alone."""
+    cosines = torch.linspace(0.9, -0.9, 200)[None].double()
+    lengths = torch.full((200,), 40.0).double()
+    few = _cosine.cosine_reach(cosines, lengths, 64, 1e-5)
+    many = _cosine.cosine_reach(cosines.repeat(1, 500), lengths.repeat(500), 64, 1e-5)
+    assert -0.9 < float(many) < float(few) < 0.9
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 63])
+@pytest.mark.parametrize("along", [0.0, 3.0])
+@pytest.mark.parametrize("across", [0.0, 4.0, 1e4])
+def test_the_length_of_an_items_mean_lies_within_its_bounds(
+    degrees: int, along: float, across: float
+) -> None:
+    """Of the point whose coordinates are the mean numerator and the mean length across."""
+    lengths = torch.tensor([math.hypot(along, math.sqrt(across))], dtype=torch.float64)
+    near, far = (float(v) for v in _cosine._least_and_greatest(lengths, degrees + 1))
+    r, mass = law_of_root(across, degrees)
+    length = math.hypot(along, r @ mass)
+    assert near <= length <= far
+    assert far**2 == pytest.approx(along**2 + np.square(r) @ mass)
+    if across == 1e4:  # where a chi is normal, of variance 1
+        assert near == pytest.approx(length, rel=1e-6)
+
+
+@pytest.mark.parametrize(("variance", "squared", "told"), [(4, 3e9, True), (0.25, 1e9, False)])
+def test_cosines_tell_the_length_across_of_items_not_too_long_for_the_noise(
+    variance: float, squared: float, told: bool
+) -> None:
+    items = torch.eye(3).double() * math.sqrt(squared)
+    lengths = items.norm(dim=1)
+    found = _cosine.squared_across(torch.ones(1, 3).double(), items, lengths, variance)
+    assert (found is None) is told
+
+
+def test_each_query_may_have_items_of_its_own_across_it() -> None:
+    rng = np.random.default_rng(0)
+    queries = 1e6 + rng.normal(size=(4, 5))
+    items = 1e6 + rng.normal(size=(4, 3, 5))
+    one = [torch.as_tensor(side) for side in (queries, items)]
+    found = _cosine.squared_across(*one, one[1].norm(dim=2), 1.0)
+    units = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+    along = np.einsum("nd,nmd->nm", units.astype(np.longdouble), items)
+    aside = items - along[:, :, None] * units[:, None]
+    expected = torch.as_tensor(np.square(aside).sum(axis=2).astype(float))
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_one_dimension_and_zero_rows_are_refused() -> None:

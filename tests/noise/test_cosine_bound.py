@@ -46,6 +46,18 @@ def test_keeps_its_bound_among_items_of_many_places(
     assert abs(error) < BOUND
 
 
+@pytest.mark.parametrize("longer", [1.5, 5, 20])
+@pytest.mark.parametrize("angle", [0.01, 0.05])
+def test_keeps_its_bound_among_longer_items_next_to_the_query(angle: float, longer: float) -> None:
+    """There a cotangent is large, and nearly all of its noise that of the length across."""
+    size = 40 * np.array([1, longer, longer])
+    angles = np.array([angle, angle, 1.1 * angle])
+    along, across = size * np.cos(angles), np.square(size * np.sin(angles))
+    for winner in (0, 1):
+        error = exact(along, across, [1, 1, 50], winner, 511)
+        assert abs(error - reference(along, across, [1, 1, 50], winner, 511)) < BOUND
+
+
 @pytest.mark.parametrize("offset", [1e5, 1e6, 1e7])
 @pytest.mark.parametrize("dim", [4, 512])
 def test_a_common_offset_costs_no_digits(dim: int, offset: float) -> None:
