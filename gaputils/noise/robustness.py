@@ -290,8 +290,6 @@ def _checked(
     check_scoring(gallery, scoring, queries)
     if not isinstance(noise, Noise):
         raise TypeError(f"noise: expected a noise such as GaussianNoise, got {noise!r}")
-    if method == "exact":
-        check_exact(noise, scoring, queries.shape[1])
     if targets is not None:
         targets = as_answers("targets", targets, len(queries), len(gallery), queries.device)
     return queries, gallery, targets

@@ -46,27 +46,29 @@ def test_keeps_its_bound_among_items_of_many_places(
     assert abs(error) < BOUND
 
 
-@pytest.mark.parametrize("longer", [1.5, 5, 20])
-@pytest.mark.parametrize("angle", [0.01, 0.05])
-def test_keeps_its_bound_among_longer_items_next_to_the_query(angle: float, longer: float) -> None:
-    """There a cotangent is large, and nearly all of its noise that of the length across."""
-    size = 40 * np.array([1, longer, longer])
-    angles = np.array([angle, angle, 1.1 * angle])
-    along, across = size * np.cos(angles), np.square(size * np.sin(angles))
-    for winner in (0, 1):
-        error = exact(along, across, [1, 1, 50], winner, 511)
-        assert abs(error - reference(along, across, [1, 1, 50], winner, 511)) < BOUND
+@pytest.mark.parametrize("cotangent", [3, 10])
+@pytest.mark.parametrize("behind", [-1.5, 8])
+def test_keeps_its_bound_beside_a_longer_rival_near_the_query(
+    cotangent: float, behind: float
+) -> None:
+    """Its probability changes five times as fast as the winner's, which nearly all comes from the
+    lengths across. It stands `behind` the winner by so many of its deviations."""
+    across, degrees = np.array([10.0, 50.0]), 64
+    along = cotangent * across
+    along[1] -= behind * np.hypot(1, cotangent)
+    case = along, np.square(across) - degrees, [1, 1], 0, degrees
+    assert abs(exact(*case) - reference(*case)) < BOUND
 
 
 @pytest.mark.parametrize("offset", [1e5, 1e6, 1e7])
-@pytest.mark.parametrize("dim", [4, 512])
-def test_a_common_offset_costs_no_digits(dim: int, offset: float) -> None:
+@pytest.mark.parametrize(("dim", "deviation"), [(4, 1), (4, 3), (512, 1)])
+def test_a_common_offset_costs_no_digits(dim: int, deviation: float, offset: float) -> None:
     """A cosine rounds away what stands across; in higher precision it is there."""
     rng = np.random.default_rng(0)
-    shift = offset * rng.normal(size=dim)
-    queries = shift + 2 * rng.normal(size=(20, dim))
-    gallery = shift + 2 * rng.normal(size=(30, dim))
-    noise = gu.GaussianNoise(1.0, per="coordinate")
+    shift = deviation * offset * rng.normal(size=dim)
+    queries = shift + 2 * deviation * rng.normal(size=(20, dim))
+    gallery = shift + 2 * deviation * rng.normal(size=(30, dim))
+    noise = gu.GaussianNoise(deviation**2, per="coordinate")
     found = gu.robustness(queries, gallery, noise, scoring="cosine")
     winner = gu.scoring.nearest(queries, gallery, "cosine")
     wide, sides = gallery.astype(np.longdouble), queries.astype(np.longdouble)
@@ -77,9 +79,14 @@ def test_a_common_offset_costs_no_digits(dim: int, offset: float) -> None:
     ]
     lengths = np.sqrt(np.square(wide).sum(axis=1)).astype(float)
     cosines = torch.tensor((along / lengths).astype(float))
-    lengths = torch.tensor(lengths).expand(20, -1)
-    right = torch.tensor(np.array(across).astype(float))
+    lengths = torch.tensor(lengths / deviation).expand(20, -1)
+    right = torch.tensor(np.array(across).astype(float)) / deviation**2
     expected = _cosine.cosine_win(cosines, lengths, winner, dim, right)
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
     lower, upper = gu.noise.sandwich(queries, gallery, noise, scoring="cosine")
     assert bool(((lower - BOUND <= found) & (found <= upper + BOUND)).all())
+    others = gu.scoring.top_k(queries, gallery, 2, "cosine")[:, 1]
+    others[::2] = cosines[::2].argmin(dim=1)
+    found = gu.accuracy_under_noise(queries, gallery, others, noise, scoring="cosine")
+    expected = _cosine.cosine_win(cosines, lengths, others, dim, right)
+    torch.testing.assert_close(found, expected, atol=2e-5, rtol=0)

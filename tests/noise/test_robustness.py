@@ -257,6 +257,21 @@ def test_accuracies_over_all_targets_sum_to_one(scoring: str) -> None:
     torch.testing.assert_close(own, gu.robustness(queries, gallery, noise, scoring=scoring))
 
 
+@pytest.mark.parametrize("method", ["exact", "monte-carlo"])
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_of_several_right_answers_any_may_win(scoring: str, method: str) -> None:
+    queries, gallery = sides(3, 5, 12, 16)
+    right = np.array([[0, 3], [4, -1], [5, 11], [2, 1], [7, -1]])
+    noise, how = gu.GaussianNoise(4.0), {"method": method, "scoring": scoring}
+    either = gu.accuracy_under_noise(queries, gallery, right, noise, **how)
+    first, second = (
+        gu.accuracy_under_noise(queries, gallery, column.clip(0), noise, **how)
+        for column in right.T
+    )
+    expected = first + torch.where(torch.as_tensor(right[:, 1] < 0), 0.0, second)
+    torch.testing.assert_close(either, expected, atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize("scoring", SCORINGS)
 def test_batches_of_a_few_rows_give_the_same(scoring: str, monkeypatch: pytest.MonkeyPatch) -> None:
     queries, gallery = sides(8, 30, 40, 64)
