@@ -25,7 +25,6 @@ OTHER: dict[str, dict[str, Any]] = {
     "born": {"variance": 0.1, "copies": 10, "seed": 1},
     "closing_it": {
         "model": LOCAL,
-        "dataset": "openmoji",
         "variances": [0.01, 0.1],
         "closing": "HullProjection",
         "draws": 5,
@@ -132,6 +131,8 @@ OTHER: dict[str, dict[str, Any]] = {
     },
 }
 
+# Parameters that take minutes.
+NIGHTLY: dict[str, dict[str, Any]] = {"closing_it": {"dataset": "openmoji"}}
 
 THIRD = datetime.datetime.now(tz=datetime.UTC).toordinal() % 3
 
@@ -165,13 +166,15 @@ def test_page_runs_with_other_parameters(
     monkeypatch: pytest.MonkeyPatch,
     pytestconfig: pytest.Config,
 ) -> None:
-    if list(OTHER).index(page) % 3 != THIRD and not pytestconfig.getoption("--nightly"):
+    nightly = pytestconfig.getoption("--nightly")
+    if list(OTHER).index(page) % 3 != THIRD and not nightly:
         pytest.skip("another third of the pages has its turn today")
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("TQDM_DISABLE", "1")
     notebook = NOTEBOOKS / f"{page}.ipynb"
-    chosen = {k: str(checkpoint) if v == LOCAL else v for k, v in OTHER[page].items()}
+    other = OTHER[page] | (NIGHTLY.get(page, {}) if nightly else {})
+    chosen = {k: str(checkpoint) if v == LOCAL else v for k, v in other.items()}
     assert set(chosen) <= set(papermill.inspect_notebook(str(notebook)))
     with forked_kernels():
         papermill.execute_notebook(
