@@ -62,7 +62,7 @@ def as_matrix(name: str, value: Any, *, min_rows: int = 1, any_norm: bool = Fals
     """`value` as a finite floating (rows, columns) tensor; half precision becomes float32.
 
     Shares memory with `value` where it can. Raises `TypeError` if it is not a dense array of real
-    numbers of at most double precision and `ValueError` if its shape or its values are not usable:
+    numbers between half and double precision, or of integers, and `ValueError` if its shape or its values are not usable:
     not finite or, unless `any_norm`, so large that squared distances leave the dtype's range.
     """
     if not isinstance(value, (np.ndarray, Tensor)):
@@ -76,6 +76,11 @@ def as_matrix(name: str, value: Any, *, min_rows: int = 1, any_norm: bool = Fals
     tensor = as_tensor(name, value, "real numbers of at most double precision").detach()
     if tensor.is_complex() or tensor.dtype == torch.bool:
         raise TypeError(f"{name}: expected real numbers, got dtype {tensor.dtype}")
+    if tensor.is_floating_point() and tensor.element_size() == 1:
+        raise TypeError(
+            f"{name}: expected at least half precision, got dtype {tensor.dtype}, in which moved "
+            "rows would be rounded beyond use; pass its .to(torch.float16)"
+        )
     if tensor.ndim != 2:
         raise ValueError(f"{name}: expected shape (rows, columns), got {tuple(tensor.shape)}")
     if tensor.shape[0] < min_rows or tensor.shape[1] < 1:

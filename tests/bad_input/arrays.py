@@ -59,6 +59,10 @@ def _zero(side: Array) -> Array:
     return side
 
 
+def _in_eight_bits(side: np.ndarray) -> torch.Tensor:
+    return torch.tensor(side).to(torch.float8_e4m3fn)
+
+
 _FINITE = "expected finite values, got NaN or infinity in 1 row"
 _ANY = r"expected .*shape \(rows, columns\), got \("
 _REAL = "expected real numbers, got dtype"
@@ -78,6 +82,12 @@ VARIANTS: dict[str, tuple[str, Change, str, str]] = {
     "complex": ("dtype", lambda side: side + 1j, "TypeError", f"{_REAL} complex128"),
     "complex tensor": ("dtype", lambda s: torch.tensor(s + 1j), "TypeError", f"{_REAL} torch.com"),
     "boolean tensor": ("dtype", lambda s: torch.tensor(s > 0), "TypeError", f"{_REAL} torch.bool"),
+    "eight bits": (
+        "dtype",
+        _in_eight_bits,
+        "TypeError",
+        "at least half precision, .* torch.float8",
+    ),
     "masked": ("dtype", lambda s: np.ma.masked_array(s, s > 0), "TypeError", "got a masked one"),
     "no rows": ("empty", lambda side: side[:0], "ValueError", r"\(0, 5\)"),
     "no columns": ("empty", lambda side: side[:, :0], "ValueError", r"got .*, 0\)"),

@@ -17,7 +17,7 @@ KINDS: dict[str, str] = {
     "NaN": "a value is not a number",
     "infinity": "a value is infinite",
     "dimension": "another number of axes or columns",
-    "dtype": "a list, text, objects, booleans, complex numbers, a masked array",
+    "dtype": "a list, text, objects, booleans, complex numbers, 8-bit floats, a masked array",
     "empty": "no rows or no columns",
     "one row": "a side has a single row",
     "zero row": "a row of norm zero where a direction is needed",
