@@ -61,9 +61,10 @@ def _plain(value: Any) -> np.ndarray[Any, Any]:
 def as_matrix(name: str, value: Any, *, min_rows: int = 1, any_norm: bool = False) -> Tensor:
     """`value` as a finite floating (rows, columns) tensor; half precision becomes float32.
 
-    Shares memory with `value` where it can. Raises `TypeError` if it is not a dense array of real
-    numbers between half and double precision, or of integers, and `ValueError` if its shape or its values are not usable:
-    not finite or, unless `any_norm`, so large that squared distances leave the dtype's range.
+    Shares memory with `value` where it can. Raises `TypeError` if it is not a dense array of
+    integers or of real numbers in half to double precision, and `ValueError` if its shape or its
+    values are not usable: not finite or, unless `any_norm`, so large that squared distances leave
+    the dtype's range.
     """
     if not isinstance(value, (np.ndarray, Tensor)):
         raise TypeError(

@@ -242,6 +242,15 @@ def test_a_query_of_norm_zero_has_no_noise_in_its_inner_products() -> None:
     assert float(sampled) == 1
 
 
+def test_a_query_of_norm_zero_is_answered_by_itself() -> None:
+    """Its first item wins for certain, whatever wins the others."""
+    queries, gallery = np.array([[0.0, 0.0, 0.0], [0.2, 2.0, 0.1]]), np.eye(3)
+    noise, how = gu.GaussianNoise(1.0), {"scoring": "inner-product"}
+    both = gu.robustness(queries, gallery, noise, **how)
+    alone = gu.robustness(queries[1:], gallery, noise, **how)
+    torch.testing.assert_close(both, torch.cat([torch.ones(1).double(), alone]))
+
+
 @pytest.mark.parametrize("scoring", SCORINGS)
 def test_accuracies_over_all_targets_sum_to_one(scoring: str) -> None:
     queries, gallery = sides(2, 5, 6, 80)

@@ -72,3 +72,19 @@ def test_few_items_that_are_all_kept_win_as_often_as_among_the_near_ones(
     whole = found()
     monkeypatch.setattr(_wins, "FEW_ITEMS", 0)
     torch.testing.assert_close(found(), whole, atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("budget", [1, 3000, 20_000, 10**9])
+def test_batches_share_out_the_rows_and_keep_what_each_needs(
+    budget: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_wins, "_ELEMENTS", budget)
+    values = torch.zeros(50, 40)
+    count = torch.as_tensor(np.random.default_rng(0).integers(1, 41, size=50))
+    for counts in (count, None):
+        rows = []
+        for some, kept in _wins._batches(values, counts):
+            these = torch.arange(50)[some]
+            assert kept == (40 if counts is None else int(count[these].max()))
+            rows += these.tolist()
+        assert sorted(rows) == list(range(50))
