@@ -67,7 +67,8 @@ def test_a_common_offset_costs_no_digits(dim: int, deviation: float, offset: flo
     rng = np.random.default_rng(0)
     shift = deviation * offset * rng.normal(size=dim)
     queries = shift + 2 * deviation * rng.normal(size=(20, dim))
-    gallery = shift + 2 * deviation * rng.normal(size=(30, dim))
+    spread = deviation * np.repeat([2, 200], [20, 10])[:, None]
+    gallery = shift + spread * rng.normal(size=(30, dim))
     noise = gu.GaussianNoise(deviation**2, per="coordinate")
     found = gu.robustness(queries, gallery, noise, scoring="cosine")
     winner = gu.scoring.nearest(queries, gallery, "cosine")
