@@ -71,7 +71,8 @@ def robustness(
     0.841
     0.853
     """
-    queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
+    choice("method", method, METHODS)
+    queries, gallery, _ = _checked(queries, gallery, noise, scoring, None)
     if method == "monte-carlo":
         winner = _nearest(queries, gallery, scoring)
         return simulate(queries, gallery, noise, [winner], scoring, draws, seed)[0].per_query
@@ -101,7 +102,8 @@ def accuracy_under_noise(
     >>> gu.accuracy_under_noise(queries, gallery, [1], gu.GaussianNoise(1.0)).numpy().round(3)
     array([0.122])
     """
-    queries, gallery, _ = _checked(queries, gallery, noise, method, scoring, None)
+    choice("method", method, METHODS)
+    queries, gallery, _ = _checked(queries, gallery, noise, scoring, None)
     wanted = as_answers("targets", targets, len(queries), len(gallery), queries.device)
     if method == "monte-carlo":
         return simulate(queries, gallery, noise, [wanted], scoring, draws, seed)[0].per_query
@@ -133,11 +135,10 @@ def estimate(
     0.878 0.122 from 0 draws
     """
     choice("method", method, (*METHODS, "auto"))
+    queries, gallery, wanted = _checked(queries, gallery, noise, scoring, targets)
     if method == "auto":
-        queries, gallery, _ = _checked(queries, gallery, noise, "monte-carlo", scoring, None)
         exact = has_exact_answer(noise, scoring, queries.shape[1])
         method = "exact" if exact else "monte-carlo"
-    queries, gallery, wanted = _checked(queries, gallery, noise, method, scoring, targets)
     winners = [None, wanted] if wanted is not None else [None]
     if method == "exact":
         shares = _exact_wins(queries, gallery, [noise], winners, scoring, tolerance)[1][0]
@@ -283,10 +284,9 @@ def _exact_wins(
 
 
 def _checked(
-    queries: Any, gallery: Any, noise: Any, method: str, scoring: str, targets: Any
+    queries: Any, gallery: Any, noise: Any, scoring: str, targets: Any
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     queries, gallery = as_pair(queries, gallery)
-    choice("method", method, METHODS)
     check_scoring(gallery, scoring, queries)
     if not isinstance(noise, Noise):
         raise TypeError(f"noise: expected a noise such as GaussianNoise, got {noise!r}")

@@ -14,24 +14,9 @@ from scipy.interpolate import CubicSpline
 
 import gaputils as gu
 from gaputils.noise import _cosine
-from noise.crowds import law_of_root
+from noise.crowds import chi_density, law_of_root
 
 SEEDS = st.integers(0, 2**32 - 1)
-
-
-def chi_density(r: np.ndarray, noncentrality: float, degrees: int) -> np.ndarray:
-    """Density of noncentral chi as a Poisson mixture of central ones."""
-    middle = noncentrality / 2
-    terms = np.arange(max(0.0, middle - 15 * math.sqrt(middle) - 5), middle + 15 * middle**0.5 + 30)
-    log_weight = special.xlogy(terms, middle) - middle - special.gammaln(terms + 1)
-    power = degrees / 2 + terms
-    log_density = (
-        (2 * power - 1) * np.log(r)[:, None]
-        - np.square(r)[:, None] / 2
-        + (1 - power) * math.log(2)
-        - special.gammaln(power)
-    )
-    return np.exp(log_density + log_weight).sum(axis=1)
 
 
 def reference(along: np.ndarray, across: np.ndarray, winner: int, degrees: int) -> float:
