@@ -173,28 +173,40 @@ def _stepper(state: Tensor, rate: Tensor, radius: Tensor | None) -> Callable[[],
     runs, n = x.shape[0], x.shape[2]
     logits, residual, other = (state.new_empty(runs, n, n) for _ in range(3))
     own = residual.diagonal(dim1=1, dim2=2)
-    slope, sums = torch.empty_like(state), state.new_empty(2, runs, n)
-    norms = state.new_empty(2, runs, n)
+    slope, product = torch.empty_like(state), torch.empty_like(state)
+    sums, norms = state.new_empty(2, runs, n), state.new_empty(2, runs, n)
 
-    def advance() -> None:
-        torch.sum(torch.mul(state, state, out=slope), 2, out=norms)
-        torch.baddbmm(norms[1].unsqueeze(1), x.mT, y, beta=-0.5, out=logits)
-        logits.sub_(norms[0].unsqueeze(2), alpha=0.5)
+    def weigh() -> None:
         torch.softmax(logits, 2, out=residual)
         torch.softmax(logits, 1, out=other)
         residual.add_(other)
         own.sub_(2)
-        torch.sum(residual, 2, out=sums[0])
-        torch.sum(residual, 1, out=sums[1])
         torch.bmm(y, residual.mT, out=slope[0])
         torch.bmm(x, residual, out=slope[1])
-        slope.addcmul_(state, sums.unsqueeze(2), value=-1)
-        if radius is None:
+
+    if radius is None:
+
+        def advance() -> None:
+            torch.sum(torch.mul(state, state, out=product), 2, out=norms)
+            torch.baddbmm(norms[1].unsqueeze(1), x.mT, y, beta=-0.5, out=logits)
+            logits.sub_(norms[0].unsqueeze(2), alpha=0.5)
+            weigh()
+            torch.sum(residual, 2, out=sums[0])
+            torch.sum(residual, 1, out=sums[1])
+            slope.addcmul_(state, sums.unsqueeze(2), value=-1)
             state.sub_(slope.mul_(rate))
-        else:
-            radial = (slope * state).sum(2, keepdim=True).div_(norms.unsqueeze(2))
-            state.sub_(slope.addcmul_(state, radial, value=-1).mul_(rate))
-            lengths = torch.linalg.vector_norm(state, dim=2, keepdim=True)
-            state.mul_(radius / lengths)
+
+    else:
+        # Norms that are all alike are in no softmax, and the slope's part along a point is dropped.
+        square = radius.square()
+
+        def advance() -> None:
+            torch.bmm(x.mT, y, out=logits)
+            weigh()
+            torch.sum(torch.mul(slope, state, out=product), 2, out=norms)
+            slope.addcmul_(state, norms.unsqueeze(2).div_(square), value=-1)
+            state.sub_(slope.mul_(rate))
+            torch.sum(torch.mul(state, state, out=product), 2, out=norms)
+            state.mul_(radius / norms.unsqueeze(2).sqrt_())
 
     return advance
