@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gaputils import _checks
 from gaputils.embeddings import Embeddings, require_embeddings
-from gaputils.scoring import check_scoring, choice_costs, cost, first_equals, settle, top_k
+from gaputils.scoring import check_scoring, choice_costs, cost, first_equals, least, settle, top_k
 
 _SCORES_AT_ONCE = 2**24
 
@@ -239,7 +239,7 @@ def rate_mixed(
             f"query_labels: expected a right item for every query, "
             f"{int((total == 0).sum())} of {len(total)} have none"
         )
-    best = ranked.sort(dim=1, descending=True, stable=True).indices[:, :k]
+    best = least(ranked.neg_(), k)
     hit = right.gather(1, best)
     discount = 1 / torch.arange(2, k + 2, dtype=torch.float64, device=best.device).log2()
     ideal = discount.cumsum(0)[total.clamp_max(k) - 1]
