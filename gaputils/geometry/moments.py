@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import torch
@@ -20,12 +20,15 @@ class Moments:
 
     `mean` (d,), `covariance` (d, d) with divisor `count`, `epsilon` the relative rounding error
     of the embeddings' own precision: variance below what it can resolve is not counted as rank.
+    `few` are the centred embeddings where they are fewer than their dimensions, from which
+    directions and the variances along them are cheaper to find.
     """
 
     count: int
     mean: Tensor
     covariance: Tensor
     epsilon: float
+    few: Tensor | None = None
 
     @classmethod
     def of(cls, embeddings: Any, name: str = "embeddings") -> Moments:
@@ -34,7 +37,9 @@ class Moments:
         wide = x.double()
         mean = wide.mean(0)
         centred = wide - mean
-        return cls(len(x), mean, centred.T @ centred / len(x), torch.finfo(x.dtype).eps)
+        covariance = centred.T @ centred / len(x)
+        few = centred if len(x) < x.shape[1] else None
+        return cls(len(x), mean, covariance, torch.finfo(x.dtype).eps, few)
 
     @property
     def dim(self) -> int:
@@ -47,6 +52,10 @@ class Moments:
 
     @cached_property
     def _spectrum(self) -> tuple[Tensor, Tensor]:
+        if self.few is not None:
+            _, deviations, directions = torch.linalg.svd(self.few, full_matrices=False)
+            none = deviations.new_zeros(self.dim - len(deviations))
+            return torch.cat([deviations.square() / self.count, none]), directions.mT
         values, vectors = torch.linalg.eigh(self.covariance)
         return values.flip(0).clamp(min=0), vectors.flip(1)
 
@@ -129,7 +138,11 @@ def random_shares(moments: Moments, directions: int = 1000, seed: _checks.Seed =
     generator = _checks.as_generator(seed)
     draws = torch.randn(directions, moments.dim, generator=generator, dtype=torch.float64)
     draws = (draws / draws.norm(dim=1, keepdim=True)).to(moments.covariance.device)
-    variances: Tensor = ((draws @ moments.covariance) * draws).sum(1)
+    variances: Tensor
+    if moments.few is not None:
+        variances = (draws @ moments.few.mT).square().sum(1) / moments.count
+    else:
+        variances = ((draws @ moments.covariance) * draws).sum(1)
     return variances / moments.total if moments.total > 0 else variances * math.nan
 
 
@@ -190,10 +203,9 @@ def moment_measures(
 def _side_measures(
     side: Moments, gap: Tensor, directions: int, seed: _checks.Seed
 ) -> dict[str, Callable[[], float]]:
-    def emptier() -> float:
-        return float(
-            (random_shares(side, directions, seed) < share_along(side, gap)).double().mean()
-        )
+    @cache
+    def at_random() -> Tensor:
+        return random_shares(side, directions, seed)
 
     return {
         "effective_rank": lambda: rank_of(side),
@@ -201,8 +213,8 @@ def _side_measures(
         "variance_gap": lambda: side.variance_along(gap),
         "variance_leading": lambda: float(side.variances[0]),
         "variance_share_gap": lambda: share_along(side, gap),
-        "variance_share_random": lambda: float(random_shares(side, directions, seed).median()),
+        "variance_share_random": lambda: float(at_random().median()),
         "variance_share_leading": lambda: float(side.variances[0]) / side.total,
-        "emptier_than_gap": emptier,
+        "emptier_than_gap": lambda: float((at_random() < share_along(side, gap)).double().mean()),
         "gap_angle": lambda: angle_to(side, gap),
     }

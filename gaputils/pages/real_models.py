@@ -17,6 +17,7 @@ from gaputils.embeddings import Embeddings, known_targets
 from gaputils.encoding.embed import embed
 from gaputils.evaluation.protocol import bootstrap_means
 from gaputils.geometry import Moments, gap_vector, measure_gap, principal_coordinates
+from gaputils.geometry.moments import moment_measures
 from gaputils.models import load_model, training_steps
 from gaputils.pages.gains import short_title
 from gaputils.tasks import retrieval
@@ -83,24 +84,23 @@ def measures(pairs: Mapping[str, Embeddings], rows: int, seed: int = 0) -> pd.Da
     return pd.DataFrame(columns)
 
 
-def directions(sets: Mapping[str, Embeddings], rows: int, seed: int = 0) -> pd.DataFrame:
+def directions(sets: Mapping[str, Embeddings], seed: int = 0) -> pd.DataFrame:
     """Where each gap points, a row a set: its angle to either hull beside that of a random
     direction, and the share of random directions that are emptier on either side.
     """
-    found = {
-        name: {
-            **measure_gap(e, DIRECTION, max_rows=rows, seed=seed),
-            "angle_random": angle_of_a_random_direction(e.gallery),
+    found = {}
+    for name, e in sets.items():
+        queries, gallery = Moments.of(e.queries), Moments.of(e.gallery)
+        found[name] = {
+            **moment_measures(queries, gallery, DIRECTION, seed=seed),
+            "angle_random": angle_of_a_random_direction(gallery),
             "trained": e.info.get("trained", True),
         }
-        for name, e in sets.items()
-    }
     return pd.DataFrame.from_dict(found, orient="index").infer_objects()
 
 
-def angle_of_a_random_direction(rows: Tensor) -> float:
-    """Degrees between a random direction and the hull of `rows` (n, d), by their dimensions."""
-    moments = Moments.of(rows)
+def angle_of_a_random_direction(moments: Moments) -> float:
+    """Degrees between a random direction and the hull of rows with `moments`, by its dimension."""
     return math.degrees(math.asin(math.sqrt((moments.dim - moments.rank) / moments.dim)))
 
 
@@ -248,7 +248,7 @@ def numbers(
         "angle_below": int((angles.max(axis=1) < trained["angle_random"]).sum()),
         "angle_images": first["gap_angle_queries"],
         "angle_texts": first["gap_angle_gallery"],
-        "angle_random": angle_of_a_random_direction(e.gallery),
+        "angle_random": angle_of_a_random_direction(Moments.of(e.gallery)),
         "outside": outside_the_hull(e),
         "inside": math.sqrt(max(0.0, 1 - outside_the_hull(e) ** 2)),
         "items": len(e.gallery),

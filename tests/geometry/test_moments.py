@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 
@@ -333,3 +334,20 @@ def test_gap_separability_of_two_gaussians_is_the_normal_tail() -> None:
     expected = 0.5 * (1 + math.erf(1 / math.sqrt(2)))
     error = math.sqrt(expected * (1 - expected) / 8000)
     assert abs(geo.gap_separability(x, y) - expected) < 4 * error
+
+
+@pytest.mark.parametrize(("rows", "different"), [(1, 1), (9, 9), (12, 7), (19, 19)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_few_rows_have_the_directions_of_their_covariance(
+    rows: int, different: int, dtype: torch.dtype
+) -> None:
+    values = torch.from_numpy(pair(m=different, d=20)[1]).to(dtype)
+    moments = geo.Moments.of(values[torch.arange(rows) % different])
+    known = dataclasses.replace(moments, few=None)
+    assert moments.rank == known.rank == different - 1
+    torch.testing.assert_close(moments.variances, known.variances, atol=1e-14, rtol=1e-10)
+    torch.testing.assert_close(
+        moments.hull @ moments.hull.T, known.hull @ known.hull.T, atol=1e-9, rtol=0
+    )
+    if different > 1:
+        torch.testing.assert_close(geo.random_shares(moments, 9), geo.random_shares(known, 9))

@@ -43,7 +43,8 @@ def test_the_part_outside_is_all_of_an_orthogonal_gap() -> None:
 
 
 def test_a_random_direction_makes_the_angle_of_the_free_dimensions() -> None:
-    assert real_models.angle_of_a_random_direction(clouds().gallery) == pytest.approx(
+    gallery = gu.geometry.Moments.of(clouds().gallery)
+    assert real_models.angle_of_a_random_direction(gallery) == pytest.approx(
         math.degrees(math.asin(math.sqrt(1 / 5)))
     )
 
@@ -73,7 +74,7 @@ def test_tables_have_a_row_a_model_and_names_for_people() -> None:
 def test_numbers_say_what_the_tables_do() -> None:
     pairs = {"first": clouds(), "second": clouds(0.2)}
     measured = real_models.measures(pairs, 40)
-    found = real_models.directions(pairs, 40)
+    found = real_models.directions(pairs)
     numbers = real_models.numbers(measured, pairs, found)
     assert (numbers["subject"], numbers["models"], numbers["sets"]) == ("first", 2, 2)
     assert numbers["gap"] == pytest.approx(3, abs=0.3)
@@ -87,7 +88,7 @@ def test_numbers_say_what_the_tables_do() -> None:
 
 def test_of_a_training_alone_the_last_step_is_spoken_of() -> None:
     pairs = {f"small model, step {step}": clouds(gap) for step, gap in ((0, 3.0), (50, 0.2))}
-    measured, found = real_models.measures(pairs, 40), real_models.directions(pairs, 40)
+    measured, found = real_models.measures(pairs, 40), real_models.directions(pairs)
     assert real_models.numbers(measured, pairs, found)["subject"] == "small model, step 50"
 
 
