@@ -6,6 +6,7 @@ import io
 import json
 import random
 import textwrap
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -74,29 +75,34 @@ def write_cards(app: Sphinx, exception: Exception | None) -> None:
     wanted: dict[str, str] = app.book_cards  # type: ignore[attr-defined]
     if exception is not None or app.builder.format != "html":
         return
-    for path, title in wanted.items():
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        draw_card(title).quantize(64).save(path, optimize=True)
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(write_card, wanted, wanted.values()))
 
 
-def lighten(folder: Path) -> None:
-    """Give each figure of the built site a palette of 256 colours, where that makes it smaller."""
-    for path in folder.glob("*.png"):
-        with Image.open(path) as picture:
-            if picture.mode == "P" or path.stat().st_size < HEAVY:
-                continue
-            opaque = picture.convert("RGB")
-        reduced = opaque.quantize(256, dither=Image.Dither.NONE)
-        buffer = io.BytesIO()
-        reduced.save(buffer, format="PNG", optimize=True)
-        if buffer.tell() < path.stat().st_size:
-            path.write_bytes(buffer.getvalue())
+def write_card(path: str, title: str) -> None:
+    """Write the card of one page."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    draw_card(title).quantize(64).save(path, optimize=True)
+
+
+def lighten(path: Path) -> None:
+    """Give a figure of the built site a palette of 256 colours, if that makes it smaller."""
+    with Image.open(path) as picture:
+        if picture.mode == "P" or path.stat().st_size < HEAVY:
+            return
+        opaque = picture.convert("RGB")
+    reduced = opaque.quantize(256, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    reduced.save(buffer, format="PNG", optimize=True)
+    if buffer.tell() < path.stat().st_size:
+        path.write_bytes(buffer.getvalue())
 
 
 def lighten_figures(app: Sphinx, exception: Exception | None) -> None:
     """Lighten the figures once they have been copied (`build-finished`)."""
     if exception is None and app.builder.format == "html":
-        lighten(Path(app.outdir) / "_images")
+        with ProcessPoolExecutor() as pool:
+            list(pool.map(lighten, (Path(app.outdir) / "_images").glob("*.png")))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

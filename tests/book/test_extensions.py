@@ -63,13 +63,13 @@ def test_figures_are_lightened_once_and_look_the_same(extension: Any, tmp_path: 
     flat.save(tmp_path / "figure.png", compress_level=0)
     before = (tmp_path / "figure.png").stat().st_size
     lighten = extension("book_cards").lighten
-    lighten(tmp_path)
+    lighten(tmp_path / "figure.png")
     once = (tmp_path / "figure.png").read_bytes()
     assert len(once) < before / 2
     with image.open(tmp_path / "figure.png") as seen:
         assert seen.size == (600, 400)
         assert seen.convert("RGB").getpixel((500, 200)) == (255, 255, 255)
-    lighten(tmp_path)
+    lighten(tmp_path / "figure.png")
     assert (tmp_path / "figure.png").read_bytes() == once
 
 
