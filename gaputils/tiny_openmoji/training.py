@@ -11,7 +11,7 @@ import json
 import math
 import time
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -268,12 +268,16 @@ class _Captions:
         return torch.searchsorted(self.rows, self.tokenizer(list(captions)))
 
 
-@lru_cache(maxsize=1)
+@cache
 def _captions() -> _Captions:
     from open_clip import SimpleTokenizer
 
     length = checkpoints.MODEL_CONFIG["text_cfg"]["context_length"]
-    return _Captions(SimpleTokenizer(context_length=length))
+    tokenizer = SimpleTokenizer(context_length=length)
+    # No token crosses a space: a word is split once, however many captions it is in.
+    pieces = cache(tokenizer.encode)
+    tokenizer.encode = lambda text: [piece for word in text.split() for piece in pieces(word)]
+    return _Captions(tokenizer)
 
 
 def _claim(folder: Path, settings: TrainingSettings) -> None:

@@ -7,11 +7,20 @@ import math
 import pandas as pd
 import pytest
 import torch
+from open_clip import SimpleTokenizer
 
 import gaputils as gu
+from gaputils.datasets.openmoji import catalogue
+from gaputils.datasets.templates import SEEN
 from gaputils.pages.born import recorded
 from gaputils.tiny_openmoji import checkpoints
-from gaputils.tiny_openmoji.training import TRAJECTORY_FILE, TrainingSettings, _Run, train
+from gaputils.tiny_openmoji.training import (
+    TRAJECTORY_FILE,
+    TrainingSettings,
+    _captions,
+    _Run,
+    train,
+)
 
 SHORT = TrainingSettings(steps=6, batch_size=16, warm_up=2, keep=(0, 3), save_every=2)
 
@@ -170,3 +179,12 @@ def test_the_model_card_states_the_recorded_numbers():
         for name, digits in (("gap_norm", 2), ("top1", 2), ("top1_held_out", 3)):
             low, mean, high = (getattr(rows[name], how)() for how in ("min", "mean", "max"))
             assert f"{mean:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})" in line
+
+
+def test_captions_split_by_word_have_the_tokens_of_the_whole():
+    captions = _captions()
+    rows = range(0, len(captions.tokens), 40)
+    names = [name for emoji in catalogue() for name in emoji.names]
+    texts = [template.replace("{}", names[row]) for row in rows for template in SEEN]
+    expected = SimpleTokenizer(context_length=captions.tokens.shape[-1])(texts)
+    assert torch.equal(captions.rows[captions.tokens[rows]].flatten(0, 1), expected)
