@@ -27,7 +27,7 @@ from gaputils.closing import (
 )
 from gaputils.closing.base import as_given
 from gaputils.embeddings import OWNERS, Embeddings
-from gaputils.geometry.streaming import GapStatistics, hand_back, take_in
+from gaputils.geometry.sums import hand_back
 from gaputils.storage._written import (
     Write,
     require_none_beside,
@@ -197,6 +197,8 @@ def _fitted(closing: Closing, sides: dict[str, Any]) -> Closing:
     if sum(sides[name].nbytes for name in learns_from) < LARGE:
         rows = {name: side if name in learns_from else side[:1] for name, side in sides.items()}
         return closing.fit(np.array(rows["queries"][:]), np.array(rows["gallery"][:]))
+    from gaputils.geometry.streaming import GapStatistics, take_in
+
     statistics = GapStatistics(sides["gallery"].shape[1])
     take_in(statistics, **{name: sides[name] for name in learns_from})
     from_statistics = fit_mean_shift if isinstance(closing, MeanShift) else fit_hull_projection

@@ -18,7 +18,8 @@ from gaputils.evaluation.compare import as_number, compared
 from gaputils.evaluation.sample import ITEMS, Sample
 from gaputils.evaluation.table import Comparison
 from gaputils.geometry import measure_gap
-from gaputils.geometry.streaming import GapStatistics, take_in
+from gaputils.geometry.moments import moment_measures
+from gaputils.geometry.sums import streamed
 from gaputils.noise.perturbations import GaussianNoise
 from gaputils.scoring import check_scoring, nearly_equal
 
@@ -117,10 +118,8 @@ def report(
     sample = found.sample
     measures = measure_gap(sample.embeddings, max_rows=max(3, rows), seed=found.seed)
     if sample.is_part:
-        statistics = GapStatistics(sample.embeddings.dim)
-        take_in(statistics, queries=sample.queries, gallery=sample.gallery)
-        streamed = {name: float(value) for name, value in statistics.compute().items()}
-        measures.update(pd.Series(streamed))
+        sides = streamed("queries", sample.queries), streamed("gallery", sample.gallery)
+        measures.update(pd.Series(moment_measures(*sides)))
     best, alike = _recommend(found)
     verdict = " ".join([_gap(measures), *_worth(found, best, alike, variance), *_told(found)])
     return Report(measures, found.table, best, verdict, _code(best, scoring))

@@ -10,7 +10,7 @@ import torch
 
 from gaputils import _checks
 from gaputils.embeddings import OWNERS, Embeddings, draw, draw_beside
-from gaputils.geometry.streaming import hand_back
+from gaputils.geometry.sums import hand_back
 
 ITEMS = 5000
 _AT_ONCE = 128

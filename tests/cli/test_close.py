@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import gaputils as gu
 from gaputils import _progress
 from gaputils.cli import app, close
-from gaputils.geometry import streaming
+from gaputils.geometry import sums
 from gaputils.sweep import run as sweep_run
 
 X, Y = np.random.default_rng(0).normal(size=(2, 70, 6))
@@ -40,7 +40,7 @@ def in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(close, "LARGE", 0)
     monkeypatch.setattr(close, "_ROWS", 16)
-    monkeypatch.setattr(streaming, "_AT_ONCE", 32)
+    monkeypatch.setattr(sums, "_AT_ONCE", 32)
     monkeypatch.setattr(close, "_whole", never)
 
 

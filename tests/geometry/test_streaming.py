@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import gaputils as gu
 from gaputils.closing.mean_shift import fit_mean_shift
-from gaputils.geometry import Moments, moment_measures, streaming
+from gaputils.geometry import Moments, moment_measures, streaming, sums
 from gaputils.geometry.streaming import GapStatistics
 
 
@@ -93,7 +93,7 @@ def test_a_far_offset_loses_no_variance() -> None:
 
 
 def test_single_precision_products_average_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "_DOUBLE_ROWS", 1000)
+    monkeypatch.setattr(sums, "_DOUBLE_ROWS", 1000)
     x, y = rows(30_000, d=150), rows(30_000, d=150, offset=-0.1, seed=1)
     statistics = GapStatistics(150)
     for a, b in zip(x.split(5000), y.split(5000), strict=True):
@@ -157,8 +157,8 @@ def test_all_rows_of_the_sides_are_taken_in_with_a_bar_for_each(monkeypatch) -> 
         asked.append((len(starts), options))
         return starts
 
-    monkeypatch.setattr(streaming, "bar", bar)
-    monkeypatch.setattr(streaming, "_AT_ONCE", 70)
+    monkeypatch.setattr(sums, "bar", bar)
+    monkeypatch.setattr(sums, "_AT_ONCE", 70)
     x, y = rows(150), rows(140, offset=-0.2, seed=1)
     statistics = GapStatistics(12)
     streaming.take_in(statistics, queries=x, gallery=y)
