@@ -55,7 +55,7 @@ class HullProjection(OnHull):
     query and its two nearest items, at most 10: the best as the noise goes to zero. It costs a
     full exact search of the clean gallery for each query, so that `transform_queries` refuses and
     `transform` must be given the whole gallery; ``radius=2`` buys the same on real embeddings with
-    one matrix product. (With noise of variance v a coordinate the normal approximation gives
+    no search. (With noise of total variance v the normal approximation gives
     ``(2 + v / R^2) / (cos t_1 + cos t_2)``, which is worth nothing more in many dimensions and
     wrong in few.)
 

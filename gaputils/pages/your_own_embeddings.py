@@ -179,11 +179,13 @@ class Decision:
     limit: str
 
 
-_MOVED, _SAME = "r × d product a query; x − c stored", "r × d product a query; same gallery"
+_TWICE = "r × d product a query, there and back; "
+_MOVED, _SAME = _TWICE + "x − c stored", _TWICE + "same gallery"
 _QUERIES = "mend noise on queries; "
 _MEANS = _QUERIES + "give more right answers than subtracting two means"
 _FULL = "gain much: the hull almost fills the space"
 _NOTHING = "gain by closing: the hull fills the space"
+_LESS = "gain as much by closing: radius=2 gives less than cosine"
 DECISIONS = (
     Decision("cosine", "few", CENTRED, CENTRE, _MOVED, _MEANS),
     Decision("cosine", "as many", CENTRED, CENTRE, _MOVED, _FULL),
@@ -193,7 +195,7 @@ DECISIONS = (
     Decision("inner-product", "more", ORIGINAL, "none", "none", _NOTHING),
     Decision("euclidean", "few", SCALED, SCALE, _SAME, _QUERIES + "keep distances as they are"),
     Decision("euclidean", "as many", SCALED, SCALE, _SAME, "do much more than cosine does"),
-    Decision("euclidean", "more", BY_COSINE, "rank by cosine", "none", _NOTHING),
+    Decision("euclidean", "more", BY_COSINE, "rank by cosine", "none", _LESS),
 )
 
 

@@ -112,6 +112,13 @@ def test_numbers_are_the_tables(frame) -> None:
     assert found["stuck_gap"] == pytest.approx(0.2)
 
 
+def test_the_part_outside_is_held_against_the_whole_gap_squared_as_well(frame) -> None:
+    alike = many_models.numbers(frame.assign(outside=0.9 * frame["gap"]))
+    for scoring in ("cosine", "euclidean"):
+        assert alike[f"r_square_{scoring}"] == pytest.approx(alike[f"r_outside_{scoring}"])
+        assert alike[f"r_more_{scoring}"] == pytest.approx(0, abs=1e-12)
+
+
 def test_a_sentence_that_the_run_does_not_bear_out_fails_the_build(frame) -> None:
     found = many_models.numbers(frame) | many_models.recall_by_loss(ablated(lost=30))
     found |= {"ablation_ratio_most": 0.9, "ablation_gap_recall": 0.8, "shift_narrow_cosine": 1e-3}
@@ -124,6 +131,8 @@ def test_a_sentence_that_the_run_does_not_bear_out_fails_the_build(frame) -> Non
         many_models.check({**found, "r_gap_euclidean_low": -0.1})
     with pytest.raises(AssertionError, match="the wider gaps of the ablation go with the better"):
         many_models.check({**found, "ablation_gap_recall": 0.0})
+    with pytest.raises(AssertionError, match="cannot tell the part outside"):
+        many_models.check({**found, "r_more_cosine_low": 0.01})
     with pytest.raises(AssertionError, match="hardly gains"):
         many_models.check({**found, "shift_narrow_cosine": 0.01})
 

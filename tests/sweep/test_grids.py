@@ -40,4 +40,5 @@ def test_captions_are_embedded_without_a_template(tmp_path: Path, monkeypatch) -
     assert done["status"].tolist() == ["done"], done["error"].tolist()
     (row,) = one_row_a_run(load_results(tmp_path / "out" / "results.parquet")).to_dict("records")
     assert row["one_gap_norm"] > 0
+    assert row["one_asked"] == 30, "with ten captions a gallery, every image is asked about once"
     assert 0 <= row["one_gallery_recall_at_5"] <= 1

@@ -238,3 +238,20 @@ def test_on_the_sphere_a_doubly_stochastic_softmax_freezes_no_gap() -> None:
     assert (even["largest_mass_deviation"] < 1e-2).all()
     assert (even["mass_deviation"] < 1e-3).all()
     assert (later["gap"] < 0.9 * even["gap"]).all()
+
+
+def test_the_kind_with_the_higher_mean_score_need_not_come_first() -> None:
+    """A kind's two terms are the mean of its scores; the first item is a matter of spread too."""
+    query = np.array([1.0, 0.0])
+    wide, narrow = np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([[0.1, 1.0], [0.1, -1.0]])
+    assert (narrow @ query).mean() > (wide @ query).mean()
+    assert (wide @ query).max() > (narrow @ query).max()
+
+
+def test_no_offset_suits_queries_that_lean_to_different_kinds() -> None:
+    """An offset is one number; what a query has with a kind's mean differs from query to query."""
+    queries = np.array([[1.0, 1.0], [1.0, -1.0]])
+    leads = queries @ (np.array([0.0, 1.0]) - np.array([0.0, -1.0]))
+    for offset in np.linspace(-5, 5, 101):
+        assert np.abs(leads + offset).max() >= 2
+    assert np.abs(leads - leads.mean()).max() == np.abs(leads).max()

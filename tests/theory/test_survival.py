@@ -120,3 +120,14 @@ def test_more_noise_on_the_nearest_item_turns_the_sign() -> None:
         nearest, rival = (away + noise).square().sum(-1)
         kept.append((nearest < rival).double().mean().item())
     assert kept[0] < 0.1 < 0.3 < kept[1]
+
+
+@pytest.mark.parametrize("d", [1, 2, 7])
+def test_survival_falls_strictly_with_the_noise_unless_all_are_equally_far(d: int) -> None:
+    """Two nearest that tie with a third a hair farther, and a query that sits on its item."""
+    strengths = [0.1, 0.3, 1.0, 3.0, 10.0]
+    for squared in ([1.0, 1.0, 1.05], [0.0, 0.2, 0.2]):
+        found = [gu.theory.survival(np.array(squared), v, d) for v in strengths]
+        assert (np.diff(found) < -1e-5).all()
+    same = [gu.theory.survival(np.ones(3), v, d) for v in strengths]
+    np.testing.assert_allclose(same, 1 / 3, atol=1e-6)
