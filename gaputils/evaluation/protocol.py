@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from gaputils._checks import as_matrix, as_seed, integer
 from gaputils.embeddings import Embeddings, choose_items, known_targets, require_embeddings
@@ -53,6 +54,22 @@ def bootstrap_means(values: Any, resamples: int = 1000, seed: int = 0) -> np.nda
         ]
     )
     return means / len(rows)
+
+
+def mean_over_groups(
+    values: pd.Series[float], groups: pd.Series[Any], resamples: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """The mean of `values` and its standard error over draws of whole `groups`, as models are.
+
+    >>> mean_over_groups(pd.Series([1.0, 1.0, 1.0]), pd.Series(["a", "a", "b"]))
+    (1.0, 0.0)
+    """
+    group = pd.factorize(groups)[0]
+    count = int(group.max()) + 1
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
+    weights = drawn[:, group]
+    means = weights @ values.to_numpy() / weights.sum(axis=1)
+    return float(values.mean()), float(means.std())
 
 
 def paired_gain(

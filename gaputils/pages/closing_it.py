@@ -12,12 +12,11 @@ import gaputils as gu
 from gaputils.closing import Closing, ClosingDoesNothing
 from gaputils.embeddings import Embeddings, known_targets
 from gaputils.evaluation.compare import compared
-from gaputils.evaluation.protocol import paired_gain
+from gaputils.evaluation.protocol import mean_over_groups, paired_gain
 from gaputils.models import Model
 from gaputils.noise import GaussianNoise
 from gaputils.pages import SCORING_WORDS
 from gaputils.pages.intro import CLOSINGS, ORIGINAL, SHIFT, cell
-from gaputils.pages.many_models import mean_over_groups
 from gaputils.pages.survival import plus_minus
 
 PROJECTION = "hull projection"

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gaputils.embeddings import Embeddings, known_targets
-from gaputils.evaluation.protocol import answerable_blocks, paired_gain
+from gaputils.evaluation.protocol import answerable_blocks, mean_over_groups, paired_gain
 from gaputils.pages import glue, typeset, with_error
 from gaputils.pages.born import one_row_a_run
 from gaputils.pages.gains import BLOCK, CLOSINGS, OURS, SHIFT, short_title
@@ -116,22 +116,6 @@ def _gains(rows: pd.DataFrame, column: str) -> pd.Series[str]:
     pairs = zip(rows[column], rows[f"{column}_error"], strict=True)
     told = [with_error(gain, error, signed=True) for gain, error in pairs]
     return pd.Series(told, index=rows.index)
-
-
-def mean_over_groups(
-    values: pd.Series[float], groups: pd.Series[Any], resamples: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """The mean of `values` and its standard error over draws of whole `groups`, such as models.
-
-    >>> mean_over_groups(pd.Series([1.0, 1.0, 1.0]), pd.Series(["a", "a", "b"]))
-    (1.0, 0.0)
-    """
-    group = pd.factorize(groups)[0]
-    count = int(group.max()) + 1
-    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
-    weights = drawn[:, group]
-    means = weights @ values.to_numpy() / weights.sum(axis=1)
-    return float(values.mean()), float(means.std())
 
 
 def ablation(frame: pd.DataFrame) -> pd.DataFrame:

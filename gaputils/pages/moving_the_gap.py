@@ -15,13 +15,12 @@ from gaputils.closing import Closing, MeanShift, NaiveShift
 from gaputils.closing.catalogue import close
 from gaputils.embeddings import Embeddings, known_targets
 from gaputils.evaluation.compare import compare_closings
-from gaputils.evaluation.protocol import paired_gain
+from gaputils.evaluation.protocol import mean_over_groups, paired_gain
 from gaputils.geometry import gap_vector
 from gaputils.geometry.hull import principal_components, project
 from gaputils.noise import GaussianNoise
 from gaputils.pages import SCORING_WORDS, with_error
 from gaputils.pages.gains import short_title
-from gaputils.pages.many_models import mean_over_groups
 from gaputils.pages.survival import COSINE_FIRST, distinct_items
 from gaputils.scoring import SCORINGS, nearest
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -12,6 +13,7 @@ import gaputils as gu
 from gaputils.evaluation.protocol import (
     answerable_blocks,
     bootstrap_means,
+    mean_over_groups,
     paired_gain,
 )
 
@@ -56,3 +58,13 @@ def test_a_paired_gain_has_no_error_where_every_query_gains_alike() -> None:
     assert error == pytest.approx(0, abs=1e-12)
     with pytest.raises(ValueError, match=r"baseline: expected shape \(50,\) as values, got \(49,"):
         paired_gain(before, before[1:])
+
+
+def test_a_mean_is_as_sure_as_its_groups_are_many() -> None:
+    values = pd.Series([0.1, 0.1, 0.3, 0.3])
+    apart, together = (
+        mean_over_groups(values, pd.Series(list(models))) for models in ("abcd", "aabb")
+    )
+    assert apart[0] == together[0] == pytest.approx(0.2)
+    assert apart[1] == pytest.approx(0.1 / 2, rel=0.1)
+    assert together[1] == pytest.approx(0.1 / 2**0.5, rel=0.1)

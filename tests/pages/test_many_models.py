@@ -186,16 +186,6 @@ def test_the_ablation_has_gap_and_recall_by_loss(frame) -> None:
     assert list(table.columns) == ["CC3M, epoch 31", "YFCC, epoch 28"]
 
 
-def test_a_mean_over_sets_is_as_sure_as_its_models_are_many() -> None:
-    values = pd.Series([0.1, 0.1, 0.3, 0.3])
-    apart, together = (
-        many_models.mean_over_groups(values, pd.Series(list(models))) for models in ("abcd", "aabb")
-    )
-    assert apart[0] == together[0] == pytest.approx(0.2)
-    assert apart[1] == pytest.approx(0.1 / 2, rel=0.1)
-    assert together[1] == pytest.approx(0.1 / 2**0.5, rel=0.1)
-
-
 def test_without_the_ablation_a_dash_stands_for_its_numbers(frame, monkeypatch) -> None:
     kept = {}
 
