@@ -24,7 +24,8 @@ class MixedGallery(Closing):
     With means ``mu`` and deviations ``q' = q - mu_q`` and ``x' = x - mu_k``, the score of a query
     and an item of kind ``k`` is ``q.x = mu_q.mu_k + q'.mu_k + mu_q.x' + q'.x'``. The first two
     terms are the same for all items of a kind, the query's mean score in it: they put one kind
-    ahead of another and rank nothing within it. The third is a handicap of the single item, the last the match.
+    ahead of another and rank nothing within it. The third is a handicap of the single item, the
+    last the match.
 
     `center` takes each mean away and puts the rows back at norm one (GR-CLIP, Li et al. 2025),
     which leaves the match alone. Then each kind's scores get mean 0 and standard deviation 1, as

@@ -205,7 +205,8 @@ def test_the_stored_sweep_has_what_the_page_draws() -> None:
     clip = runs[runs["name"] == "liang2022-clip-coco"].iloc[0]
     assert clip["one_gap_norm"] == pytest.approx(0.851, abs=5e-4)
     assert clip["one_queries_recall_at_1"] == pytest.approx(0.552)
-    assert clip["one_robustness_hull_projection_euclidean"] == pytest.approx(0.785, abs=0.003)
+    assert clip["one_robustness_original_cosine"] == pytest.approx(0.868, abs=5e-4)
+    assert clip["one_gain_mean_shift_cosine"] == pytest.approx(0.0244, abs=5e-4)
 
 
 def test_results_that_are_not_there_say_how_to_make_them(tmp_path: Path) -> None:
