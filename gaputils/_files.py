@@ -128,6 +128,8 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str
     The metadata go under one key, since the format's own order of keys is random and the same
     content shall give the same bytes.
     """
+    if path.is_dir():
+        raise IsADirectoryError(f"path: expected a file, got the folder {path}")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path: the folder {path.parent} does not exist")
     with replacing(path) as part:

@@ -246,3 +246,9 @@ def test_a_file_replaced_while_it_is_read_is_read_again(
 
     monkeypatch.setattr(_files, "safe_open", safe_open)
     assert len(gu.Embeddings.load(path).queries) == 2
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    for thing in (gu.Embeddings(X, X), gu.Centering().fit(X, X.flip(0))):
+        with pytest.raises(IsADirectoryError, match=r"^path: expected a file, got the folder"):
+            thing.save(tmp_path)
