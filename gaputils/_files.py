@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gaputils._checks import device_here
-from gaputils._reading import Reading, reading, require_sums
+from gaputils._reading import Reading, UnreadableFile, reading, require_sums
 
 try:
     import fcntl
@@ -128,6 +128,8 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str
     The metadata go under one key, since the format's own order of keys is random and the same
     content shall give the same bytes.
     """
+    if path.is_dir():
+        raise IsADirectoryError(f"path: expected a file, got the folder {path}")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"path: the folder {path.parent} does not exist")
     with replacing(path) as part:
@@ -173,11 +175,33 @@ def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def read_safetensors(
     path: str | os.PathLike[str], device: torch.device | str = "cpu"
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Every tensor of the file and its metadata; a clear error if it is no safetensors file."""
+    """Every tensor of the file and its metadata; a clear error if it is no safetensors file.
+
+    The library opens it twice, for its head and for what follows: if another process has replaced
+    it in between, it is read again.
+    """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"path: there is no file {path}")
     place = str(device_here("device", device))
+    while True:
+        before = _version(path)
+        try:
+            found = _all_tensors(path, place)
+        except UnreadableFile:
+            if _version(path) == before:
+                raise
+        else:
+            if _version(path) == before:
+                return found
+
+
+def _version(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_mtime_ns
+
+
+def _all_tensors(path: Path, place: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     with (
         reading(path, "a whole safetensors file", argument="path") as at,
         safe_open(path, framework="pt", device=place) as file,

@@ -151,8 +151,6 @@ class Embeddings:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one safetensors file; the old file stays whole until the new one is."""
         path = Path(path)
-        if path.is_dir():
-            raise IsADirectoryError(f"path: expected a file, got the folder {path}")
         tensors = {"queries": self.queries, "gallery": self.gallery}
         if self.targets is not None:
             tensors["targets"] = self.targets

@@ -78,10 +78,13 @@ def centered(gallery: Tensor, scoring: str) -> tuple[Tensor, Tensor]:
     """The gallery's mean (d,), and the gallery about it, in double precision.
 
     A common shift changes no distance, if the queries take it too, and no difference between inner
-    products, but the digits of a large one would be lost. Under cosine nothing may be shifted.
+    products, but the digits of a large one would be lost. Under cosine nothing may be shifted, and
+    zero is in the mean's place where that is far from most items, drawn there by a few long ones.
     """
     wide = work(gallery)
-    middle = torch.zeros_like(wide[0]) if scoring == "cosine" else wide.mean(dim=0)
+    middle, usual = wide.mean(dim=0), torch.linalg.vector_norm(wide, dim=1).median()
+    if scoring == "cosine" or torch.linalg.vector_norm(middle) > 2 * usual:
+        middle = torch.zeros_like(middle)
     return middle, wide - middle
 
 

@@ -225,3 +225,30 @@ def test_a_folder_that_is_not_there_is_told_with_the_file_asked_for(tmp_path: Pa
     with pytest.raises(FileNotFoundError) as caught:
         write_npz(gu.Embeddings(X, X.flip(0)), path)
     assert caught.value.filename == str(path)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_file_replaced_while_it_is_read_is_read_again(
+    fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, opened, calls = tmp_path / "pair.safetensors", _files.safe_open, list[str]()
+    gu.Embeddings(X, X).save(path)
+
+    def safe_open(name: Path, **how: Any) -> Any:
+        calls.append("")
+        if len(calls) > 1:
+            return opened(name, **how)
+        before = opened(name, **how)
+        gu.Embeddings(X[:2], X[:2]).save(path)
+        if fails:  # the head of one and the content of the other
+            raise RuntimeError("size <648> is smaller than <752>")
+        return before
+
+    monkeypatch.setattr(_files, "safe_open", safe_open)
+    assert len(gu.Embeddings.load(path).queries) == 2
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    for thing in (gu.Embeddings(X, X), gu.Centering().fit(X, X.flip(0))):
+        with pytest.raises(IsADirectoryError, match=r"^path: expected a file, got the folder"):
+            thing.save(tmp_path)

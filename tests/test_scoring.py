@@ -66,6 +66,25 @@ def test_what_all_items_share_drowns_nothing(name: str, offset: float) -> None:
     assert nearest(queries, gallery, name).tolist() == [first for first, *_ in wanted]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("length", [1e6, 1e10, 1e15])
+def test_an_item_far_from_all_drowns_nothing(length: float, dtype: torch.dtype) -> None:
+    rng = np.random.default_rng(0)
+    queries = torch.from_numpy(rng.normal(size=(30, 16))).to(dtype)
+    gallery = torch.from_numpy(rng.normal(size=(10, 16))).to(dtype)
+    with_it = torch.cat([gallery, length * gallery[:1]])
+    for method in ("exact", "monte-carlo"):
+        kept = [
+            gu.robustness(queries, items, gu.GaussianNoise(1.0), method=method)
+            for items in (gallery, with_it)
+        ]
+        within = 1e-6 if method == "exact" else 0.1
+        torch.testing.assert_close(*kept, rtol=0, atol=within)
+    torch.testing.assert_close(
+        gu.certified_radius(queries, with_it), gu.certified_radius(queries, gallery)
+    )
+
+
 def test_whole_numbers_far_away_tie_as_near_ones_do() -> None:
     codes = torch.from_numpy(np.random.default_rng(0).integers(0, 2, size=(60, 8))).float()
     far = codes + 1000

@@ -38,6 +38,7 @@ _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.floa
 
 
 @single_precision()
+@torch.random.fork_rng(devices=[])  # modules are made with random weights first
 def load_model(
     name: str | Path | nn.Module,
     pretrained: str | Path | None = None,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_generator, integer, work
+from gaputils._checks import Seed, as_generator, integer, moderate, work
 from gaputils.noise.perturbations import GaussianNoise, Noise
 from gaputils.scoring import all_costs, centered, inner
 
@@ -129,8 +129,12 @@ def _gaussian(
     deviation = math.sqrt(noise.coordinate_variance(dim))
     longest = float(torch.linalg.vector_norm(wide, dim=1).max())
     dtype = torch.float32 if deviation > _SMALL * longest else torch.float64
-    items = wide.to(dtype)
-    rows = (work(queries) - middle if scoring == "euclidean" else work(queries)).to(dtype)
+    unit = 2.0 ** math.frexp(max(longest, deviation))[1]  # which costs no digits
+    items, deviation = (wide / unit).to(dtype), deviation / unit
+    if scoring == "euclidean":
+        rows = ((work(queries) - middle) / unit).to(dtype)
+    else:
+        rows = moderate(work(queries)).to(dtype)
     most = _ELEMENTS if items.device.type == "cpu" else 8 * _ELEMENTS
     at_once = max(1, most // items.numel())
     step = max(1, most // (at_once * count))

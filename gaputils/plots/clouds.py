@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from gaputils.plots.theme import COLOR, WIDTH
+from gaputils.plots.theme import COLOR, WIDTH, require_columns
 
 SIDE_COLOR = {"queries": COLOR["image"], "gallery": COLOR["text"]}
 
@@ -18,6 +18,8 @@ def clouds(frame: pd.DataFrame, ax: Any = None) -> Any:
 
     `frame` is what `principal_coordinates` returns; `ax` a 3-D axes, made if left out.
     """
+    columns = ("side", "pc1", "pc2", "pc3")
+    require_columns("frame", frame, columns, "gaputils.geometry.principal_coordinates")
     if ax is None:
         ax = plt.figure(figsize=(WIDTH, 4.6)).add_subplot(projection="3d")
     for side, label in (("queries", "images"), ("gallery", "texts")):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import seaborn as sns
 
-from gaputils.plots.theme import COLOR
+from gaputils.plots.theme import COLOR, require_columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +21,10 @@ def robustness_curves(
     `frame` and `points` as from `gaputils.robustness_curve`; `points` (Monte Carlo) are drawn on
     top with twice their standard error.
     """
+    columns, source = ("alpha", "variance", "robustness"), "gaputils.robustness_curve"
+    require_columns("frame", frame, columns, source)
+    if points is not None:
+        require_columns("points", points, (*columns, "standard_error"), source)
     shades = sns.color_palette("crest", frame["variance"].nunique()).as_hex()
     colors = dict(zip(sorted(frame["variance"].unique()), shades, strict=True))
     for variance, part in frame.groupby("variance"):

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from gaputils.plots.theme import WIDTH, closing_color
+from gaputils.plots.theme import WIDTH, closing_color, require_columns
 
 
 def benefits(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -15,6 +15,7 @@ def benefits(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     The thin bars are one standard error of the gain over the untouched original, which is paired
     over the queries; the original's own would say how it varies with the choice of queries.
     """
+    require_columns("frame", frame, ("closing", "scoring", "robustness"), "gaputils.benefits")
     if ax is None:
         _, ax = plt.subplots(figsize=(WIDTH, 0.9 + 0.42 * len(frame)))
     names = [str(name) for name in frame["closing"]]
@@ -32,7 +33,8 @@ def benefits(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.tick_params(axis="y", labelsize="small")
     ax.invert_yaxis()
     ax.set_xlim(0, 1.16)
-    ax.set_xlabel(f"share of answers that survive the noise, {frame['scoring'].iloc[0]}")
+    scorings = ", ".join(dict.fromkeys(frame["scoring"]))
+    ax.set_xlabel(f"share of answers that survive the noise, {scorings}")
     ax.grid(axis="y", visible=False)
     return ax
 

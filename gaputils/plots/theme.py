@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 
 if TYPE_CHECKING:
@@ -83,6 +85,16 @@ def set_theme() -> None:
         },
     )
     mpl.rcParams["image.cmap"] = SEQUENTIAL
+
+
+def require_columns(name: str, value: Any, columns: Sequence[str], source: str) -> None:
+    """Raise `TypeError` unless `value` is a table with these `columns`, which `source` returns."""
+    there = list(value) if isinstance(value, pd.DataFrame) else type(value).__name__
+    if not isinstance(value, pd.DataFrame) or not set(columns) <= set(there):
+        raise TypeError(
+            f"{name}: expected the table that {source} returns, with {', '.join(columns)}; "
+            f"got {there}"
+        )
 
 
 def stacked(count: int, height: float = 2.5, **options: Any) -> tuple[Figure, list[Axes]]:

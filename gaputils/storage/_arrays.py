@@ -55,7 +55,13 @@ def arrays_of(path: Path) -> Arrays:
     if path.is_dir():
         return folder_arrays(path)
     if path.suffix == ".safetensors":
-        return {name: _in_numpy(value) for name, value in read_safetensors(path)[0].items()}
+        tensors, metadata = read_safetensors(path)
+        if "closing" in metadata:
+            raise ValueError(
+                f"{path}: expected embeddings, got a saved closing, {metadata['closing']}, which "
+                "gaputils.closing.load reads"
+            )
+        return {name: _in_numpy(value) for name, value in tensors.items()}
     if path.suffix in (".pt", ".pth"):
         return _tensors(path)
     if path.suffix == ".arrow":

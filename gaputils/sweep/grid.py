@@ -24,13 +24,17 @@ _KEYS = {"page", "grid", "each", "fixed"}
 class Run:
     """One execution of one page: `page` is the notebook's file.
 
-    Raises `ValueError` for a parameter that would not reach the page as it is.
+    Raises `ValueError` for a parameter that would not reach the page as it is, and `TypeError` for
+    a page that is no path or parameters that are no dict.
     """
 
     page: Path
     parameters: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, kind in (("page", Path), ("parameters", dict)):
+            if not isinstance(value := getattr(self, name), kind):
+                raise TypeError(f"{name}: expected a {kind.__name__}, got {value!r}")
         for name, value in self.parameters.items():
             require_plain(name, value)
 

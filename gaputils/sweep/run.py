@@ -20,6 +20,7 @@ from typing import Any
 
 import pandas as pd
 
+from gaputils._checks import integer
 from gaputils._extras import require_extra
 from gaputils._files import only_writer, replacing, write_text
 from gaputils._progress import bar
@@ -56,10 +57,13 @@ def run_sweep(
     finished record is skipped; a failing run is recorded and the others go on. Returns one row a
     run: `run`, `page`, `status` ("done", "skipped", "failed"), `seconds`, `error`. Raises
     `BlockingIOError` while another sweep writes `out`, and `ValueError` if its `results.parquet`
-    is not a sweep's or a run is given twice.
+    is not a sweep's, a run is given twice or `jobs` is below 1.
     """
     require_extra("sweep", "a sweep")
-    runs = list(runs)
+    runs, jobs = list(runs), integer("jobs", jobs, low=1)
+    stranger = next((run for run in runs if not isinstance(run, Run)), None)
+    if stranger is not None:
+        raise TypeError(f"runs: expected runs as from plan, got {stranger!r}")
     names = [run.name for run in runs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gaputils._checks import as_matrix, as_tensor, number
+from gaputils._checks import as_matrix, as_tensor, number, unit_rows
+
+Array = npt.NDArray[np.float64]
 
 
 def as_points(name: str, value: Any) -> Tensor:
@@ -41,27 +45,46 @@ def as_paired_points(x: Any, y: Any, names: tuple[str, str] = ("x", "y")) -> tup
     return first.to(dtype), second.to(dtype)
 
 
+def on_sphere(name: str, points: Tensor) -> Tensor:
+    """`points` (..., N, d) at norm 1; raises `ValueError` if one is zero."""
+    return unit_rows(name, points.flatten(0, -2)).view_as(points)
+
+
 def as_setting(
     name: str, value: Any, points: Tensor, *, low: float = 0.0, strict: bool = True
 ) -> Tensor:
     """A number of at least `low` (with `strict` above it), or one per run, that broadcasts against
-    `points` (..., N, d)."""
+    `points` (..., N, d); keeps the graph."""
     batch = points.shape[:-2]
     if getattr(value, "ndim", 0) == 0 and not isinstance(value, (list, tuple)):
-        scalar = value.item() if hasattr(value, "item") else value
-        setting = torch.tensor(number(name, scalar, low=low, strict=strict), dtype=torch.float64)
-    else:
-        setting = as_tensor(name, value, dtype=torch.float64)
-        if setting.ndim > len(batch):
-            raise ValueError(f"{name}: expected shape {tuple(batch)}, got {tuple(setting.shape)}")
-        allowed = setting > low if strict else setting >= low
-        if not bool(torch.isfinite(setting).all()) or not bool(allowed.all()):
-            kind = "positive " if strict else "non-negative " if low == 0 else ""
-            raise ValueError(f"{name}: expected {kind}finite numbers, got {setting.tolist()}")
+        scalar = number(
+            name, value.item() if hasattr(value, "item") else value, low=low, strict=strict
+        )
+        value = value if isinstance(value, Tensor) else scalar
+    given = as_tensor(name, value, dtype=torch.float64)
+    if given.ndim > len(batch):
+        raise ValueError(f"{name}: expected shape {tuple(batch)}, got {tuple(given.shape)}")
+    setting = given.to(points)
+    allowed = setting > low if strict else setting >= low
+    if not bool(torch.isfinite(setting).all()) or not bool(allowed.all()):
+        kind = "positive " if strict else "non-negative " if low == 0 else ""
+        raise ValueError(
+            f"{name}: expected {kind}finite numbers of {setting.dtype}, got {given.tolist()}"
+        )
     try:
-        setting = setting.to(points).broadcast_to(batch)
+        setting = setting.broadcast_to(batch)
     except RuntimeError as error:
         raise ValueError(
             f"{name}: expected shape {tuple(batch)}, got {tuple(setting.shape)}"
         ) from error
     return setting[..., None, None]
+
+
+def as_values(name: str, value: Any, *, low: float = 0.0, strict: bool = True) -> Array:
+    """A number or numbers of at least `low` (with `strict` above it) in double precision."""
+    values: Array = as_tensor(name, value, dtype=torch.float64).detach().cpu().numpy()
+    if not (np.isfinite(values) & (values > low if strict else values >= low)).all():
+        raise ValueError(
+            f"{name}: expected finite numbers {'above' if strict else 'from'} {low:g}, got {value}"
+        )
+    return values

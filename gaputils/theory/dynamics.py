@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,8 +13,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gaputils._checks import integer
-from gaputils.theory._inputs import as_paired_points, as_setting
+from gaputils._checks import flag, integer
+from gaputils.theory._inputs import as_paired_points, as_setting, on_sphere
 from gaputils.theory.measures import training_measures
 
 _WORTH_THREADS = 2**15  # distances between the points of one step's runs
@@ -57,6 +57,7 @@ class Trajectory:
         return last.frame()
 
 
+@torch.no_grad()
 def simulate(
     x0: Any,
     y0: Any,
@@ -76,7 +77,7 @@ def simulate(
     the steps to keep. The dtype is that of the start.
 
     Raises `ValueError` if a value is not finite, the shapes differ, N is 1, `tau` or `lr` is not
-    positive, or the descent diverges (then it names `lr`).
+    positive, a point to be scaled is zero, or the descent diverges (then it names `lr`).
 
     >>> import torch, gaputils as gu
     >>> x = torch.eye(3)
@@ -88,23 +89,22 @@ def simulate(
     tau, lr = as_setting("tau", tau, x0), as_setting("lr", lr, x0)
     kept = recorded_steps(integer("steps", steps, low=1), record)
     batch, (n, d) = x0.shape[:-2], x0.shape[-2:]
-    with torch.no_grad():
-        points = torch.stack([x0.reshape(-1, n, d), y0.reshape(-1, n, d)])
-        if sphere:
-            points = torch.nn.functional.normalize(points, dim=-1)
-        else:  # an offset that all share is in no distance, but would cost digits
-            offset = points.mean(dim=(0, 2), keepdim=True)
-            points = points - offset
-        scale = (tau / 2).sqrt().reshape(-1, 1, 1)
-        rate = (2 * lr / (tau * n)).reshape(-1, 1, 1)
-        saved = points.new_full((len(kept), *points.shape), float("nan"))
+    if flag("sphere", sphere):
+        x0, y0 = on_sphere("x0", x0), on_sphere("y0", y0)
+    points = torch.stack([x0.reshape(-1, n, d), y0.reshape(-1, n, d)])
+    if not sphere:  # an offset that all share is in no distance, but would cost digits
+        offset = points.mean(dim=(0, 2), keepdim=True)
+        points = points - offset
+    scale = (tau / 2).sqrt().reshape(-1, 1, 1)
+    rate = (2 * lr / (tau * n)).reshape(-1, 1, 1)
+    saved = points.new_full((len(kept), *points.shape), float("nan"))
 
-        def descend(runs: slice) -> None:
-            _descend(points[:, runs], scale[runs], rate[runs], sphere, kept, saved[:, :, runs])
+    def descend(runs: slice) -> None:
+        _descend(points[:, runs], scale[runs], rate[runs], sphere, kept, saved[:, :, runs])
 
-        _share_among_threads(descend, points.shape[1], n, points.device)
-        if not sphere:
-            saved += offset
+    _share_among_threads(descend, points.shape[1], n, points.device)
+    if not sphere:
+        saved += offset
     if not bool(torch.isfinite(saved[-1]).all()):
         raise ValueError(f"lr: the descent diverged within {steps} steps, choose a smaller one")
     x, y = saved.reshape(len(kept), 2, *batch, n, d).unbind(1)
@@ -113,13 +113,13 @@ def simulate(
 
 def recorded_steps(steps: int, record: int | Sequence[int]) -> tuple[int, ...]:
     """The steps at which `simulate` keeps a snapshot, in rising order, 0 and `steps` included."""
-    if isinstance(record, (int, np.integer)):
-        count = integer("record", record, low=2)
-        chosen = np.unique(np.geomspace(1, steps, count - 1).round().astype(int)).tolist()
-    else:
+    if isinstance(record, Iterable):
         chosen = [integer("record", step, low=0) for step in record]
         if chosen and max(chosen) > steps:
             raise ValueError(f"record: expected steps up to {steps}, got {max(chosen)}")
+    else:
+        count = integer("record", record, low=2)
+        chosen = np.unique(np.geomspace(1, steps, count - 1).round().astype(int)).tolist()
     return tuple(sorted({0, steps, *chosen}))
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
-from gaputils._checks import as_direction, integer, number
+from gaputils._checks import as_direction, integer, moderate, number, work
 from gaputils.theory._inputs import as_paired_points, as_setting
 from gaputils.theory.objective import received_mass
 
@@ -48,8 +48,8 @@ def constant_direction_gradient(x: Any, y: Any, tau: Any, direction: Any) -> Ten
     """
     x, y = as_paired_points(x, y)
     temperature = as_setting("tau", tau, x)[..., 0]
-    unit = as_direction("direction", direction, x.shape[-1]).to(x)
-    unit = unit / torch.linalg.vector_norm(unit)
+    along = moderate(work(as_direction("direction", direction, x.shape[-1])))
+    unit = normalize(along, dim=0).to(x)
     step = ((y - x) @ unit).mean(-1, keepdim=True)
     mass = received_mass(x, y, tau)[1]
     scale: Tensor = 2 / (temperature * x.shape[-2])
@@ -87,15 +87,14 @@ def predicted_variance_along_gap(x: Any, y: Any, tau: float, lr: float, steps: i
     """Variance along the gap, mean of both modalities, after `steps` steps of linear dynamics.
 
     Starts from the points themselves (..., N, d) with the gap held fixed, as `step_factors` has
-    it; one value for each leading index. Raises as `contrastive_loss` does.
+    it; one value for each leading index, 0 without a gap. Raises as `contrastive_loss` does.
     """
     x, y = as_paired_points(x, y)
     steps = integer("steps", steps, low=0)
     mean_x, mean_y = x.mean(-2, keepdim=True), y.mean(-2, keepdim=True)
     gap = mean_y - mean_x
-    squared = gap.square().sum(-1)
-    first = ((x - mean_x) * gap).sum(-1) / squared.sqrt()
-    second = ((y - mean_y) * gap).sum(-1) / squared.sqrt()
+    squared, direction = gap.square().sum(-1), normalize(moderate(gap), dim=-1)
+    first, second = ((x - mean_x) * direction).sum(-1), ((y - mean_y) * direction).sum(-1)
     k = 4 * number("lr", lr, low=0, strict=True) / (number("tau", tau, low=0, strict=True))
     k, ratio = k / x.shape[-2], squared / tau
     total: Tensor = (first + second) * (1 - k * (ratio - 1)) ** steps

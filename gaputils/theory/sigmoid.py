@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize, softplus
 
-from gaputils._checks import integer, number
-from gaputils.theory._inputs import as_paired_points, as_setting
+from gaputils._checks import flag, integer, number
+from gaputils.theory._inputs import as_paired_points, as_setting, as_values, on_sphere
 from gaputils.theory.dynamics import recorded_steps
 from gaputils.theory.measures import gap_measures
 from gaputils.theory.objective import pair_logits
@@ -107,12 +107,13 @@ def stationary_bias(gap: Any, tau: Any, n: int) -> Any:
     """The bias at which two clusters of one point each, `gap` apart, let the bias rest.
 
     There every pair has the probability 1/N, `bias = gap^2 / tau - log(N - 1)`. `gap` and `tau`
-    are numbers or arrays. Raises `ValueError` if N is 1.
+    are numbers or arrays. Raises `ValueError` for a negative gap, non-positive `tau`, or N of 1.
 
     >>> import gaputils as gu
     >>> float(gu.theory.sigmoid.stationary_bias(1.0, 0.5, 2))
     2.0
     """
+    gap, tau = as_values("gap", gap, strict=False), as_values("tau", tau)
     return np.square(gap) / tau - np.log(integer("n", n, low=2) - 1)
 
 
@@ -121,7 +122,7 @@ def conserved_quantity(gap: Any, bias: Any, tau: float, n: int, bias_rate: float
 
     `gap` is the distance of the modalities along a direction in which each is constant, and
     `bias_rate` the bias's learning rate over the embeddings'. Elementwise over `gap` and `bias`,
-    numbers or arrays. Raises `ValueError` for non-positive `tau` or `bias_rate`, or N of 1.
+    numbers or arrays. Raises `ValueError` for non-positive `gap`, `tau` or `bias_rate`, or N of 1.
 
     >>> import gaputils as gu
     >>> float(gu.theory.sigmoid.conserved_quantity(1.0, 5.0, tau=0.5, n=4, bias_rate=10.0))
@@ -129,7 +130,8 @@ def conserved_quantity(gap: Any, bias: Any, tau: float, n: int, bias_rate: float
     """
     tau = number("tau", tau, low=0, strict=True)
     rate = number("bias_rate", bias_rate, low=0, strict=True)
-    return np.log(gap) + 4 * np.asarray(bias) / (tau * integer("n", n, low=2) * rate)
+    gap, bias = as_values("gap", gap), as_values("bias", bias, low=-np.inf)
+    return np.log(gap) + 4 * bias / (tau * integer("n", n, low=2) * rate)
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,7 @@ class SigmoidTrajectory:
         return table[table["step"] == self.steps[-1]].reset_index(drop=True)
 
 
+@torch.no_grad()
 def simulate(
     x0: Any,
     y0: Any,
@@ -195,7 +198,8 @@ def simulate(
     The dtype is that of the start.
 
     Raises `ValueError` if a value is not finite, the shapes differ, N is 1, `tau` or `lr` is not
-    positive, `bias_rate` is negative, or the descent diverges (then it names `lr`).
+    positive, `bias_rate` is negative, a point to be scaled is zero, or the descent diverges (then
+    it names `lr`).
 
     >>> import torch
     >>> import gaputils as gu
@@ -210,17 +214,16 @@ def simulate(
     bias = _as_bias(bias, x)
     bias_rate = as_setting("bias_rate", bias_rate, x, strict=False)
     kept = recorded_steps(integer("steps", steps, low=1), record)
-    with torch.no_grad():
-        if sphere:
-            x, y = normalize(x, dim=-1), normalize(y, dim=-1)
-        saved: list[tuple[Tensor, Tensor, Tensor]] = []
-        for step in range(steps + 1):
-            if step in kept:
-                saved.append((x, y, bias[..., 0, 0]))
-            if step < steps:
-                x, y, bias = _advance(x, y, tau, bias, lr, bias_rate, sphere)
-        if not all(bool(torch.isfinite(part).all()) for part in saved[-1]):
-            raise ValueError(f"lr: the descent diverged within {steps} steps, choose a smaller one")
+    if flag("sphere", sphere):
+        x, y = on_sphere("x0", x), on_sphere("y0", y)
+    saved: list[tuple[Tensor, Tensor, Tensor]] = []
+    for step in range(steps + 1):
+        if step in kept:
+            saved.append((x, y, bias[..., 0, 0]))
+        if step < steps:
+            x, y, bias = _advance(x, y, tau, bias, lr, bias_rate, sphere)
+    if not all(bool(torch.isfinite(part).all()) for part in saved[-1]):
+        raise ValueError(f"lr: the descent diverged within {steps} steps, choose a smaller one")
     xs, ys, biases = (torch.stack(parts) for parts in zip(*saved, strict=True))
     tau, lr, bias_rate = (setting[..., 0, 0] for setting in (tau, lr, bias_rate))
     return SigmoidTrajectory(xs, ys, biases, kept, tau, lr, bias_rate, sphere)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from gaputils._checks import Seed, as_generator, integer, number
+from gaputils._checks import Seed, as_generator, flag, integer, number
 
 
 def two_clusters(
@@ -28,8 +30,11 @@ def two_clusters(
     Raises `ValueError` naming the argument that is out of range.
     """
     runs, n, d = integer("runs", runs, low=1), integer("n", n, low=2), integer("d", d, low=2)
-    gap = number("gap", gap, low=0, high=2 if sphere else float("inf"))
-    spread = number("spread", spread, low=0)
+    if dtype not in (torch.float32, torch.float64):
+        raise TypeError(f"dtype: expected torch.float32 or torch.float64, got {dtype!r}")
+    longest = math.sqrt(torch.finfo(dtype).max) / 4
+    gap = number("gap", gap, low=0, high=2 if flag("sphere", sphere) else longest)
+    spread = number("spread", spread, low=0, high=longest)
     generator = as_generator(seed)
     noise = spread * torch.randn(2, runs, n, d, generator=generator, dtype=dtype)
     if rank is not None:

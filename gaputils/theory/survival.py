@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
 from gaputils._checks import integer, number
+from gaputils.theory._inputs import Array, as_values
 
-Array = npt.NDArray[np.float64]
-
-_TINY = 1e-200
+_TINY, _GREAT = 1e-200, 1e10  # noncentralities below and beyond which SciPy gives NaN
 
 
 def survival(distances: Any, variance: float, dim: int, item: int | None = None) -> float:
@@ -54,16 +52,19 @@ def survival_slope(distances: Any, variance: float, dim: int, item: int | None =
 
 
 def _noncentralities(distances: Any, variance: float, item: int | None) -> tuple[Array, int]:
-    squared = np.asarray(distances, dtype=np.float64)
+    squared = as_values("distances", distances, strict=False)
     if squared.ndim != 1 or len(squared) < 2:
         raise ValueError(f"distances: expected shape (m,) with m >= 2, got {squared.shape}")
-    if not np.isfinite(squared).all() or squared.min() < 0:
-        raise ValueError(f"distances: expected finite squared distances, got {squared}")
     chosen = int(squared.argmin()) if item is None else integer("item", item, low=0)
     if chosen >= len(squared):
         raise ValueError(f"item: expected an index below {len(squared)}, got {item}")
-    noncentral = squared / number("variance", variance, low=0, strict=True)
-    return np.where(noncentral < _TINY, 0.0, noncentral), chosen  # SciPy's density gives nan there
+    if number("variance", variance, low=0, strict=True) < squared.max() / _GREAT:
+        raise ValueError(
+            f"variance: expected at least {1 / _GREAT:g} of the greatest squared distance, "
+            f"{squared.max():g}, got {variance!r}"
+        )
+    noncentral = squared / variance
+    return np.where(noncentral < _TINY, 0.0, noncentral), chosen
 
 
 def _nodes(noncentral: Array, dim: int, count: int = 160) -> tuple[Array, Array]:

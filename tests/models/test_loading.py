@@ -41,6 +41,12 @@ def test_the_last_step_is_the_default(model):
     assert torch.equal(model.encode_texts(TEXTS), last.encode_texts(TEXTS))
 
 
+def test_loading_draws_nothing_from_the_global_generator():
+    before = torch.get_rng_state()
+    gu.load_model("tiny-openmoji")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_steps_differ(model):
     early = gu.load_model("tiny-openmoji", step=50, device="cpu")
     assert not torch.equal(model.encode_texts(TEXTS), early.encode_texts(TEXTS))

@@ -32,6 +32,18 @@ def test_long_rows_under_little_noise_are_no_equals(length: float) -> None:
     assert float(first.per_query[0]) == pytest.approx(float(exact), abs=0.04)
 
 
+@pytest.mark.parametrize("scoring", SCORINGS)
+@pytest.mark.parametrize("unit", [1e-150, 1e-30, 1e-15, 1e100])
+def test_the_unit_of_all_rows_changes_no_draw(unit: float, scoring: str) -> None:
+    rng = np.random.default_rng(0)
+    queries, gallery = rng.normal(size=(30, 16)), rng.normal(size=(10, 16)) + 1
+    how = {"scoring": scoring, "method": "monte-carlo", "draws": 200}
+    kept = gu.robustness(queries, gallery, gu.GaussianNoise(1.6), **how)
+    noise = gu.GaussianNoise(1.6 * unit**2)
+    moved = gu.robustness(unit * queries, unit * gallery, noise, **how)
+    torch.testing.assert_close(moved, kept, rtol=0, atol=0.005)
+
+
 def test_of_cosines_that_are_signs_the_first_item_wins() -> None:
     query, gallery = torch.ones(1, 1), torch.tensor([[1.0], [2.0], [3.0]])
     noise = gu.GaussianNoise(1e-4)

@@ -38,3 +38,12 @@ def test_benefit_bars_have_the_length_of_the_robustness_and_its_error() -> None:
     widths = [float(s[1, 0] - s[0, 0]) for s in segments]
     assert widths == pytest.approx([0, 0.02, 0.04])
     ax.figure.canvas.draw()
+
+
+def test_bars_of_several_scorings_name_each() -> None:
+    frame = pd.DataFrame(
+        {"closing": ["original"] * 2, "scoring": ["cosine", "euclidean"], "robustness": [0.5, 0.6]}
+    )
+    ax = plots.benefits(frame)
+    assert ax.get_xlabel().endswith("cosine, euclidean")
+    plt.close(ax.figure)

@@ -101,3 +101,12 @@ def test_a_number_that_was_changed_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "e.pt").write_bytes(content)
     with pytest.raises(UnreadableFile, match=r"e\.pt is not .* the checksum of 'e/data/0'"):
         gu.read_pair(tmp_path / "e.pt")
+
+
+def test_a_saved_closing_is_no_side(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(6, 4))
+    closing = gu.MeanShift(n_components=2).fit(rows, rows[:4])
+    np.save(tmp_path / "gallery.npy", rows)
+    path = closing.save(tmp_path / "closing.safetensors")
+    with pytest.raises(ValueError, match=r"expected embeddings, got a saved closing, MeanShift"):
+        gu.read_pair(path, tmp_path / "gallery.npy")

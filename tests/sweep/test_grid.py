@@ -148,6 +148,13 @@ def test_a_run_made_by_hand_is_checked_too(tmp_path: Path) -> None:
         Run(tmp_path / "page.ipynb", {"a": (1, 2)})
 
 
+def test_a_run_made_by_hand_is_of_a_path_and_a_dict(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"^page: expected a Path, got 'page.md'"):
+        Run("page.md", {"a": 1})
+    with pytest.raises(TypeError, match=r"^parameters: expected a dict, got \['a'\]"):
+        Run(tmp_path / "page.md", ["a"])
+
+
 def test_a_byte_order_mark_is_no_part_of_the_grid(tmp_path: Path) -> None:
     (tmp_path / "grid.yml").write_bytes(b"\xef\xbb\xbfa: on\n")
     assert read_yaml(tmp_path / "grid.yml") == {"a": Unclear("on")}

@@ -219,3 +219,11 @@ def test_a_run_that_is_given_twice_is_refused_before_anything_runs(grid, tmp_pat
     with pytest.raises(ValueError, match=rf"^runs: expected each once, got {runs[0].name} twice"):
         run_sweep([*runs, runs[0]], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("jobs", [0, -1, 1.5, "two"])
+def test_jobs_are_a_number_of_runs(tmp_path: Path, jobs: object) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"^jobs: expected an integer"):
+        run_sweep([], tmp_path, jobs=jobs)
+    with pytest.raises(TypeError, match=r"^runs: expected runs as from plan, got 'page.md'"):
+        run_sweep(["page.md"], tmp_path)

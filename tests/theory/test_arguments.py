@@ -122,7 +122,7 @@ def test_direction(direction: list[float]) -> None:
     ("argument", "value"),
     [
         *[("distances", bad) for bad in ([1.0], [1.0, -1.0], [1.0, float("nan")])],
-        *[("variance", 0.0), ("dim", 0), ("item", 2)],
+        *[("variance", 0.0), ("variance", 1e-30), ("dim", 0), ("item", 2)],
     ],
 )
 def test_survival(argument: str, value: Any) -> None:
@@ -130,3 +130,14 @@ def test_survival(argument: str, value: Any) -> None:
     for function in (gu.theory.survival, gu.theory.survival_slope):
         with pytest.raises(ValueError, match=rf"^{argument}: expected"):
             function(**{**settings, argument: value})
+
+
+@pytest.mark.parametrize("record", [None, 2.5, "all"])
+def test_snapshots_that_are_no_steps(record: Any) -> None:
+    with pytest.raises(TypeError, match=r"^record: expected an integer, got"):
+        gu.theory.simulate(GOOD, GOOD, tau=0.5, lr=0.1, steps=3, record=record)
+
+
+def test_distances_that_are_no_numbers() -> None:
+    with pytest.raises(TypeError, match=r"^distances: expected numbers, got list \['a', 1\]"):
+        gu.theory.survival(["a", 1], 0.1, 3)

@@ -67,3 +67,44 @@ def test_sides_of_two_precisions_are_worked_on_in_the_higher() -> None:
     for found, expected in zip(mixed, wide, strict=True):
         assert found.dtype == torch.float64
         assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("tau", [1e-60, 1e300, [0.1, 1e-60]])
+def test_settings_that_the_points_precision_does_not_hold(tau: Any) -> None:
+    batch = torch.stack([GOOD, GOOD]) if isinstance(tau, list) else GOOD
+    with pytest.raises(ValueError, match=r"^tau: expected positive finite numbers of torch"):
+        gu.theory.contrastive_loss(batch, batch, tau)
+    wide = batch.double()
+    assert torch.isfinite(gu.theory.contrastive_loss(wide, wide, tau)).all()
+
+
+def test_a_learned_temperature_has_its_gradient() -> None:
+    one, several = (torch.tensor(value, requires_grad=True) for value in (0.5, [0.5]))
+    x, y = GOOD / 9, GOOD.flip(0) / 9
+    gu.theory.contrastive_loss(x, y, one).backward()
+    gu.theory.contrastive_loss(x[None], y[None], several).sum().backward()
+    assert one.grad is not None
+    assert several.grad is not None
+    assert float(one.grad) == float(several.grad[0]) != 0
+
+
+@pytest.mark.parametrize("simulate", [gu.theory.simulate, gu.theory.sigmoid.simulate])
+def test_a_sphere_takes_points_of_every_length_but_zero(simulate: Any) -> None:
+    how: dict[str, Any] = {"tau": 0.5, "lr": 0.1, "steps": 2, "sphere": True}
+    how |= {"bias": 0.0} if simulate is gu.theory.sigmoid.simulate else {}
+    y = GOOD + 1
+    short = y.clone()
+    short[0] *= 1e-30
+    torch.testing.assert_close(simulate(short, y, **how).x, simulate(y, y, **how).x)
+    with pytest.raises(ValueError, match=r"^x0: expected rows of norm above zero"):
+        simulate(y - y[0], y, **how)
+    with pytest.raises(TypeError, match=r"^sphere: expected True or False, got str 'no'"):
+        simulate(y, y, **{**how, "sphere": "no"})
+
+
+@pytest.mark.parametrize("simulate", [gu.theory.simulate, gu.theory.sigmoid.simulate])
+def test_a_run_is_apart_from_the_graph_of_its_arguments(simulate: Any) -> None:
+    x, tau = (GOOD[None] / 9).requires_grad_(), torch.tensor([0.5], requires_grad=True)
+    how = {"bias": tau} if simulate is gu.theory.sigmoid.simulate else {}
+    run = simulate(x, x + 1, tau=tau, lr=0.1, steps=2, **how)
+    assert np.isfinite(run.frame().to_numpy()).all()

@@ -146,3 +146,16 @@ def test_factors_along_and_across_the_gap(gap: float, tau: float, sign: int) -> 
     before, after = (m - m.mean(0) for m in (before, after))
     for part, factor in zip((slice(1), slice(1, None)), expected[sign], strict=True):
         torch.testing.assert_close(after[:, part], factor * before[:, part], rtol=2e-3, atol=1e-10)
+
+
+@pytest.mark.parametrize("length", [1e-60, 1e-30, 1e30, 1e200])
+def test_a_direction_may_have_any_length(length: float) -> None:
+    x, y = gu.theory.two_clusters(1, 6, 3, gap=1.0, spread=0.3)
+    ones = np.ones(3)
+    found = gu.theory.constant_direction_gradient(x, y, 0.5, length * ones)
+    torch.testing.assert_close(found, gu.theory.constant_direction_gradient(x, y, 0.5, ones))
+
+
+def test_without_a_gap_nothing_varies_along_it() -> None:
+    x = torch.tensor([[0.0, 1.0], [2.0, 3.0]])
+    assert float(gu.theory.predicted_variance_along_gap(x, x.flip(0), 0.5, 0.1, 3)) == 0

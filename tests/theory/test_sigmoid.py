@@ -298,6 +298,10 @@ def test_bad_input_is_named(argument: str, value: object, message: str) -> None:
     ("call", "message"),
     [
         (lambda: sigmoid.stationary_bias(1.0, 0.5, 1), "^n: expected"),
+        (lambda: sigmoid.stationary_bias(-1.0, 0.5, 4), "^gap: expected finite numbers from 0"),
+        (lambda: sigmoid.stationary_bias(1.0, [0.5, 0.0], 4), "^tau: expected finite numbers ab"),
+        (lambda: sigmoid.conserved_quantity(0.0, 0.0, 0.5, 4, 1.0), "^gap: expected"),
+        (lambda: sigmoid.conserved_quantity(1.0, np.nan, 0.5, 4, 1.0), "^bias: expected"),
         (lambda: sigmoid.conserved_quantity(1.0, 0.0, 0.0, 4, 1.0), "^tau: expected"),
         (lambda: sigmoid.conserved_quantity(1.0, 0.0, 0.5, 1, 1.0), "^n: expected"),
         (lambda: sigmoid.conserved_quantity(1.0, 0.0, 0.5, 4, 0.0), "^bias_rate: expected"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -67,3 +68,15 @@ def test_a_seed_gives_the_same_points(rank: int | None) -> None:
     )
     assert all(map(torch.equal, first, again))
     assert not torch.equal(first[0], other[0])
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float16, np.float32, "float32", None])
+def test_starts_in_another_precision(dtype: Any) -> None:
+    with pytest.raises(TypeError, match=r"^dtype: expected torch.float32 or torch.float64, got"):
+        gu.theory.two_clusters(1, 4, 3, gap=1.0, spread=0.1, dtype=dtype)
+
+
+@pytest.mark.parametrize("argument", ["gap", "spread"])
+def test_starts_that_single_precision_does_not_hold(argument: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{argument}: expected a number in \[0, 4"):
+        gu.theory.two_clusters(1, 4, 3, **{"gap": 1.0, "spread": 0.1, argument: 1e300})
