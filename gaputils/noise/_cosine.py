@@ -20,6 +20,7 @@ from gaputils.noise import _chi, _few_cosine
 from gaputils.noise._exact import expected_product, gaussian_weights, items_first, nodes
 
 _LONG = 1e9  # squared lengths over the noise's variance up to which cosines tell them to 1e-6
+_AT_ONCE = 2**26  # scores of items at nodes
 _SETTLED = 6.0  # normal score beyond which a probability is 0 or 1 at every node
 _STEP = 1e-4  # of the central difference that turns normal scores into a density
 
@@ -74,6 +75,7 @@ def _nearly_normal_win(along: Tensor, across: Tensor, winner: Tensor, degrees: i
     A longer item's probabilities change faster than the winner's do: where they change within the
     nodes, these stand closer.
     """
+    first = along, across
     along, across = items_first(along), items_first(across)
     root = _chi.root(across, degrees)
     z = nodes(len(along), along.device)
@@ -83,9 +85,16 @@ def _nearly_normal_win(along: Tensor, across: Tensor, winner: Tensor, degrees: i
     score = lag * _chi.share_and_scale(center, root)[1]
     ratio = (along.square() + across).add_(degrees).sqrt_() / torch.hypot(own[0], own[1].mean)
     changes = score.abs_() < _SETTLED + z[-1] * ratio
-    steepness = float(torch.where(changes, ratio, 1.0).max())
-    if steepness > 1.01:
-        count = math.ceil(len(z) * steepness)
+    steepness = torch.where(changes, ratio, 1.0).amax(dim=0)
+    if (most := float(steepness.max())) > 1.01:
+        count = math.ceil(len(z) * most)
+        if count * along.numel() > _AT_ONCE:
+            _few_cosine.require_nodes(count * len(along), most, _AT_ONCE)
+            result = torch.empty_like(along[0])
+            for rows in steepness.argsort().tensor_split(2):
+                part = first[0][rows], first[1][rows], winner[rows]
+                result[rows] = _nearly_normal_win(*part, degrees)
+            return result
         z = torch.linspace(float(z[0]), float(z[-1]), count, dtype=z.dtype, device=z.device)
 
     beside = torch.cat([z - _STEP, z + _STEP])[:, None]

@@ -29,6 +29,7 @@ _ELEMENTS = 2**20
 _GRID = 0.2  # step of a grid in the noise's deviations
 _PAD = 4
 _EQUAL = 4e-5  # of a step: what differs by less is at one place
+_NODES = 2**12
 _SURE = 7.0  # normal score beyond which nothing is counted
 
 
@@ -74,6 +75,15 @@ def win(along: Tensor, across: Tensor, winner: Tensor, degrees: int) -> Tensor:
     return torch.as_tensor(result, dtype=along.dtype, device=along.device)
 
 
+def require_nodes(count: float, ratio: float, most: int) -> None:
+    """Raise `ValueError` if an item `ratio` times as long as another takes too many nodes."""
+    if count > most:
+        raise ValueError(
+            f"gallery: under cosine and this noise an item is {ratio:.2g} times as long as the "
+            "nearest, more than the exact engine resolves; use method='monte-carlo'"
+        )
+
+
 def _windows(
     a: Array, rest: Array, own: npt.NDArray[np.intp], degrees: int, far: float
 ) -> tuple[Array, Array, Array]:
@@ -86,8 +96,10 @@ def _windows(
     low = np.arctan2(np.sqrt(np.maximum(rest + degrees - 1, 0)), a) - stray
     low = np.where(wide, 0.0, np.maximum(low, 0.0))
     low = np.minimum(np.take_along_axis(low, own, axis=1), high)
-    counts = size.max(axis=1) / np.take_along_axis(size, own, 1)[:, 0]
-    return low, high, counts * 0.6 * far * len(nodes(a.shape[1]))
+    ratio = size.max(axis=1) / np.take_along_axis(size, own, 1)[:, 0]
+    counts = ratio * 0.6 * far * len(nodes(a.shape[1]))
+    require_nodes(float(counts.max()), float(ratio.max()), _NODES)
+    return low, high, counts
 
 
 @functools.lru_cache

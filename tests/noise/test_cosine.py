@@ -218,6 +218,31 @@ def test_each_query_may_have_items_of_its_own_across_it() -> None:
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
 
 
+def with_a_long_item(times: float, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(dim)
+    gallery = rng.normal(size=(6, dim))
+    gallery /= np.linalg.norm(gallery, axis=1, keepdims=True)
+    queries = gallery[rng.integers(1, 6, 40)] + 0.9 * gallery[0]
+    gallery[0] *= times
+    return queries, gallery
+
+
+def test_queries_beside_a_long_item_are_answered_in_parts_as_together(monkeypatch) -> None:
+    sides = with_a_long_item(40.0, 64)
+    together = gu.robustness(*sides, gu.GaussianNoise(1.0), scoring="cosine")
+    monkeypatch.setattr(_cosine, "_AT_ONCE", 20_000)
+    parts = gu.robustness(*sides, gu.GaussianNoise(1.0), scoring="cosine")
+    assert 0.1 < float(together.max()) < 0.9
+    torch.testing.assert_close(parts, together, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("dim", [3, 64])
+def test_an_item_too_long_for_the_engine_is_refused_by_name(dim: int) -> None:
+    sides = with_a_long_item(1e7, dim)
+    with pytest.raises(ValueError, match=r"^gallery: .* times as long as the nearest.*monte-carlo"):
+        gu.robustness(*sides, gu.GaussianNoise(1.0), scoring="cosine")
+
+
 def test_one_dimension_and_zero_rows_are_refused() -> None:
     noise = gu.GaussianNoise(0.1)
     with pytest.raises(ValueError, match=r"^scoring: .*one dimension.*'cosine'"):
