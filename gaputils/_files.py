@@ -118,6 +118,7 @@ def write_text(path: Path, text: str) -> None:
 _KEY = "gaputils"
 _UNSAFE = re.compile(r"Unsupported (?:global|class): (?:GLOBAL )?([\w.]+)")
 _LONGEST = 235  # bytes of a name, of which systems take 255, with room for what is added
+_OTHERS = {".npy", ".npz", ".pt", ".pth", ".parquet", ".arrow", ".csv", ".json"}
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
@@ -128,6 +129,8 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str
     The metadata go under one key, since the format's own order of keys is random and the same
     content shall give the same bytes.
     """
+    if path.suffix in _OTHERS:
+        raise ValueError(f"path: expected a name that ends in .safetensors, got {path}")
     if path.is_dir():
         raise IsADirectoryError(f"path: expected a file, got the folder {path}")
     if not path.parent.is_dir():

@@ -199,6 +199,15 @@ def test_a_folder_is_no_file_to_save_to(tmp_path: Path) -> None:
         gu.Embeddings(np.eye(2), np.eye(2)).save(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["e.npz", "e.npy", "e.pt", "e.parquet"])
+def test_what_is_saved_bears_no_name_of_another_format(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^path: expected a name that ends in \.safetensors, got"):
+        gu.Embeddings(np.eye(2), np.eye(2)).save(tmp_path / name)
+    with pytest.raises(ValueError, match=r"^path: expected a name that ends in \.safetensors, got"):
+        gu.Centering().fit(np.eye(2), np.eye(2)).save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_chosen_items_may_come_one_at_a_time_and_are_some() -> None:
     e = gu.Embeddings(np.eye(3), np.eye(3))
     assert len(gu.embeddings.choose_items(e, iter([0, 2])).gallery) == 2
