@@ -39,7 +39,8 @@ class Hull:
         """The hull of the rows of `gallery` (m, d).
 
         A tall gallery is reduced by QR first, block by block, so that the decomposition costs no
-        more than d x d, no copy is held, and no precision is lost to a Gram matrix.
+        more than d x d, no copy is held, and no precision is lost to a Gram matrix. Raises
+        `ValueError` beside a row so long that the others drown in its rounding.
         """
         m, d = gallery.shape
         mean = work(gallery[:0]).new_zeros(d)
@@ -54,9 +55,15 @@ class Hull:
                 triangle = torch.linalg.qr(stacked, mode="r").R
         _, values, components = torch.linalg.svd(triangle, full_matrices=False)
         eps = torch.finfo(gallery.dtype).eps
-        longest = max(float(work(rows).norm(dim=1).max()) for rows in torch.split(gallery, _ROWS))
+        norms = torch.cat([work(rows).norm(dim=1) for rows in torch.split(gallery, _ROWS)])
+        longest, usual = float(norms.max()), float(norms.median())
         scale = max(longest, float(values[0]), torch.finfo(values.dtype).tiny)
         rounding = max(m, d) ** 0.5 * eps * scale
+        if 0 < usual < 10 * max(m, d) ** 0.5 * eps * longest:
+            raise ValueError(
+                f"gallery: row {int(norms.argmax())} has the norm {longest:.3g}, others "
+                f"{usual:.3g}, which is lost beside it in {gallery.dtype}"
+            )
         rank = min(int((values > rounding).sum()), m - 1)
         variances = values[:rank].square() / m
         return cls(m, mean, components[:rank].contiguous(), variances, rounding)

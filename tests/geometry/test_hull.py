@@ -157,3 +157,13 @@ def test_the_fewest_components_are_found_whatever_is_asked_at_once(
         monkeypatch.setattr(hull, "_QUERIES", at_once)
         assert hull.fewest_components(10, queries, gallery, level, moved) == round(10 * level)
     assert 0 < len(asked) <= 3 * 4
+
+
+@pytest.mark.parametrize(("dtype", "times"), [(torch.float32, 1e6), (torch.float64, 1e15)])
+def test_a_row_that_drowns_the_others_is_named(dtype: torch.dtype, times: float) -> None:
+    gallery = torch.randn(9, 5, generator=torch.Generator().manual_seed(0)).to(dtype)
+    gallery[3] *= times / 1000
+    assert len(Hull.of(gallery).components) == 5
+    gallery[3] *= 1000
+    with pytest.raises(ValueError, match=r"^gallery: row 3 has the norm .*, others .* lost beside"):
+        Hull.of(gallery)
