@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import Distribution, distributions
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -52,9 +53,10 @@ def needed(lines: Iterable[str], without: str = "") -> set[str]:
 
 
 def megabytes(package: str) -> float:
-    """The size of the files of an installed `package`."""
+    """The size of the files of an installed `package`, and of what they are compiled to."""
     found = installed()[package]
-    places = [Path(str(found.locate_file(file))) for file in found.files or []]
+    places = {Path(str(found.locate_file(file))) for file in found.files or []}
+    places |= {Path(cache_from_source(place)) for place in places if place.suffix == ".py"}
     return sum(place.stat().st_size for place in places if place.is_file()) / 1e6
 
 
