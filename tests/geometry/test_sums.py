@@ -40,3 +40,13 @@ def test_sums_are_left_as_they_were() -> None:
 def test_a_report_does_not_wait_for_torchmetrics() -> None:
     code = "import sys, gaputils.evaluation.report; assert 'torchmetrics' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_streamed_rows_go_by_their_name(monkeypatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(sums, "bar", lambda starts, **how: told.append(how["desc"]) or starts)
+    with pytest.raises(ValueError, match=r"^gallery: "):
+        sums.streamed("gallery", np.full((3, 2), np.nan))
+    assert told == ["statistics of the gallery"]
+    with pytest.raises(ValueError, match=r"^gallery: no rows yet"):
+        sums.streamed("gallery", np.empty((0, 2)))
