@@ -161,9 +161,15 @@ def test_the_fewest_components_are_found_whatever_is_asked_at_once(
 
 @pytest.mark.parametrize(("dtype", "times"), [(torch.float32, 1e6), (torch.float64, 1e15)])
 def test_a_row_that_drowns_the_others_is_named(dtype: torch.dtype, times: float) -> None:
-    gallery = torch.randn(9, 5, generator=torch.Generator().manual_seed(0)).to(dtype)
-    gallery[3] *= times / 1000
+    gallery = 1e-3 * torch.randn(9, 5, generator=torch.Generator().manual_seed(0)).to(dtype)
+    gallery[3] *= times / 100
     assert len(Hull.of(gallery).components) == 5
-    gallery[3] *= 1000
+    gallery[3] *= 100
     with pytest.raises(ValueError, match=r"^gallery: row 3 has the norm .*, others .* lost beside"):
         Hull.of(gallery)
+
+
+def test_rows_of_zero_drown_beside_none() -> None:
+    gallery = torch.zeros(9, 5)
+    gallery[0, 0], gallery[1, 1] = 1e9, 1e9
+    assert len(Hull.of(gallery).components) == 2
