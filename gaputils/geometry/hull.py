@@ -54,12 +54,12 @@ class Hull:
                 stacked = torch.cat([triangle, work(rows) - mean])
                 triangle = torch.linalg.qr(stacked, mode="r").R
         _, values, components = torch.linalg.svd(triangle, full_matrices=False)
-        eps = torch.finfo(gallery.dtype).eps
+        relative = max(m, d) ** 0.5 * torch.finfo(gallery.dtype).eps
         norms = torch.cat([work(rows).norm(dim=1) for rows in torch.split(gallery, _ROWS)])
         longest, usual = float(norms.max()), float(norms.median())
         scale = max(longest, float(values[0]), torch.finfo(values.dtype).tiny)
-        rounding = max(m, d) ** 0.5 * eps * scale
-        if 0 < usual < 10 * max(m, d) ** 0.5 * eps * longest:
+        rounding = relative * scale
+        if 0 < usual < 10 * relative * longest:
             raise ValueError(
                 f"gallery: row {int(norms.argmax())} has the norm {longest:.3g}, others "
                 f"{usual:.3g}, which is lost beside it in {gallery.dtype}"

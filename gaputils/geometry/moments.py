@@ -84,6 +84,12 @@ class Moments:
         unit = direction.double() / direction.double().norm()
         return float(unit @ self.covariance @ unit)
 
+    def variances_along(self, units: Tensor) -> Tensor:
+        """(k,) variances of the projections on directions `units` (k, d) of norm 1."""
+        if self.few is not None:
+            return (units @ self.few.mT).square().sum(1) / self.count
+        return ((units @ self.covariance) * units).sum(1)
+
 
 def gap_vector(queries: Any, gallery: Any) -> Tensor:
     """The global gap vector (d,): mean of `queries` (n, d) minus mean of `gallery` (m, d).
@@ -138,11 +144,7 @@ def random_shares(moments: Moments, directions: int = 1000, seed: _checks.Seed =
     generator = _checks.as_generator(seed)
     draws = torch.randn(directions, moments.dim, generator=generator, dtype=torch.float64)
     draws = (draws / draws.norm(dim=1, keepdim=True)).to(moments.covariance.device)
-    variances: Tensor
-    if moments.few is not None:
-        variances = (draws @ moments.few.mT).square().sum(1) / moments.count
-    else:
-        variances = ((draws @ moments.covariance) * draws).sum(1)
+    variances = moments.variances_along(draws)
     return variances / moments.total if moments.total > 0 else variances * math.nan
 
 

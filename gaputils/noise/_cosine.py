@@ -75,7 +75,6 @@ def _nearly_normal_win(along: Tensor, across: Tensor, winner: Tensor, degrees: i
     A longer item's probabilities change faster than the winner's do: where they change within the
     nodes, these stand closer.
     """
-    first = along, across
     along, across = items_first(along), items_first(across)
     root = _chi.root(across, degrees)
     z = nodes(len(along), along.device)
@@ -92,7 +91,7 @@ def _nearly_normal_win(along: Tensor, across: Tensor, winner: Tensor, degrees: i
             _few_cosine.require_nodes(count * len(along), most, _AT_ONCE)
             result = torch.empty_like(along[0])
             for rows in steepness.argsort().tensor_split(2):
-                part = first[0][rows], first[1][rows], winner[rows]
+                part = along[:, rows].mT, across[:, rows].mT, winner[rows]
                 result[rows] = _nearly_normal_win(*part, degrees)
             return result
         z = torch.linspace(float(z[0]), float(z[-1]), count, dtype=z.dtype, device=z.device)
