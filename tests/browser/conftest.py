@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -144,12 +145,12 @@ class Visit:
     width: str
     theme: str
     problems: list[str] = field(default_factory=list)
-    finished: list[Any] = field(default_factory=list)
-    weight: int = 0
+    asked: set[str] = field(default_factory=set)
 
 
-def listen(seen: Visit, server: str, target: str) -> None:
-    """Note console errors, failed and finished requests, and requests to anyone else."""
+@contextmanager
+def listening(seen: Visit, server: str, target: str) -> Iterator[None]:
+    """Note console errors, failed requests, requests to anyone else, and what is asked for."""
 
     def console(message: Any) -> None:
         missing = "404" in message.text and seen.address in SHOWN_AS
@@ -157,35 +158,56 @@ def listen(seen: Visit, server: str, target: str) -> None:
             seen.problems.append(f"console: {message.text}")
 
     def request(asked: Any) -> None:
-        if not asked.url.startswith((server, "data:", "blob:")):
+        if asked.url.startswith(server):
+            seen.asked.add(unquote(urlsplit(asked.url).path.removeprefix(PREFIX)))
+        elif not asked.url.startswith(("data:", "blob:")):
             seen.problems.append(f"asks someone else: {asked.url}")
 
     def response(answer: Any) -> None:
         if answer.status >= 400 and answer.url != target:
             seen.problems.append(f"{answer.status}: {answer.url}")
 
-    seen.page.on("console", console)
-    seen.page.on("pageerror", lambda error: seen.problems.append(f"script: {error}"))
-    seen.page.on("request", request)
-    seen.page.on("response", response)
-    seen.page.on("requestfailed", lambda r: seen.problems.append(f"failed: {r.url} {r.failure}"))
-    seen.page.on("requestfinished", lambda request: seen.finished.append(request))
+    listeners = {
+        "console": console,
+        "pageerror": lambda error: seen.problems.append(f"script: {error}"),
+        "request": request,
+        "response": response,
+        "requestfailed": lambda one: seen.problems.append(f"failed: {one.url} {one.failure}"),
+    }
+    for event, listener in listeners.items():
+        seen.page.on(event, listener)
+    yield
+    for event, listener in listeners.items():
+        seen.page.remove_listener(event, listener)
 
 
 @pytest.fixture(scope="session")
-def seen(request: pytest.FixtureRequest, browser: Browser, server: str) -> Iterator[Visit]:
+def window(browser: Browser) -> Callable[[str, str], Page]:
+    """The window of each width and theme, which goes from page to page as a reader does."""
+
+    @cache
+    def opened(width: str, theme: str) -> Page:
+        wide, high = WIDTHS[width]
+        context = browser.new_context(viewport={"width": wide, "height": high}, color_scheme=theme)
+        context.set_default_timeout(_PATIENCE_MS)
+        return context.new_page()
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def seen(
+    request: pytest.FixtureRequest, window: Callable[[str, str], Page], server: str
+) -> Iterator[Visit]:
     """A page in one width and the reader's theme, on a first visit, its formulas set."""
     address, width, theme = request.param
-    wide, high = WIDTHS[width]
-    context = browser.new_context(viewport={"width": wide, "height": high}, color_scheme=theme)
-    context.set_default_timeout(_PATIENCE_MS)
-    visit = Visit(context.new_page(), address, width, theme)
+    visit = Visit(window(width, theme), address, width, theme)
     target = server + SHOWN_AS.get(address, address)
-    listen(visit, server, target)
-    visit.page.goto(target, wait_until="load")
-    visit.page.evaluate("window.MathJax?.startup?.promise")
-    visit.page.evaluate("document.fonts.ready.then(() => null)")
-    visit.page.wait_for_timeout(100)
-    visit.weight = sum(asked.sizes()["responseBodySize"] for asked in visit.finished)
-    yield visit
-    context.close()
+    with listening(visit, server, target):
+        visit.page.goto(target, wait_until="load")
+        visit.page.evaluate("window.MathJax?.startup?.promise")
+        visit.page.evaluate("document.fonts.ready.then(() => null)")
+        visit.page.wait_for_timeout(100)
+        yield visit
+        visit.page.evaluate("localStorage.clear(), sessionStorage.clear()")
+        visit.page.goto("about:blank")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
@@ -137,15 +139,20 @@ def test_paper_cuts_nothing_off(seen: Any) -> None:
         seen.page.set_viewport_size({"width": wide, "height": high})
 
 
-def found(browser: Any, server: str, question: str) -> list[str]:
-    """Where the search leads, the best first."""
+@pytest.fixture(scope="module")
+def plain(browser: Any) -> Iterator[Any]:
+    """A window for tests that go to a page of their own."""
     page = browser.new_page()
+    yield page
+    page.close()
+
+
+def found(page: Any, server: str, question: str) -> list[str]:
+    """Where the search leads, the best first."""
     page.goto(f"{server}search.html?q={quote_plus(question)}", wait_until="load")
     links = page.locator("#search-results li > a")
     links.first.wait_for()
-    addresses = [link.get_attribute("href").partition("?")[0] for link in links.all()]
-    page.close()
-    return addresses
+    return [link.get_attribute("href").partition("?")[0] for link in links.all()]
 
 
 @pytest.mark.parametrize(
@@ -159,9 +166,9 @@ def found(browser: Any, server: str, question: str) -> list[str]:
     ],
 )
 def test_search_finds_the_page_a_reader_wants(
-    browser: Any, server: str, word: str, wanted: str
+    plain: Any, server: str, word: str, wanted: str
 ) -> None:
-    assert wanted in found(browser, server, word)[0]
+    assert wanted in found(plain, server, word)[0]
 
 
 @pytest.mark.parametrize(
@@ -182,9 +189,9 @@ def test_search_finds_the_page_a_reader_wants(
     ],
 )
 def test_search_answers_what_people_ask(
-    browser: Any, server: str, question: str, wanted: str
+    plain: Any, server: str, question: str, wanted: str
 ) -> None:
-    assert wanted in found(browser, server, question)[:3]
+    assert wanted in found(plain, server, question)[:3]
 
 
 @pytest.mark.parametrize(
@@ -196,9 +203,9 @@ def test_search_answers_what_people_ask(
     ],
 )
 def test_a_link_shows_what_it_leads_to(
-    browser: Any, server: str, address: str, link: str, told: str
+    plain: Any, server: str, address: str, link: str, told: str
 ) -> None:
-    page = browser.new_page()
+    page = plain
     page.goto(server + address, wait_until="load")
     first = page.locator(f".bd-article {link}").first
     first.scroll_into_view_if_needed()
@@ -209,7 +216,6 @@ def test_a_link_shows_what_it_leads_to(
     assert first.get_attribute("aria-describedby") == shown.get_attribute("id")
     page.keyboard.press("Escape")
     assert shown.count() == 0
-    page.close()
 
 
 def test_the_whole_book_is_one_file_that_asks_nobody(browser: Any, server: str, site: Any) -> None:
@@ -259,9 +265,10 @@ def test_all_formulas_are_set(seen: Any) -> None:
     assert seen.page.evaluate(STRAY_TEX) == []
 
 
-def test_weight(seen: Any) -> None:
+def test_weight(seen: Any, site: Path) -> None:
     explorer = seen.page.locator(".gu-frames").count() > 0
-    assert 0 < seen.weight <= (EXPLORER if explorer else ORDINARY)
+    weight = sum((site / file).stat().st_size for file in seen.asked if (site / file).is_file())
+    assert 0 < weight <= (EXPLORER if explorer else ORDINARY)
 
 
 @pytest.mark.nightly
