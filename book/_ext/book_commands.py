@@ -8,6 +8,8 @@ import re
 import tempfile
 import textwrap
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -46,6 +48,7 @@ EXAMPLES: dict[str, str] = {
     "sweep": "gaputils sweep grid.yml --out runs --dry-run",
     "train": "gaputils train my-model --steps 2 --batch-size 8 --keep 2",
 }
+ON = "book/command_line"
 CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 
 
@@ -61,6 +64,21 @@ def examples() -> dict[str, str]:
                 raise RuntimeError(f"{line}: {done.output}")
             told[name] = done.stdout.rstrip()
     return told
+
+
+@cache
+def running() -> Future[dict[str, str]]:
+    """The `examples`, in a process beside, which takes what the reading of pages leaves idle."""
+    pool = ProcessPoolExecutor(1)
+    future = pool.submit(examples)
+    pool.shutdown(wait=False)
+    return future
+
+
+def begin(_app: Sphinx, _env: Any, read: list[str]) -> None:
+    """Run the examples if their page is among those that are `read` this time."""
+    if ON in read:
+        running()
 
 
 def literal(text: str) -> str:
@@ -117,7 +135,7 @@ class Commands(SphinxDirective):
         self.env.note_dependency(str(inspect.getsourcefile(commands)))
         holder = nodes.section()
         holder.document = self.state.document
-        lines = StringList(page(examples()), "gaputils-commands")
+        lines = StringList(page(running().result()), "gaputils-commands")
         self.state.nested_parse(lines, 0, holder, match_titles=True)
         return holder.children
 
@@ -125,4 +143,5 @@ class Commands(SphinxDirective):
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("gaputils-commands", Commands)
+    app.connect("env-before-read-docs", begin)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
