@@ -14,15 +14,17 @@ REFUSED := GNU General Public License;Affero;AGPL;GPL-2.0;GPL-3.0;SSPL;Commons C
 export TOKENIZERS_PARALLELISM := false
 
 # `tests` is a folder, too.
-.PHONY: book test tests release lint types check-notebooks notebooks stubs vendor bench nightly reproduce
+.PHONY: book pages test tests release lint types check-notebooks notebooks stubs vendor bench nightly reproduce
 .PHONY: audit mutation singlehtml clean
 
-book: $(READY) vendor check-notebooks
-	$(BIN)/python tools/execute_pages.py
+book: pages
 	rm -rf _build/html/_modules _build/html/modality-gap.*
 	$(BIN)/jupyter-book build . --all -n -W --keep-going
 	test -s _build/html/index.html
 	$(BIN)/python tools/single_file.py _build/html
+
+pages: $(READY) vendor check-notebooks
+	$(BIN)/python tools/execute_pages.py
 
 # The tests often wait for processes of their own: the type checker needs no time of its own.
 test: $(READY) vendor lint check-notebooks
