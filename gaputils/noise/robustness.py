@@ -136,11 +136,9 @@ def estimate(
     """
     choice("method", method, (*METHODS, "auto"))
     queries, gallery, wanted = _checked(queries, gallery, noise, scoring, targets)
-    if method == "auto":
-        exact = has_exact_answer(noise, scoring, queries.shape[1])
-        method = "exact" if exact else "monte-carlo"
+    by_noise = has_exact_answer(noise, scoring, queries.shape[1])
     winners = [None, wanted] if wanted is not None else [None]
-    if method == "exact":
+    if method == "exact" or (method == "auto" and by_noise):
         shares = _exact_wins(queries, gallery, [noise], winners, scoring, tolerance)[1][0]
         found = [Estimate.exact(share) for share in shares]
     else:
