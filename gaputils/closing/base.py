@@ -8,7 +8,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
@@ -20,10 +20,8 @@ from gaputils._checks import as_matrix, as_pair, integer, work
 from gaputils._files import read_safetensors, write_safetensors
 from gaputils._reading import reading
 from gaputils._steps import Steps, require_finite, run
+from gaputils.closing.pipelines import QueriesTransformer
 from gaputils.scoring import first_equals
-
-if TYPE_CHECKING:
-    from gaputils.closing.pipelines import QueriesTransformer
 
 Array = np.ndarray[Any, Any]
 Q = TypeVar("Q", Array, Tensor)
@@ -153,8 +151,6 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         Of this fitted closing; or, with a `gallery` (m, d), one whose `fit` fits the closing on
         its queries and the whole of that gallery, so that cross-validation splits queries alone.
         """
-        from gaputils.closing.pipelines import QueriesTransformer
-
         return QueriesTransformer(self, gallery)
 
     def _try_on(self, rows: Tensor) -> None:

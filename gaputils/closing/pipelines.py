@@ -8,8 +8,6 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.base import ClassNamePrefixFeaturesOutMixin as Named
 from sklearn.utils.validation import check_is_fitted
 
-from gaputils.closing.base import Closing
-
 
 class QueriesTransformer(Named, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Moves queries alone, as a step of a pipeline; see `Closing.queries_transformer`.
@@ -19,7 +17,7 @@ class QueriesTransformer(Named, TransformerMixin, BaseEstimator):  # type: ignor
     ``closing__n_components`` and the like can then be searched over.
     """
 
-    def __init__(self, closing: Closing, gallery: Any = None) -> None:
+    def __init__(self, closing: Any, gallery: Any = None) -> None:
         self.closing = closing
         self.gallery = gallery
 
