@@ -82,7 +82,7 @@ def load_model(
                 raise ValueError(f"{argument}: a model of transformers has its own, got {value!r}")
         if preprocess is not None:
             raise ValueError("preprocess: set it in the processor of a model of transformers")
-        return _bridged(name, processor, target, dtype)
+        return _of_transformers(name, processor, target, dtype)
     if processor is not None:
         raise ValueError("processor: only a model of transformers takes one")
     if not isinstance(name, (str, Path)):
@@ -106,7 +106,7 @@ def load_model(
         )
     else:
         raise ValueError(f"step: {name!r} has no training history here, got {step}")
-    return _wrap(name, parts, target, dtype, {"preprocess": values} if values else {})
+    return _of_open_clip(name, parts, target, dtype, values)
 
 
 def export_checkpoint(folder: str | Path, step: int | None = None) -> Path:
@@ -190,34 +190,24 @@ def _load_history(
     return module, transform, open_clip.get_tokenizer(TINY), info
 
 
-def _wrap(
+def _of_open_clip(
     name: str,
     parts: tuple[Any, Any, Any, dict[str, Any]],
     device: torch.device,
     dtype: torch.dtype,
-    more: dict[str, Any],
+    changed: dict[str, Any],
 ) -> Model:
     module, transform, tokenizer, info = parts
-    module = module.to(device).eval().requires_grad_(False)
     used = module.visual.preprocess_cfg
     size = used["size"]
     height, width = (size, size) if isinstance(size, int) else size
-    return Model(
-        name=name,
-        module=module,
-        preprocess=InSinglePrecision(transform),
-        tokenizer=tokenizer,
-        device=device,
-        dtype=dtype,
-        dim=_dimension(module, tokenizer, device),
-        image_size=(height, width),
-        mean=tuple(used["mean"]),
-        std=tuple(used["std"]),
-        info={"model": name, "precision": str(dtype).removeprefix("torch."), **info, **more},
-    )
+    if changed:
+        info = {**info, "preprocess": changed}
+    norm = tuple(used["mean"]), tuple(used["std"])
+    return _wrap(name, (module, transform, tokenizer), (height, width), norm, device, dtype, info)
 
 
-def _bridged(name: Any, processor: Any, device: torch.device, dtype: torch.dtype) -> Model:
+def _of_transformers(name: Any, processor: Any, device: torch.device, dtype: torch.dtype) -> Model:
     """A model of transformers, or that of a folder."""
     from PIL import Image
 
@@ -226,32 +216,41 @@ def _bridged(name: Any, processor: Any, device: torch.device, dtype: torch.dtype
         processor = own if processor is None else processor
     else:
         model, source = name, str(name.config.name_or_path or name.config.model_type)
-    module, preprocess, tokenizer = _transformers.parts(model, processor)
-    module = module.to(device).eval().requires_grad_(False)
+    parts = _transformers.parts(model, processor)
     images = processor.image_processor
-    pixels = preprocess(Image.new("RGB", (64, 64)))
+    pixels = parts[1](Image.new("RGB", (64, 64)))
+    norm = tuple(images.image_mean), tuple(images.image_std)
+    info = {"library": "transformers"}
+    return _wrap(source, parts, (pixels.shape[1], pixels.shape[2]), norm, device, dtype, info)
+
+
+def _wrap(
+    name: str,
+    parts: tuple[Any, Any, Any],
+    size: tuple[int, int],
+    norm: tuple[tuple[float, ...], tuple[float, ...]],
+    device: torch.device,
+    dtype: torch.dtype,
+    info: dict[str, Any],
+) -> Model:
+    """The model of these encoders, preprocessing and tokenizer; `norm` are mean and deviation."""
+    module, preprocess, tokenizer = parts
+    module = module.to(device).eval().requires_grad_(False)
+    with torch.inference_mode():
+        dim = module.encode_text(tokenizer(["a"]).to(device)).shape[1]
     return Model(
-        name=source,
+        name=name,
         module=module,
         preprocess=InSinglePrecision(preprocess),
         tokenizer=tokenizer,
         device=device,
         dtype=dtype,
-        dim=_dimension(module, tokenizer, device),
-        image_size=(pixels.shape[1], pixels.shape[2]),
-        mean=tuple(images.image_mean),
-        std=tuple(images.image_std),
-        info={
-            "model": source,
-            "precision": str(dtype).removeprefix("torch."),
-            "library": "transformers",
-        },
+        dim=int(dim),
+        image_size=size,
+        mean=norm[0],
+        std=norm[1],
+        info={"model": name, "precision": str(dtype).removeprefix("torch."), **info},
     )
-
-
-@torch.inference_mode()
-def _dimension(module: Any, tokenizer: Any, device: torch.device) -> int:
-    return int(module.encode_text(tokenizer(["a"]).to(device)).shape[1])
 
 
 def load_history(name: str = TINY, *, device: str | torch.device = "auto") -> dict[int, Model]:
