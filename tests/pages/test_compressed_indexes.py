@@ -11,7 +11,7 @@ import torch
 import gaputils as gu
 from gaputils.pages import compressed_indexes as page
 from gaputils.pages import survival
-from gaputils.pages.compressed_indexes import indexes
+from gaputils.pages.compressed_indexes import axes, indexes
 from gaputils.pages.figures import compressed_indexes as figures
 from gaputils.pages.figures import methods
 
@@ -230,6 +230,46 @@ def test_moving_alone_is_held_against_the_shift_query_by_query() -> None:
     assert difference == pytest.approx(frame[page.ABOUT_C] - frame["mean shift"])
     assert difference != 0
     assert 0 < error < 0.2
+
+
+@pytest.mark.parametrize("turn", axes.AXES.values())
+def test_every_rotation_keeps_the_scores_and_opq_brings_the_codes_nearer(turn: axes.Turn) -> None:
+    gallery = task().gallery
+    rotation = turn(gallery, 1)
+    torch.testing.assert_close(rotation @ rotation.mT, torch.eye(64, dtype=rotation.dtype))
+    if turn is axes.optimized:
+        off = [
+            float((rows - indexes.decoded(rows, "PQ", seed=1)).square().sum())
+            for rows in (gallery, gallery @ rotation)
+        ]
+        assert off[1] < 0.8 * off[0]
+
+
+def test_gains_over_axes_are_paired_means_over_seeds() -> None:
+    blocks = [task(seed=0), task(seed=1)]
+    frame = axes.over_axes(blocks, [3, 4])
+    line = frame.loc["rotated at random"]
+    hits: dict[str, list[np.ndarray]] = {name: [] for name in ("untouched", "centred", "behind")}
+    for e in blocks:
+        for seed in (3, 4):
+            rotation = axes.at_random(e.gallery, seed)
+            sides = e.queries @ rotation, e.gallery @ rotation
+            centred = gu.HullProjection(center=True).fit_transform(*sides)
+            found, closed = (
+                (indexes.search(*pair, "PQ", k=10, seed=seed).items == truth(e, 1)).numpy()
+                for pair in (sides, centred)
+            )
+            hits["untouched"].append(found[:, 0])
+            hits["centred"].append(closed[:, 0])
+            hits["behind"].append(closed[:, :5].any(1).astype(int) - found.any(1))
+    each = {name: np.reshape(of, (2, 2, -1)).mean(1).ravel() for name, of in hits.items()}
+    gain = each["centred"] - each["untouched"]
+    assert line["untouched"] == pytest.approx(each["untouched"].mean())
+    assert line["centred"] == pytest.approx(gain.mean())
+    assert line["five"] == pytest.approx(each["behind"].mean())
+    assert line["centred_error"] == pytest.approx(gain.std() / len(gain) ** 0.5, rel=0.15)
+    told = axes.axes_table(frame).loc["rotated at random", "gain, centred"]
+    assert told.startswith(f"{gain.mean():+.3f} ± ".replace("-", "−"))
 
 
 def test_figures_show_what_the_frames_hold() -> None:

@@ -230,6 +230,23 @@ def test_renormalising_unequal_norms_voids_the_projected_origin_but_not_the_circ
     assert changed > 20
 
 
+def test_where_the_gap_is_not_flat_more_than_its_mass_can_draw_a_point_nearer() -> None:
+    """On a line: of the y the first receives more than 1, and descent moves both towards the x."""
+    x, y, tau = np.array([0.0, 0.6]), np.array([1.0, 1.5]), 0.5
+
+    def loss(moved: Array) -> float:
+        logits = -((x[:, None] - moved) ** 2) / tau
+        return float(
+            sum(np.log(np.exp(logits).sum(axis)).sum() - logits.trace() for axis in (0, 1))
+        )
+
+    kernel = np.exp(-((x[:, None] - y) ** 2) / tau)
+    received = (kernel / kernel.sum(1, keepdims=True)).sum(0)
+    assert received == pytest.approx([1.71, 0.29], abs=5e-3)
+    slopes = [(loss(y + step) - loss(y - step)) / 2e-6 for step in 1e-6 * np.eye(2)]
+    assert min(slopes) > 1
+
+
 def test_on_the_sphere_a_doubly_stochastic_softmax_freezes_no_gap() -> None:
     x, y = gu.theory.two_clusters(3, 16, 8, gap=1.0, spread=0.1, sphere=True)
     how = {"tau": 0.1, "lr": 0.1, "sphere": True}

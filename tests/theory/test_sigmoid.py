@@ -115,6 +115,24 @@ def test_along_a_constant_direction_the_gap_rests_with_the_bias(
 
 
 @settings(max_examples=20, deadline=None)
+@given(Seeds, st.floats(0.1, 3), st.floats(-2, 2), st.floats(-3, 8))
+def test_under_inner_products_the_gap_rests_with_the_bias_too(
+    seed: int, gap: float, middle: float, bias: float
+) -> None:
+    """`d gap / dt = -(s gap / (N r)) d bias / dt` of gradient flow with the logits s x.y + b."""
+    x, y = (side + middle for side in flat(seed, gap, 6, 4, 0.5))
+    scale, n, rate = 1.7, 6, 3.0
+    b = torch.tensor(bias, dtype=torch.float64)
+    for part in (x, y, b):
+        part.requires_grad_()
+    logits = scale * x @ y.mT + b
+    loss = -logsigmoid((2 * torch.eye(n, dtype=x.dtype) - 1) * logits).sum() / n
+    slope_x, slope_y, slope_bias = torch.autograd.grad(loss, (x, y, b))
+    moved = -(slope_y - slope_x)[:, 0].mean()
+    torch.testing.assert_close(moved, scale * gap / (n * rate) * rate * slope_bias)
+
+
+@settings(max_examples=20, deadline=None)
 @given(Seeds, st.floats(0.1, 3), st.floats(0.1, 3))
 def test_the_loss_knows_gap_and_bias_through_one_number(
     seed: int, first: float, second: float

@@ -84,9 +84,9 @@ def build(gallery: Tensor, index: str, scoring: str = "inner-product", seed: int
     return made
 
 
-def decoded(gallery: Tensor, index: str, scoring: str = "inner-product") -> Tensor:
+def decoded(gallery: Tensor, index: str, scoring: str = "inner-product", seed: int = 0) -> Tensor:
     """`gallery` (m, d) as the faiss index gives it back, in the precision that came in."""
-    rows = build(gallery, index, scoring).reconstruct_n(0, len(gallery))
+    rows = build(gallery, index, scoring, seed).reconstruct_n(0, len(gallery))
     return torch.from_numpy(rows)[:, : gallery.shape[1]].to(gallery)
 
 
