@@ -110,7 +110,7 @@ def radius_panels(
             value = float(own.loc[own["closing"] == name, "robustness"].iloc[0])
             ax.axhline(value - at_two, color=closing_color(name), linestyle=style, label=name)
         ax.axvline(2, color=COLOR["baseline"], linewidth=0.8)
-        ax.set(xscale="log", title=f"{size} items", ylabel="gain", ylim=(-0.13, 0.015))
+        ax.set(xscale="log", title=f"{size} items", ylabel="gain over\nradius 2", ylim=(-0.13, 0.015))
         ax.set_xticks([0.3, 1, 2, 10], ["0.3", "1", "2", "10"])
         ax.minorticks_off()
     axes[-1].set_xlabel("radius (circumradii)")
