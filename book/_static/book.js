@@ -14,6 +14,29 @@
     }
   }
 
+  // No line breaks between a formula and the punctuation after it.
+  function glue() {
+    for (const formula of document.querySelectorAll(".bd-article mjx-container:not([display])")) {
+      const place = formula.closest("span.math") ?? formula;
+      const mark = place.nextSibling?.nodeType === 3 && place.nextSibling.data.match(/^[^\s\p{L}\p{N}]+/u);
+      if (!mark) continue;
+      place.nextSibling.splitText(mark[0].length);
+      const held = document.createElement("span");
+      held.className = "gu-glued";
+      place.replaceWith(held);
+      held.append(place, held.nextSibling);
+    }
+  }
+
+  // A table that is too wide with each number beside its error breaks them.
+  function loosen() {
+    const wide = (element) => element.scrollWidth > element.clientWidth + 1;
+    for (const table of document.querySelectorAll(".cell_output table:has(.gu-held)")) {
+      table.classList.remove("gu-loose");
+      table.classList.toggle("gu-loose", wide(table) || wide(table.parentElement));
+    }
+  }
+
   // What goes on to the right fades out there, until it is scrolled to its end.
   function fade(element) {
     const rest = element.scrollWidth - element.clientWidth - element.scrollLeft;
@@ -23,6 +46,7 @@
   function mark() {
     if (matchMedia("print").matches) return; // paper does not scroll
     tame();
+    loosen();
     for (const element of document.querySelectorAll(wide)) {
       const scrolls =
         element.scrollWidth > element.clientWidth + 1 &&
@@ -76,6 +100,7 @@
   addEventListener("load", async () => {
     tell();
     if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
+    glue();
     mark();
     showCurrent();
     addEventListener("resize", mark);

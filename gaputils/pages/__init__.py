@@ -70,8 +70,13 @@ def _formatted(form: str, value: Any) -> str:
 
 
 def _held(text: str) -> str:
-    """`text` in which no line breaks between ± and its number."""
-    return text.replace("± ", "±\N{NO-BREAK SPACE}")
+    """`text` in which no line breaks about a ±."""
+    return text.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
+
+
+def _held_cell(text: str) -> str:
+    """The same in HTML, by a class, so that a table too wide for its place breaks before the ±."""
+    return re.sub(r"(\S+ ±) (\S+)", r'<span class="gu-held">\1&nbsp;\2</span>', text)
 
 
 def table(
@@ -98,7 +103,7 @@ def table(
     left = [{"selector": "", "props": "text-align: left"}]
     words: Any = {name: left for name in frame if not pd.api.types.is_numeric_dtype(frame[name])}
     texts = [name for name in words if all(isinstance(value, str) for value in frame[name])]
-    shown |= dict.fromkeys(texts, _held)
+    shown |= dict.fromkeys(texts, _held_cell)
     named = 'class="dataframe gu-cards"' if cards else 'class="dataframe"'
     styled = frame.style.format(shown, na_rep="–").set_table_attributes(named)
     styled = styled.format_index(lambda name: str(name).replace("_", "_<wbr>"), axis=1)
@@ -123,7 +128,7 @@ def note(text: str) -> None:
     if text:
         from IPython.display import Markdown, display
 
-        display(Markdown(f"> {text}"))  # type: ignore[no-untyped-call]
+        display(Markdown(f"> {_held(text)}"))  # type: ignore[no-untyped-call]
 
 
 def tell_missing(info: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Tables on a phone: rows that stand apart say of which column each of their cells is."""
+"""What the book's script and style do to tables and formulas where room is short."""
 
 from __future__ import annotations
 
@@ -16,20 +16,47 @@ STATIC = Path(__file__).resolve().parents[2] / "book/_static"
 BEFORE = """cells => cells.map(c => getComputedStyle(c, "::before").content)"""
 
 
+def opened(browser: Any, body: str, width: int) -> Any:
+    """A page of `width` with `body`, the book's style and its script."""
+    script = (STATIC / "book.js").read_text(encoding="utf-8")
+    style = (STATIC / "custom.css").read_text(encoding="utf-8")
+    page = browser.new_page(viewport={"width": width, "height": 844})
+    page.set_content(
+        f"<!doctype html><title>t</title><div class='bd-article'>{body}</div>"
+        f"<style>{style}</style><script>{script}</script>"
+    )
+    return page
+
+
 @pytest.mark.parametrize(("width", "apart"), [(390, True), (1280, False)])
 def test_cards_name_their_columns_on_a_phone(browser: Any, width: int, apart: bool) -> None:
     frame = pd.DataFrame({"take": ["none", "all"], "it costs": ["nothing", "much"]})
-    script = (STATIC / "book.js").read_text(encoding="utf-8")
-    style = (STATIC / "custom.css").read_text(encoding="utf-8")
     shown = table(frame, cards=True).to_html()
-    page = browser.new_page(viewport={"width": width, "height": 844})
-    page.set_content(
-        f"<!doctype html><title>t</title><div class='bd-article'><div class='cell_output'>{shown}"
-        f"</div></div><style>{style}</style><script>{script}</script>"
-    )
+    page = opened(browser, f"<div class='cell_output'>{shown}</div>", width)
     page.wait_for_selector("td[data-head='it costs']")
     named = page.locator("tbody td").evaluate_all(BEFORE)
     assert named == (['"take"', '"it costs"'] * 2 if apart else ["none"] * 4)
     first, second = (page.locator("tbody td").nth(k).bounding_box() for k in (0, 1))
     assert (second["y"] > first["y"]) is apart
+    page.close()
+
+
+@pytest.mark.parametrize(("width", "lines"), [(390, 2), (1280, 1)])
+def test_a_number_leaves_its_error_only_where_room_is_short(
+    browser: Any, width: int, lines: int
+) -> None:
+    frame = pd.DataFrame([["0.749 ± 0.003"] * 5], columns=list("abcde"))
+    page = opened(browser, f"<div class='cell_output'>{table(frame).to_html()}</div>", width)
+    page.wait_for_load_state()
+    boxes = page.locator(".gu-held").first.evaluate("span => span.getClientRects().length")
+    assert boxes == lines
+    page.close()
+
+
+def test_punctuation_stays_on_the_line_of_its_formula(browser: Any) -> None:
+    body = "<p>a <span class='math'><mjx-container>x</mjx-container></span>), b <b>c</b></p>"
+    page = opened(browser, body, 1280)
+    page.wait_for_selector(".gu-glued")
+    assert page.locator(".gu-glued").inner_text() == "x),"
+    assert page.locator("p").inner_text() == "a x), b c"
     page.close()

@@ -115,6 +115,11 @@ def test_a_table_sets_its_numbers_as_in_print() -> None:
     assert "−1.5·10⁻⁶" in html
 
 
+def test_a_table_holds_a_number_and_its_error_together() -> None:
+    html = table(pd.DataFrame({"gain": ["0.862 (+0.037 ± 0.002), of it"]})).to_html()
+    assert '0.862 <span class="gu-held">(+0.037 ±&nbsp;0.002),</span> of it' in html
+
+
 def test_a_table_calls_scorings_as_people_do() -> None:
     frame = pd.DataFrame({"scoring": ["euclidean"], "inner-product": [-1e-5], 10: [1]})
     indexed = frame.set_index(pd.Index(["euclidean"], name="by"))

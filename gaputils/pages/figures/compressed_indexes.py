@@ -101,7 +101,7 @@ def size_lines(frame: pd.DataFrame) -> Figure:
     """
     indexes = list(dict.fromkeys(frame["index"]))
     figure, axes = stacked(len(indexes), 1.9, sharex=True)
-    colors = dict(zip(dict.fromkeys(frame["set"]), (COLOR["text"], COLOR["image"]), strict=False))
+    colors = dict(zip(dict.fromkeys(frame["set"]), ("#332288", "#AA4499"), strict=False))
     moved = frame[frame["closing"] != "original"]
     for ax, index in zip(axes, indexes, strict=True):
         ax.axhline(0, color=COLOR["original"], linewidth=1)

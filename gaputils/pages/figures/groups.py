@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MARKERS = "osD^"
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+_COLORS = ("#332288", "#AA4499", "#999999", "#000000")  # of no modality and of no closing
 
 
 def cluster_bars(clusters: NDArray[Any], images: int, ax: Axes) -> Axes:
@@ -31,7 +31,7 @@ def cluster_bars(clusters: NDArray[Any], images: int, ax: Axes) -> Axes:
     ax.bar(places, up[order], color=COLOR["image"], label="images")
     ax.bar(places, -down[order], color=COLOR["text"], label="texts")
     ax.axhline(0, color="black", linewidth=0.8)
-    most = 1.1 * max(up.max(), down.max())
+    most = max(1.1 * max(up.max(), down.max()), ax.get_ylim()[1])  # also of a panel it shares
     ax.set(ylim=(-most, most), ylabel="rows")
     ax.set_xticks(places)
     ax.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")

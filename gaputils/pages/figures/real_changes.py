@@ -38,5 +38,5 @@ def gain_by_size(
             markersize=5,
             label=kind if legend else None,
         )
-    ax.set(xscale="log", ylabel="gain, unchanged")
+    ax.set(xscale="log", ylabel="gain in\nunchanged answers")
     return ax

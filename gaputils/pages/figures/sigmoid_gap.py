@@ -46,6 +46,6 @@ def growth(table: pd.DataFrame, ax: Axes) -> Axes:
         ax.plot(line.index, line, "--", color="black", linewidth=1, zorder=0)
         points_over(part, "ratio", "growth", ax, fmt="o", color=color, label=str(loss))
     ax.axhline(0, color=COLOR["baseline"], linewidth=0.8)
-    ax.set(xlabel="squared gap over temperature", ylabel="growth in a small step")
+    ax.set(xlabel="squared gap over temperature", ylabel="growth of the sums (no gap: 1)")
     ax.legend()
     return ax

@@ -41,10 +41,10 @@ def distance_table(tasks: Mapping[str, Labelled]) -> pd.DataFrame:
         rows[name] = {
             "images": len(task.images),
             "texts": len(task.texts),
-            "to the nearest other group": found["nearest"],
-            "to its other side": found[UNTOUCHED],
-            "after the shift": found["mean shift"],
-            "after the means": found[BASELINE],
+            "nearest other group": found["nearest"],
+            "own other side": found[UNTOUCHED],
+            "own, shifted": found["mean shift"],
+            "own, centred": found[BASELINE],
         }
     return pd.DataFrame.from_dict(rows, orient="index").astype({"images": int, "texts": int})
 
@@ -156,13 +156,13 @@ def claims(
     back: Any = reverse.loc[HULL]
     plain: Any = reverse.loc[BASELINE]
     own: Any = photos.loc[BASELINE]
-    other = apart["to the nearest other group"]
-    turned = (apart["after the shift"] < other).tolist()
+    other = apart["nearest other group"]
+    turned = (apart["own, shifted"] < other).tolist()
     return {
         "untouched, the other side is the longer way": bool(
-            (apart["to its other side"] > other).all()
+            (apart["own other side"] > other).all()
         ),
-        "after the means it is the shorter way": bool((apart["after the means"] < other).all()),
+        "after the means it is the shorter way": bool((apart["own, centred"] < other).all()),
         "after the shift it is so for the ten classes alone": turned == [False, False, True],
         "untouched, no cluster holds images and texts": not len(np.intersect1d(images, texts)),
         "photographs gain nothing until half of the gap is closed": middle - start
