@@ -120,7 +120,10 @@ def guard(claims: dict[str, bool], *, own: bool) -> None:
     """
     broken = [sentence for sentence, holds in claims.items() if not holds]
     if own and broken:
-        raise AssertionError(f"the run no longer bears out: {'; '.join(broken)}")
+        raise AssertionError(
+            f"the run no longer bears out: {'; '.join(broken)}. The prose was written for the "
+            "page's own parameters; with others pass guard=False"
+        )
 
 
 def note(text: str) -> None:
