@@ -25,6 +25,7 @@ CLOSING_COLOR: dict[str, str] = {
     "hull projection": "#009E73",
     "hull projection, scaled": "#CC79A7",
     "hull projection, centred": "#E69F00",
+    "hull projection, oblique": "#332288",
     "hull coordinates": "#8A6D00",
     "GR-CLIP": "#999933",
     "mixed gallery": "#882255",

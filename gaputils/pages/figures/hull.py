@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-_SHADE = {"hull projection, oblique": COLOR["text"]}
 _ANGLES = {"$x_1$": -42.0, "$x_2$": 48.0, "$x_3$": 150.0, "$x_4$": 225.0}
 
 
@@ -121,13 +120,12 @@ def radius_panels(
 def shaped_dots(frame: pd.DataFrame, ax: Axes) -> Axes:
     """Robustness of raw, orthogonally and obliquely projected queries, over the `share` shaped."""
     for name, part in frame.groupby("query", sort=False):
-        color = _SHADE.get(str(name), closing_color(str(name)))
         ax.errorbar(
             100 * part["share"],
             part["robustness"],
             part["robustness_error"],
             fmt="o-",
-            color=color,
+            color=closing_color(str(name)),
             label=str(name),
         )
     ax.set(xlabel="share of the noise shaped as the captions (%)", ylabel="robustness")
@@ -136,9 +134,8 @@ def shaped_dots(frame: pd.DataFrame, ax: Axes) -> Axes:
 
 def stacked_parts(frame: pd.DataFrame, ax: Axes) -> Axes:
     """A bar a row of `frame`, its columns' values stacked."""
-    colors = dict(
-        zip(frame.columns, (COLOR["image"], COLOR["gap"], COLOR["baseline"]), strict=True)
-    )
+    shades = (closing_color("hull projection"), COLOR["gap"], COLOR["baseline"])
+    colors = dict(zip(frame.columns, shades, strict=True))
     bottom = np.zeros(len(frame))
     for name in frame.columns:
         values = frame[name].to_numpy()
