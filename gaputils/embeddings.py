@@ -170,11 +170,13 @@ class Embeddings:
             raise ValueError(
                 f"path: expected tensors 'queries' and 'gallery' in {path}, got {sorted(tensors)}"
             )
-        with reading(f"the info of {path}", "JSON", argument="path") as at:
+        with reading(path, "a whole file of embeddings", argument="path") as at:
+            at.place = "info"
             info = json.loads(metadata.get("info", "{}"))
             if not isinstance(info, dict):
                 raise at.fault(f"expected a mapping, got {info!r}")
-        return cls(tensors["queries"], tensors["gallery"], tensors.get("targets"), info)
+            at.place = ""
+            return cls(tensors["queries"], tensors["gallery"], tensors.get("targets"), info)
 
     def __repr__(self) -> str:
         n, m = len(self.queries), len(self.gallery)
