@@ -266,7 +266,7 @@ def test_numbers() -> None:
     with pytest.raises(ValueError, match=r"x: expected a number in \(0, 1\], got 0"):
         _checks.number("x", 0, low=0, high=1, strict=True)
     for huge in (float("inf"), 10**400):
-        with pytest.raises(ValueError, match=rf"^x: expected a number in \(-inf, inf\), got {huge}"):
+        with pytest.raises(ValueError, match=rf"^x: expected .* \(-inf, inf\), got {huge}"):
             _checks.number("x", huge)
     for wrong in (None, "1", True, [1], torch.tensor(1.0)):
         with pytest.raises(TypeError, match="x: expected a number"):
