@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gaputils._checks import device_here
-from gaputils._reading import Reading, UnreadableFile, reading, require_sums
+from gaputils._reading import Reading, UnreadableFile, named_place, reading, require_sums
 
 try:
     import fcntl
@@ -194,7 +194,7 @@ def read_safetensors(
     The library opens it twice, for its head and for what follows: if another process has replaced
     it in between, it is read again.
     """
-    path = Path(path)
+    path = named_place("path", path)
     if not path.is_file():
         raise FileNotFoundError(f"path: there is no file {path}")
     place = str(device_here("device", device))

@@ -17,7 +17,7 @@ from torch import Tensor
 from gaputils._checks import _typed, as_pair, as_targets, device_here, flag, listed
 from gaputils._checks import unit_rows as at_norm_one
 from gaputils._files import read_safetensors, write_safetensors
-from gaputils._reading import reading
+from gaputils._reading import named_place, reading
 
 Rows = Tensor | NDArray[Any]
 
@@ -150,7 +150,7 @@ class Embeddings:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one safetensors file; the old file stays whole until the new one is."""
-        path = Path(path)
+        path = named_place("path", path)
         tensors = {"queries": self.queries, "gallery": self.gallery}
         if self.targets is not None:
             tensors["targets"] = self.targets
