@@ -236,10 +236,13 @@ def number(
     """`value` as a finite float in [low, high]; with `strict` above `low`."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{name}: expected a number, got {_typed(value)}")
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError:  # a whole number of Python's, which are as great as one likes
+        result = np.inf
     if not np.isfinite(result) or result > high or result < low or (strict and result == low):
-        bracket = "(" if strict else "["
-        raise ValueError(f"{name}: expected a number in {bracket}{low}, {high}], got {value!r}")
+        left, right = "(" if strict or low == -np.inf else "[", ")" if high == np.inf else "]"
+        raise ValueError(f"{name}: expected a number in {left}{low}, {high}{right}, got {value!r}")
     return result
 
 

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gaputils._checks import device_here
-from gaputils._reading import Reading, UnreadableFile, reading, require_sums
+from gaputils._reading import Reading, UnreadableFile, named_place, reading, require_sums
 
 try:
     import fcntl
@@ -49,11 +49,11 @@ def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
     between may leave it out, but never beside files of another writing.
     """
     parts: list[Path] = []
+    modes: list[int] = []
     paths = [Path(os.path.realpath(path)) if path.is_symlink() else path for path in paths]
     try:
         for path in paths:
-            if path.exists() and not path.stat().st_mode & 0o222:
-                raise PermissionError(errno.EACCES, "It is write-protected", str(path))
+            require_writable(path)
             begins = os.fsdecode(os.fsencode(path.name)[:_LONGEST])
             part = path.parent / f".{begins}.{secrets.token_hex(4)}.part"
             try:
@@ -63,10 +63,12 @@ def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
             parts.append(part)
             if path.exists():
                 part.chmod(path.stat().st_mode)
+            modes.append(part.stat().st_mode)
         yield parts
-        for part in parts:
+        for part, mode in zip(parts, modes, strict=True):
             with part.open("r+b") as file:  # Windows flushes only what is open for writing
                 os.fsync(file.fileno())
+            part.chmod(mode)  # safetensors may have put a private file in its place
         if len(paths) > 1:
             paths[0].unlink(missing_ok=True)
         for part, path in reversed(list(zip(parts, paths, strict=True))):
@@ -74,12 +76,21 @@ def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
     except OSError as error:
         if error.filename is None and error.errno in _NO_ROOM:
             raise OSError(error.errno, os.strerror(error.errno), str(paths[0])) from error
-        if error.filename is None and error.errno is None:  # as NumPy raises it
+        if type(error) is OSError and error.errno is None:  # as NumPy raises it
             raise OSError(f"{paths[0]}: {error}: is the disk full?") from error
         raise
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
+
+
+def require_writable(path: Path) -> None:
+    """Raise `PermissionError` if `path`, a file or none yet, cannot be written."""
+    if path.exists() and not path.stat().st_mode & 0o222:
+        raise PermissionError(errno.EACCES, "It is write-protected", str(path))
+    folder = Path(os.path.realpath(path)).parent
+    if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "Nothing can be written to its folder", str(path))
 
 
 @contextmanager
@@ -183,7 +194,7 @@ def read_safetensors(
     The library opens it twice, for its head and for what follows: if another process has replaced
     it in between, it is read again.
     """
-    path = Path(path)
+    path = named_place("path", path)
     if not path.is_file():
         raise FileNotFoundError(f"path: there is no file {path}")
     place = str(device_here("device", device))

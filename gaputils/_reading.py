@@ -28,10 +28,15 @@ _HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def named_place(argument: str, path: str | os.PathLike[str]) -> Path:
-    """`path` as one; a `ValueError` naming the `argument` if it is empty: no working folder."""
-    if not os.fspath(path):
+    """`path` as one, with ``~`` as the user's own folder.
+
+    Raises `TypeError` or `ValueError` naming the `argument` if it is none, or empty.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{argument}: expected a path, got {type(path).__name__}")
+    if not os.fspath(path) or "\0" in str(path):
         raise ValueError(f"{argument}: expected a file or a folder, got {path!r}")
-    return Path(path)
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - "~x.npy" is a file if there is no user x
 
 
 class UnreadableFile(ValueError):

@@ -17,7 +17,7 @@ from torch import Tensor
 from gaputils._checks import _typed, as_pair, as_targets, device_here, flag, listed
 from gaputils._checks import unit_rows as at_norm_one
 from gaputils._files import read_safetensors, write_safetensors
-from gaputils._reading import reading
+from gaputils._reading import named_place, reading
 
 Rows = Tensor | NDArray[Any]
 
@@ -150,7 +150,7 @@ class Embeddings:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one safetensors file; the old file stays whole until the new one is."""
-        path = Path(path)
+        path = named_place("path", path)
         tensors = {"queries": self.queries, "gallery": self.gallery}
         if self.targets is not None:
             tensors["targets"] = self.targets
@@ -170,11 +170,13 @@ class Embeddings:
             raise ValueError(
                 f"path: expected tensors 'queries' and 'gallery' in {path}, got {sorted(tensors)}"
             )
-        with reading(f"the info of {path}", "JSON", argument="path") as at:
+        with reading(path, "a whole file of embeddings", argument="path") as at:
+            at.place = "info"
             info = json.loads(metadata.get("info", "{}"))
             if not isinstance(info, dict):
                 raise at.fault(f"expected a mapping, got {info!r}")
-        return cls(tensors["queries"], tensors["gallery"], tensors.get("targets"), info)
+            at.place = ""
+            return cls(tensors["queries"], tensors["gallery"], tensors.get("targets"), info)
 
     def __repr__(self) -> str:
         n, m = len(self.queries), len(self.gallery)

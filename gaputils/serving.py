@@ -14,13 +14,12 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import safe_open
 
-from gaputils._reading import UnreadableFile, reading
+from gaputils._reading import UnreadableFile, named_place, reading
 from gaputils._steps import Steps, names, require_finite, run
 
 Array = np.ndarray[Any, Any]
@@ -95,7 +94,7 @@ def load(path: str | os.PathLike[str]) -> Served:
     Raises `FileNotFoundError` if there is no such file and `ValueError` if it is no whole saved
     closing.
     """
-    file = Path(path)
+    file = named_place("path", path)
     if not file.is_file():
         raise FileNotFoundError(f"path: there is no file {file}")
     with reading(file, "a whole saved closing", argument="path"):

@@ -265,6 +265,9 @@ def test_numbers() -> None:
     assert _checks.integer("x", np.int8(2), low=0) == 2
     with pytest.raises(ValueError, match=r"x: expected a number in \(0, 1\], got 0"):
         _checks.number("x", 0, low=0, high=1, strict=True)
+    for huge in (float("inf"), 10**400):
+        with pytest.raises(ValueError, match=rf"^x: expected .* \(-inf, inf\), got {huge}"):
+            _checks.number("x", huge)
     for wrong in (None, "1", True, [1], torch.tensor(1.0)):
         with pytest.raises(TypeError, match="x: expected a number"):
             _checks.number("x", wrong)

@@ -122,11 +122,20 @@ def test_files_that_are_no_embeddings(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="path: expected tensors 'queries' and 'gallery'"):
         gu.Embeddings.load(tmp_path / "closing")
     save_file({"queries": torch.eye(2), "gallery": torch.eye(2)}, tmp_path / "i", {"info": "{"})
-    with pytest.raises(ValueError, match=r"path: the info of .* is not JSON"):
+    with pytest.raises(ValueError, match=r"path: .*i is not a whole file of embeddings, info: "):
         gu.Embeddings.load(tmp_path / "i")
     save_file({"queries": torch.eye(2), "gallery": torch.eye(3)}, tmp_path / "d")
     with pytest.raises(ValueError, match="gallery: expected dimension 2 as in queries, got 3"):
         gu.Embeddings.load(tmp_path / "d")
+    content = {"queries": torch.eye(2), "gallery": torch.eye(2)}
+    wrong_rows = {
+        "p": (content, '{"paired": "no"}'),
+        "t": ({**content, "targets": torch.tensor([0, 7])}, "{}"),
+    }
+    for name, (tensors, info) in wrong_rows.items():
+        save_file(tensors, tmp_path / name, {"info": info})
+        with pytest.raises(ValueError, match=rf"path: .*{name} is not a whole file of embeddings:"):
+            gu.Embeddings.load(tmp_path / name)
     for missing in (tmp_path / "none", tmp_path):
         with pytest.raises(FileNotFoundError, match="path: there is no file"):
             gu.Embeddings.load(missing)

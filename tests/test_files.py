@@ -220,6 +220,18 @@ def test_what_replaces_a_private_file_is_private(tmp_path: Path) -> None:
     assert new.stat().st_mode == usual.stat().st_mode
 
 
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_what_is_written_has_the_permissions_of_any_new_file(
+    write: Callable[[Path], Any], tmp_path: Path
+) -> None:
+    (tmp_path / "usual").touch()
+    write(tmp_path / "file")
+    assert (tmp_path / "file").stat().st_mode == (tmp_path / "usual").stat().st_mode
+    (tmp_path / "file").chmod(0o640)
+    write(tmp_path / "file")
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o640
+
+
 def test_a_folder_that_is_not_there_is_told_with_the_file_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "pair.npz"
     with pytest.raises(FileNotFoundError) as caught:

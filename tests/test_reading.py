@@ -5,6 +5,7 @@ from __future__ import annotations
 import tokenize
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from gaputils._reading import (
     UnreadableFile,
     in_words,
     lines_of,
+    named_place,
     read_csv,
     read_json,
     read_json_lines,
@@ -115,3 +117,21 @@ def test_a_field_longer_than_any_caption_names_its_line(tmp_path: Path) -> None:
     path.write_text('file_name,text\n1.png,short\n2.png,"' + "long " * 40_000 + '"\n')
     with pytest.raises(UnreadableFile, match=r"metadata\.csv is not a CSV file, line 3: .*limit"):
         read_csv(path)
+
+
+def test_a_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert named_place("path", "~/a/b.npy") == tmp_path / "a" / "b.npy"
+    assert named_place("path", Path("~nobody-is-called-so.npy")) == Path("~nobody-is-called-so.npy")
+
+
+@pytest.mark.parametrize("path", [None, b"a.npy", 3, ["a.npy"]])
+def test_what_is_no_path_is_refused_by_the_name_of_the_argument(path: Any) -> None:
+    with pytest.raises(TypeError, match=rf"^folder: expected a path, got {type(path).__name__}"):
+        named_place("folder", path)
+
+
+@pytest.mark.parametrize("path", ["", "a\0.npy"])
+def test_a_path_that_no_system_has_is_refused_by_the_name_of_the_argument(path: str) -> None:
+    with pytest.raises(ValueError, match=r"^folder: expected a file or a folder, got '"):
+        named_place("folder", path)

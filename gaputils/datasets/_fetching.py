@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gaputils._extras import require_extra
+from gaputils._files import replacing
 from gaputils._reading import in_words, lines_of, read_text
 from gaputils.datasets.base import DataUnavailable
 
@@ -32,27 +33,23 @@ def fetch(name: str, url: str, checksum: str, target: Path, remedy: str = "") ->
     import pooch
 
     address, checksum = _mirrored(url, checksum)
-    logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel("ERROR")
+    kind, _, digest = checksum.partition(":")
+    shown = {"sha256": "SHA-256", "md5": "MD5"}[kind]
     try:
-        pooch.retrieve(
-            address,
-            known_hash=checksum,
-            fname=target.name,
-            path=target.parent,
-            downloader=pooch.HTTPDownloader(timeout=TIMEOUT),
-        )
+        if target.is_file() and pooch.file_hash(str(target), alg=kind) == digest:
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as part:
+            pooch.HTTPDownloader(timeout=TIMEOUT)(address, str(part), None)
+            found = pooch.file_hash(str(part), alg=kind)
+            if found != digest:
+                raise ValueError(f"the hash of what came, {found}, does not match")
     except (OSError, ValueError) as error:
-        kind, _, digest = checksum.partition(":")
-        shown = {"sha256": "SHA-256", "md5": "MD5"}[kind]
         raise DataUnavailable(
             f"{name}: {target} is missing or not the published file ({shown} {digest}), and "
             f"fetching {address} failed: {in_words(error)}{asks_to_wait(error)}. Try again, "
             f"name another server in {MIRROR}, or put the file there yourself{remedy}."
         ) from error
-    finally:
-        logger.setLevel(level)
     return target
 
 

@@ -14,7 +14,7 @@ import torch
 
 from gaputils._checks import integer
 from gaputils._extras import require_extra
-from gaputils._reading import reading, shown
+from gaputils._reading import named_place, reading, shown
 from gaputils.datasets._broken import image_name, without
 from gaputils.datasets.base import CaptionDataset, DataUnavailable, Images
 
@@ -154,7 +154,7 @@ def _raise(error: OSError) -> None:
 
 def data_folder(root: Root, name: str) -> Path:
     """`root`, or the folder `name` of the cache if it is left out."""
-    return cache_folder() / name if root is None else Path(root).expanduser()
+    return cache_folder() / name if root is None else named_place("root", root)
 
 
 def first_existing(candidates: Iterable[Path]) -> Path | None:

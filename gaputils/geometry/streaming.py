@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from gaputils import _checks
+from gaputils._reading import named_place
 from gaputils.geometry.moments import Moments, moment_measures
 from gaputils.geometry.sums import Sums, merge_all, parts, widest
 from gaputils.storage.folder import _finished, iter_shards
@@ -111,7 +111,7 @@ def folder_statistics(folder: str | os.PathLike[str]) -> GapStatistics:
 
     Within a process group each process takes its share of the shards, and `compute()` merges them.
     """
-    manifest = _finished(Path(folder))
+    manifest = _finished(named_place("folder", folder))
     statistics = GapStatistics(manifest.description["dim"])
     together = dist.is_available() and dist.is_initialized()
     share = (dist.get_rank(), dist.get_world_size()) if together else (0, 1)

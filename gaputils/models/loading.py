@@ -16,6 +16,7 @@ from torch import nn
 from gaputils._checks import _typed, choice, integer
 from gaputils._extras import require_extra
 from gaputils._files import write_safetensors
+from gaputils._reading import named_place
 from gaputils.models import _open_clip, _transformers
 from gaputils.models._precision import InSinglePrecision, single_precision
 from gaputils.models.model import Model, pick_device
@@ -116,7 +117,7 @@ def export_checkpoint(folder: str | Path, step: int | None = None) -> Path:
     ``open_clip.create_model_and_transforms("tiny-openmoji", pretrained=file)`` takes after
     `register`.
     """
-    folder = Path(folder)
+    folder = named_place("folder", folder)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoints.write_config(folder)
     file = folder / "open_clip_model.safetensors"

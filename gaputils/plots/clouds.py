@@ -22,6 +22,8 @@ def clouds(frame: pd.DataFrame, ax: Any = None) -> Any:
     require_columns("frame", frame, columns, "gaputils.geometry.principal_coordinates")
     if ax is None:
         ax = plt.figure(figsize=(WIDTH, 4.6)).add_subplot(projection="3d")
+    if not hasattr(ax, "set_zlabel"):
+        raise TypeError(f"ax: expected 3-D axes, got {type(ax).__name__}")
     for side, label in (("queries", "images"), ("gallery", "texts")):
         part = frame[frame["side"] == side]
         ax.scatter(

@@ -12,6 +12,7 @@ import numpy as np
 
 from gaputils import _checks
 from gaputils._files import read_safetensors
+from gaputils._reading import named_place
 from gaputils.embeddings import OWNERS, Embeddings
 from gaputils.storage._arrays import SUFFIXES, arrays_of, known
 from gaputils.storage._folders import CLIP_RETRIEVAL, OWN, shards_of
@@ -183,7 +184,7 @@ def write_npy(embeddings: Embeddings, path: Path_) -> list[Path]:
     """
     e = embeddings
     beside = {"targets": None if e.paired else e.targets, "owners": e.owners}
-    return write_npy_files(Path(path), _writers(e, beside))
+    return write_npy_files(named_place("path", path), _writers(e, beside))
 
 
 def write_npz(embeddings: Embeddings, path: Path_) -> Path:
@@ -191,7 +192,7 @@ def write_npz(embeddings: Embeddings, path: Path_) -> Path:
     e = embeddings
     info = {key: value for key, value in e.info.items() if key != OWNERS}
     beside = {"targets": e.targets, "owners": e.owners}
-    return write_npz_file(Path(path), _writers(e, beside), info)
+    return write_npz_file(named_place("path", path), _writers(e, beside), info)
 
 
 def _writers(e: Embeddings, beside: dict[str, Any]) -> dict[str, Write]:
@@ -329,7 +330,7 @@ def _labels(
     for path, arrays in places:
         if given in arrays:
             return whole_numbers(role, f"{given!r} of {path}", arrays[given])
-    file = Path(given)
+    file = named_place(role, given)
     if file.suffix not in LABEL_SUFFIXES:
         there = {name: value.shape for _, arrays in places for name, value in arrays.items()}
         raise ValueError(

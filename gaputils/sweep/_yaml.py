@@ -38,7 +38,7 @@ def read_yaml(path: Path) -> Any:
 
     ``1e-3``, ``-.5`` and ``0o17`` are numbers. ``yes``, ``off``, ``010``, ``0b11``, ``1_000``,
     ``12:30``, dates, ``1e999`` and ``1e-999`` are `Unclear`. Raises `ValueError` for another file
-    and for a key that is given twice.
+    and for a key that is given twice, or what contains itself.
     """
     import yaml
 
@@ -64,7 +64,9 @@ def read_yaml(path: Path) -> Any:
     with reading(path, "YAML", argument="grid", remedy="Correct it there"):
         if "\x85" in text:  # a line's end in YAML 1.1, a character in 1.2
             raise ValueError("it holds U+0085; write \\N in double quotes")
-        return yaml.load(text, Loader)
+        loader = Loader(text)
+        loader.deep_construct = True  # so that what contains itself is refused
+        return loader.get_single_data()
 
 
 def _float(text: str) -> float | Unclear:

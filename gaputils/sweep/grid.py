@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gaputils._extras import require_extra
-from gaputils._reading import reading
+from gaputils._reading import named_place, reading
 from gaputils.sweep._parameters import parameter_names, require_plain
 from gaputils.sweep._yaml import read_yaml
 
@@ -54,7 +54,7 @@ def plan(grid: str | Path) -> list[Run]:
     grid that is malformed or asks for a parameter that its page does not have.
     """
     require_extra("sweep", "a sweep")
-    path = Path(grid)
+    path = named_place("grid", grid)
     if not path.is_file():
         raise FileNotFoundError(f"grid: there is no file {path}")
     content = read_yaml(path)

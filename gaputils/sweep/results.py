@@ -12,7 +12,7 @@ from typing import Any
 import lazy_loader
 import pandas as pd
 
-from gaputils._reading import reading
+from gaputils._reading import named_place, reading
 
 nbformat: Any = lazy_loader.load("nbformat")
 
@@ -152,7 +152,7 @@ def load_results(path: str | Path | None = None) -> pd.DataFrame:
 
     Raises `FileNotFoundError` if there is no such file and `ValueError` if it is none of a sweep.
     """
-    file = STORED if path is None else Path(path)
+    file = STORED if path is None else named_place("path", path)
     if not file.is_file():
         raise FileNotFoundError(f"path: there is no file {file}; a sweep writes results.parquet")
     with reading(file, "a whole .parquet file", argument="path"):

@@ -22,7 +22,7 @@ import pandas as pd
 
 from gaputils._checks import integer
 from gaputils._extras import require_extra
-from gaputils._files import only_writer, replacing, write_text
+from gaputils._files import only_writer, replacing, require_writable, write_text
 from gaputils._progress import bar
 from gaputils._reading import named_place
 from gaputils.sweep._kernel import choose_kernel
@@ -72,6 +72,7 @@ def run_sweep(
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"out: expected a folder, but {out} is a file")
     folder.mkdir(parents=True, exist_ok=True)
+    require_writable(folder / "results.parquet")
     with only_writer(folder):
         if (folder / "results.parquet").exists():
             load_results(folder / "results.parquet")

@@ -65,7 +65,7 @@ def as_setting(
     if given.ndim > len(batch):
         raise ValueError(f"{name}: expected shape {tuple(batch)}, got {tuple(given.shape)}")
     setting = given.to(points)
-    allowed = setting > low if strict else setting >= low
+    allowed = setting >= max(low, torch.finfo(setting.dtype).tiny) if strict else setting >= low
     if not bool(torch.isfinite(setting).all()) or not bool(allowed.all()):
         kind = "positive " if strict else "non-negative " if low == 0 else ""
         raise ValueError(

@@ -79,7 +79,7 @@ def step_factors(gap: float, tau: float, lr: float, n: int) -> StepFactors:
     """
     gap, tau = number("gap", gap, low=0), number("tau", tau, low=0, strict=True)
     lr, n = number("lr", lr, low=0, strict=True), integer("n", n, low=2)
-    k, ratio = 4 * lr / (tau * n), gap**2 / tau
+    k, ratio = 4 * lr / (tau * n), gap * gap / tau
     return StepFactors(1 - k * (ratio - 1), 1 - k * (ratio + 1), 1 + k, 1 - k)
 
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from gaputils._checks import as_seed, integer, number
 from gaputils._extras import require_extra
 from gaputils._files import only_writer, read_safetensors, write_safetensors, write_text
+from gaputils._reading import named_place
 from gaputils.datasets.openmoji import Augmentation, augment, catalogue, drawings
 from gaputils.datasets.templates import SEEN
 from gaputils.tiny_openmoji import checkpoints
@@ -87,7 +88,7 @@ def train(settings: TrainingSettings, out: str | Path, *, progress: bool = False
     that was stopped goes on from its last saved state and ends with the same files. Raises
     `FileExistsError` if `out` holds another run, `BlockingIOError` while another process writes it.
     """
-    folder = Path(out)
+    folder = named_place("out", out)
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder):
         _claim(folder, settings)

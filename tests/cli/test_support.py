@@ -218,6 +218,30 @@ def test_a_folder_in_the_place_of_a_result_is_named(tmp_path: Path) -> None:
     assert "gaputils: --out: expected a file, but" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "close p.npz -o c.npz",
+        "close p.npz -o sub/c.npz --save c.safetensors",
+        "report p.npz -o r.txt",
+        "mix image=p.npy --query p.npy -o m.npz",
+        "embed tiny-openmoji emoji10 -o e.safetensors",
+    ],
+)
+def test_where_nothing_can_be_written_nothing_is_computed(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.savez("p.npz", queries=np.eye(4), gallery=np.eye(4))
+    Path("sub").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path)
+    result = CliRunner().invoke(app, command.split())
+    assert result.exit_code == 1
+    assert "Nothing can be written to its folder: '" in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_result_is_whole_or_not_there(tmp_path: Path) -> None:
     write("whole", tmp_path / "r.txt")
     with pytest.raises(UnicodeEncodeError):

@@ -54,6 +54,9 @@ def test_a_list_of_ones_own_is_believed_and_said(mirror: Hub, tmp_path: Path) ->
         assert len(found.images) == 3
         assert found.info["as_published"] is False
     assert fetched(mirror) == 1, "what is there is not fetched again"
+    (tmp_path / "usual").touch()
+    (kept,) = (tmp_path / "here").glob("*.tar.gz")
+    assert kept.stat().st_mode == (tmp_path / "usual").stat().st_mode, "others may read it, too"
 
 
 @pytest.mark.usefixtures("listed")

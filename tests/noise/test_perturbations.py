@@ -184,7 +184,7 @@ def test_equivalent_gaussian_draws_random_noise_once_from_its_seed() -> None:
 @pytest.mark.parametrize(
     ("build", "error", "message"),
     [
-        (lambda: gu.GaussianNoise(-1.0), ValueError, r"variance: .*\[0, inf\], got -1.0"),
+        (lambda: gu.GaussianNoise(-1.0), ValueError, r"variance: .*\[0, inf\), got -1.0"),
         (lambda: gu.GaussianNoise(math.nan), ValueError, "variance: .* got nan"),
         (lambda: gu.GaussianNoise(math.inf), ValueError, "variance: .* got inf"),
         (lambda: gu.GaussianNoise("1"), TypeError, "variance: expected a number, got str"),

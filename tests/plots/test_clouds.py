@@ -46,3 +46,10 @@ def test_clouds_draw_every_point_on_labelled_axes() -> None:
     assert [len(c.get_offsets()) for c in ax.collections] == [40, 40]
     assert ax.get_xlabel().startswith("PC 1 (")
     ax.figure.canvas.draw()
+
+
+def test_clouds_need_three_dimensional_axes() -> None:
+    frame = principal_coordinates(example())
+    for ax in (plt.figure().add_subplot(), plt.subplots(1, 2)[1]):
+        with pytest.raises(TypeError, match=f"^ax: expected 3-D axes, got {type(ax).__name__}"):
+            plots.clouds(frame, ax)

@@ -227,3 +227,11 @@ def test_jobs_are_a_number_of_runs(tmp_path: Path, jobs: object) -> None:
         run_sweep([], tmp_path, jobs=jobs)
     with pytest.raises(TypeError, match=r"^runs: expected runs as from plan, got 'page.md'"):
         run_sweep(["page.md"], tmp_path)
+
+
+def test_a_folder_that_takes_no_file_is_told_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(PermissionError, match=r"its folder: '.*results\.parquet'"):
+        run_sweep([], tmp_path)

@@ -67,6 +67,13 @@ def test_a_key_given_twice_is_refused_with_its_line(tmp_path: Path) -> None:
         read(tmp_path, "x:\n  - {a: 1, a: 1}\n")
 
 
+@pytest.mark.parametrize("text", ["a: &a [1, *a]", "a: &a {b: *a}"])
+def test_what_contains_itself_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "grid.yml").write_text(text)
+    with pytest.raises(ValueError, match=r"^grid: .*grid.yml is not YAML: .*recursive"):
+        read_yaml(tmp_path / "grid.yml")
+
+
 def test_mappings_can_be_merged(tmp_path: Path) -> None:
     found = read(tmp_path, "base: &b {a: 1, c: 2}\nx:\n  <<: *b\n  a: 3\n")
     assert found["x"] == {"a": 3, "c": 2}

@@ -138,3 +138,12 @@ def test_float32_keeps_its_accuracy_far_from_the_origin() -> None:
     x, y = x.round(decimals=2) + 100, y.round(decimals=2) + 100
     exact = gu.theory.gradient(x.double(), y.double(), 0.5)
     torch.testing.assert_close(gu.theory.gradient(x, y, 0.5).double(), exact, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("tau", [1e-45, 1e-39])
+def test_a_temperature_too_small_for_the_dtype_is_refused_by_name(tau: float) -> None:
+    x = 100 * torch.eye(3)
+    for loss in (gu.theory.contrastive_loss, gu.theory.gradient, gu.theory.received_mass):
+        with pytest.raises(ValueError, match=r"^tau: expected positive .* torch.float32, got"):
+            loss(x, x + 1, tau)
+    assert torch.isfinite(gu.theory.contrastive_loss(x.double(), x.double() + 1, tau))

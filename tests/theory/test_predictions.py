@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -146,6 +148,10 @@ def test_factors_along_and_across_the_gap(gap: float, tau: float, sign: int) -> 
     before, after = (m - m.mean(0) for m in (before, after))
     for part, factor in zip((slice(1), slice(1, None)), expected[sign], strict=True):
         torch.testing.assert_close(after[:, part], factor * before[:, part], rtol=2e-3, atol=1e-10)
+
+
+def test_factors_beyond_all_numbers_are_infinite() -> None:
+    assert gu.theory.step_factors(1e200, tau=1, lr=0.1, n=4)[:2] == (-math.inf, -math.inf)
 
 
 @pytest.mark.parametrize("length", [1e-60, 1e-30, 1e30, 1e200])

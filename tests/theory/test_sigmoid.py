@@ -291,12 +291,12 @@ def test_stationary_bias_lets_two_points_of_mass_rest() -> None:
 @pytest.mark.parametrize(
     ("argument", "value", "message"),
     [
-        ("tau", 0.0, r"^tau: expected a number in \(0.0, inf\]"),
+        ("tau", 0.0, r"^tau: expected a number in \(0.0, inf\)"),
         ("tau", [0.5, -1.0], "^tau: expected positive finite numbers"),
-        ("bias", float("nan"), r"^bias: expected a number in \[-inf, inf\]"),
+        ("bias", float("nan"), r"^bias: expected a number in \(-inf, inf\)"),
         ("bias", [0.0, float("inf")], "^bias: expected finite numbers"),
         ("lr", -0.1, "^lr: expected"),
-        ("bias_rate", -0.1, r"^bias_rate: expected a number in \[0.0, inf\]"),
+        ("bias_rate", -0.1, r"^bias_rate: expected a number in \[0.0, inf\)"),
         ("bias_rate", [0.0, -1.0], "^bias_rate: expected non-negative finite numbers"),
         ("steps", 0, "^steps: expected"),
         ("record", [5], "^record: expected steps up to 3"),
