@@ -227,6 +227,16 @@ def with_a_long_item(times: float, dim: int) -> tuple[np.ndarray, np.ndarray]:
     return queries, gallery
 
 
+def test_queries_near_and_far_are_answered_together_as_each_alone() -> None:
+    """The near ones by quadrature, the far ones by their nearly normal law."""
+    cosines = torch.tensor([[0.31, 0.30, 0.28], [0.31, 0.30, 0.28]], dtype=torch.float64)
+    lengths = torch.tensor([[1.0], [60.0]], dtype=torch.float64).expand(2, 3)
+    winner = torch.tensor([0, 1])
+    together = _cosine.cosine_win(cosines, lengths, winner, dim=8)
+    alone = [_cosine.cosine_win(cosines[[k]], lengths[[k]], winner[[k]], dim=8) for k in (0, 1)]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=0, atol=1e-9)
+
+
 def test_queries_beside_a_long_item_are_answered_in_parts_as_together(monkeypatch) -> None:
     sides = with_a_long_item(40.0, 64)
     together = gu.robustness(*sides, gu.GaussianNoise(1.0), scoring="cosine")
