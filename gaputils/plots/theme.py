@@ -25,7 +25,7 @@ CLOSING_COLOR: dict[str, str] = {
     "hull projection": "#009E73",
     "hull projection, scaled": "#CC79A7",
     "hull projection, centred": "#E69F00",
-    "hull projection, oblique": "#332288",
+    "hull projection, oblique": "#661100",
     "hull coordinates": "#8A6D00",
     "GR-CLIP": "#999933",
     "mixed gallery": "#882255",
@@ -41,6 +41,8 @@ COLOR: dict[str, str] = {
     "centered": CLOSING_COLOR["hull projection, centred"],
     "baseline": "#999999",
 }
+TASK_COLORS = ("#332288", "#AA4499", "#999999")
+"""Of tasks and of sets of data drawn beside each other: of no modality and of no closing."""
 SEQUENTIAL = "viridis"
 DIVERGING = "vlag"
 WIDTH = 5.2

@@ -10,7 +10,12 @@ import pandas as pd
 import pytest
 
 from gaputils import plots
-from gaputils.plots.theme import ink
+from gaputils.plots.theme import CLOSING_COLOR, TASK_COLORS, ink
+
+
+def test_no_two_closings_and_no_task_share_a_colour() -> None:
+    every = [*CLOSING_COLOR.values(), *TASK_COLORS]
+    assert len(set(every)) == len(every)
 
 
 def test_ink_is_dark_enough_to_read_and_keeps_what_is() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from gaputils.plots.theme import COLOR, WIDTH, closing_color, legend_above, stacked
+from gaputils.plots.theme import COLOR, TASK_COLORS, WIDTH, closing_color, legend_above, stacked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,7 +101,7 @@ def size_lines(frame: pd.DataFrame) -> Figure:
     """
     indexes = list(dict.fromkeys(frame["index"]))
     figure, axes = stacked(len(indexes), 1.9, sharex=True)
-    colors = dict(zip(dict.fromkeys(frame["set"]), ("#332288", "#AA4499"), strict=False))
+    colors = dict(zip(dict.fromkeys(frame["set"]), TASK_COLORS, strict=False))
     moved = frame[frame["closing"] != "original"]
     for ax, index in zip(axes, indexes, strict=True):
         ax.axhline(0, color=COLOR["original"], linewidth=1)

@@ -10,13 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from gaputils.plots.report import broken
-from gaputils.plots.theme import COLOR
+from gaputils.plots.theme import COLOR, TASK_COLORS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MARKERS = "osD^"
-_COLORS = ("#332288", "#AA4499", "#999999", "#000000")  # of no modality and of no closing
 
 
 def cluster_bars(clusters: NDArray[Any], images: int, ax: Axes) -> Axes:
@@ -42,7 +41,7 @@ def over_closed(frames: Mapping[str, pd.DataFrame], measure: str, ax: Axes) -> A
     """`measure` over the share of the gap that is closed, a line for each of `frames`, which are as
     from `groups.over_gap`; bars are the errors of the gains.
     """
-    for (name, frame), marker, color in zip(frames.items(), _MARKERS, _COLORS, strict=False):
+    for (name, frame), marker, color in zip(frames.items(), _MARKERS, TASK_COLORS, strict=False):
         ax.errorbar(
             frame.index,
             frame[measure],
@@ -63,7 +62,7 @@ def way_gains(frames: Mapping[str, pd.DataFrame], measure: str, ax: Axes) -> Axe
     names: Sequence[str] = [str(name) for name in next(iter(frames.values())).index[1:]]
     offsets = np.linspace(-0.15, 0.15, len(frames))
     for (title, frame), marker, color, offset in zip(
-        frames.items(), _MARKERS, _COLORS, offsets, strict=False
+        frames.items(), _MARKERS, TASK_COLORS, offsets, strict=False
     ):
         part = frame.loc[list(names)]
         ax.errorbar(
