@@ -250,11 +250,13 @@ def check_format(name: str) -> str:
 
 def require_folder(path: Path | None) -> None:
     """Raise `OSError`, before anything is computed, if no file `path` can be written."""
-    from gaputils._files import require_writable
-
-    if path is not None and not path.absolute().parent.is_dir():
+    if path is None:
+        return
+    if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"the folder of {path} does not exist")
-    if path is not None and (path.is_file() or not path.exists()):  # no folder, pipe or terminal
+    if path.is_file() or not path.exists():  # no folder, pipe or terminal
+        from gaputils._files import require_writable
+
         require_writable(path)
 
 

@@ -82,7 +82,7 @@ class Moments:
     def variance_along(self, direction: Tensor) -> float:
         """Variance of the projections on `direction` (d,) of any norm but 0, then NaN."""
         unit = direction.double() / direction.double().norm()
-        return float(unit @ self.covariance @ unit)
+        return float(self.variances_along(unit[None])[0])
 
     def variances_along(self, units: Tensor) -> Tensor:
         """(k,) variances of the projections on directions `units` (k, d) of norm 1."""

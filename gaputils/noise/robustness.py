@@ -136,9 +136,9 @@ def estimate(
     """
     choice("method", method, (*METHODS, "auto"))
     queries, gallery, wanted = _checked(queries, gallery, noise, scoring, targets)
-    by_noise = has_exact_answer(noise, scoring, queries.shape[1])
     winners = [None, wanted] if wanted is not None else [None]
-    if method == "exact" or (method == "auto" and by_noise):
+    answerable = method == "auto" and has_exact_answer(noise, scoring, queries.shape[1])
+    if method == "exact" or answerable:
         shares = _exact_wins(queries, gallery, [noise], winners, scoring, tolerance)[1][0]
         found = [Estimate.exact(share) for share in shares]
     else:
