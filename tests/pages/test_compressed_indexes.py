@@ -248,8 +248,9 @@ def test_every_rotation_keeps_the_scores_and_opq_brings_the_codes_nearer(turn: a
 def test_gains_over_axes_are_paired_means_over_seeds() -> None:
     blocks = [task(seed=0), task(seed=1)]
     frame = axes.over_axes(blocks, [3, 4])
-    line = frame.loc["rotated at random"]
-    hits: dict[str, list[np.ndarray]] = {name: [] for name in ("untouched", "centred", "behind")}
+    line, level = frame.loc["rotated at random"].loc[["inner-product", "cosine"]].iloc
+    names = ("untouched", "centred", "behind", "level")
+    hits: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for e in blocks:
         for seed in (3, 4):
             rotation = axes.at_random(e.gallery, seed)
@@ -262,13 +263,18 @@ def test_gains_over_axes_are_paired_means_over_seeds() -> None:
             hits["untouched"].append(found[:, 0])
             hits["centred"].append(closed[:, 0])
             hits["behind"].append(closed[:, :5].any(1).astype(int) - found.any(1))
+            rows = indexes.decoded(centred[1], "PQ", seed=seed)
+            cosines = torch.cosine_similarity(centred[0][:, None], rows, dim=2)
+            hits["level"].append((cosines.argmax(1) == truth(e, 1)[:, 0]).numpy())
     each = {name: np.reshape(of, (2, 2, -1)).mean(1).ravel() for name, of in hits.items()}
     gain = each["centred"] - each["untouched"]
     assert line["untouched"] == pytest.approx(each["untouched"].mean())
     assert line["centred"] == pytest.approx(gain.mean())
     assert line["five"] == pytest.approx(each["behind"].mean())
     assert line["centred_error"] == pytest.approx(gain.std() / len(gain) ** 0.5, rel=0.15)
-    told = axes.axes_table(frame).loc["rotated at random", "gain, centred"]
+    assert level["untouched"] + level["centred"] == pytest.approx(each["level"].mean())
+    assert level["level"] == pytest.approx(level["untouched"] - line["untouched"])
+    told = axes.axes_table(frame).loc["rotated at random, inner-product", "gain, centred"]
     assert told.startswith(f"{gain.mean():+.3f} ± ".replace("-", "−"))
 
 

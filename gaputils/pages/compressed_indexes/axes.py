@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 
 import pandas as pd
 import torch
@@ -12,11 +13,12 @@ from gaputils._checks import as_generator, work
 from gaputils.closing.catalogue import fitted, moved
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.protocol import bootstrap_means
-from gaputils.pages.compressed_indexes.indexes import decoded, search
+from gaputils.pages.compressed_indexes.indexes import decoded
 from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, plus_minus
-from gaputils.scoring import nearest
+from gaputils.scoring import nearest, top_k
 
 PLAIN = "hull projection"
+RANKINGS = ("inner-product", "cosine")
 _ROUNDS = 3
 
 
@@ -55,38 +57,49 @@ AXES: dict[str, Turn] = {
 }
 
 
-def over_axes(blocks: Sequence[Embeddings], seeds: Iterable[int]) -> pd.DataFrame:
-    """What PQ finds by inner product after both sides are rotated to other `AXES`.
+def over_axes(
+    blocks: Sequence[Embeddings],
+    seeds: Iterable[int],
+    index: str = "PQ",
+    axes: Sequence[str] = tuple(AXES),
+) -> pd.DataFrame:
+    """What an index of faiss finds after both sides are rotated to other `axes`, of `AXES`.
 
-    A rotation changes no score of floats. `untouched` is the share of their answers; `centred` and
-    `plain` are what the projection adds with its centre taken away and without; `five` is what five
-    candidates of centred rows hold beyond ten of untouched ones. Each is a mean over `seeds`, of
-    codebooks and rotations, with its paired bootstrap error over the queries.
+    A row for each, and for each of `RANKINGS` of the decoded rows: by inner product their lengths
+    count, by cosine they do not. A rotation changes no score of floats and turns every closing
+    with it. `untouched` is the share of the floats' answers; `centred` and `plain` are what the
+    projection adds with its centre taken away and without; `five` is what five candidates of
+    centred rows hold beyond ten of untouched ones, and `level` what the ranking adds to untouched
+    rows by inner product. Each is a mean over `seeds`, of codebooks and rotations, with its paired
+    bootstrap error over the queries.
     """
     drawn, counts = list(seeds), {ORIGINAL: (1, 10), CENTRED: (1, 5), PLAIN: (1,)}
+    hits: dict[tuple[str, str, str, int], list[Tensor]] = {}
+    for block in blocks:
+        sides = work(block.queries), work(block.gallery)
+        truth = nearest(*sides, "inner-product")[:, None]
+        closed = {name: moved(fitted(CLOSINGS[name], *sides), *sides) for name in counts}
+        for each, seed in product(axes, drawn):
+            rotation = AXES[each](block.gallery, seed)
+            for name, (queries, gallery) in closed.items():
+                back = decoded(gallery @ rotation, index, seed=seed)
+                for ranking in RANKINGS:
+                    items = top_k(queries @ rotation, back, max(counts[name]), ranking)
+                    for count in counts[name]:
+                        found = (items[:, :count] == truth).any(dim=1).double()
+                        hits.setdefault((each, ranking, name, count), []).append(found)
+    mean = {key: _over_seeds(found, len(drawn)) for key, found in hits.items()}
     rows = {}
-    for axes, turn in AXES.items():
-        hits: dict[tuple[str, int], list[Tensor]] = {}
-        for block in blocks:
-            truth = nearest(block.queries, block.gallery, "inner-product")[:, None]
-            for seed in drawn:
-                rotation = turn(block.gallery, seed)
-                sides = work(block.queries) @ rotation, work(block.gallery) @ rotation
-                for name, within in counts.items():
-                    closed = moved(fitted(CLOSINGS[name], *sides), *sides)
-                    right = search(*closed, "PQ", k=max(within), seed=seed).items == truth
-                    for count in within:
-                        found = right[:, :count].any(dim=1).double()
-                        hits.setdefault((name, count), []).append(found)
-        mean = {key: _over_seeds(each, len(drawn)) for key, each in hits.items()}
-        base = mean[ORIGINAL, 1]
-        rows[axes] = {
+    for each, ranking in product(axes, RANKINGS):
+        base = mean[each, ranking, ORIGINAL, 1]
+        rows[each, ranking] = {
             "untouched": base,
-            "centred": mean[CENTRED, 1] - base,
-            "plain": mean[PLAIN, 1] - base,
-            "five": mean[CENTRED, 5] - mean[ORIGINAL, 10],
+            "centred": mean[each, ranking, CENTRED, 1] - base,
+            "plain": mean[each, ranking, PLAIN, 1] - base,
+            "five": mean[each, ranking, CENTRED, 5] - mean[each, ranking, ORIGINAL, 10],
+            "level": base - mean[each, RANKINGS[0], ORIGINAL, 1],
         }
-    return pd.DataFrame({axes: _told(values) for axes, values in rows.items()}).T
+    return pd.DataFrame({key: _told(values) for key, values in rows.items()}).T
 
 
 def axes_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +114,7 @@ def axes_table(frame: pd.DataFrame) -> pd.DataFrame:
         title: plus_minus(frame[name], frame[f"{name}_error"], signed=name != "untouched")
         for name, title in titles.items()
     }
-    return pd.DataFrame(columns, index=frame.index)
+    return pd.DataFrame(columns, index=[", ".join(key) for key in frame.index])
 
 
 def _over_seeds(each: list[Tensor], seeds: int) -> Tensor:
