@@ -162,7 +162,7 @@ class Embeddings:
         """Read what `save` wrote.
 
         Raises `FileNotFoundError` if there is no such file and `ValueError` if it is truncated,
-        of another kind or lacks a side.
+        of another kind or format, or lacks a side.
         """
         tensors, metadata = read_safetensors(path, device)
         missing = {"queries", "gallery"} - set(tensors)
@@ -170,6 +170,8 @@ class Embeddings:
             raise ValueError(
                 f"path: expected tensors 'queries' and 'gallery' in {path}, got {sorted(tensors)}"
             )
+        if (stored := metadata.get("format", _FORMAT)) != _FORMAT:
+            raise ValueError(f"path: expected embeddings ({_FORMAT}) in {path}, got {stored!r}")
         with reading(path, "a whole file of embeddings", argument="path") as at:
             at.place = "info"
             info = json.loads(metadata.get("info", "{}"))

@@ -121,6 +121,10 @@ def test_files_that_are_no_embeddings(tmp_path: Path) -> None:
     gu.MeanShift().fit(*sides()).save(tmp_path / "closing")
     with pytest.raises(ValueError, match="path: expected tensors 'queries' and 'gallery'"):
         gu.Embeddings.load(tmp_path / "closing")
+    later = {"format": "gaputils-embeddings/2"}
+    save_file({"queries": torch.eye(2), "gallery": torch.eye(2)}, tmp_path / "later", later)
+    with pytest.raises(ValueError, match=r"embeddings/1\) in .*later, got 'gaputils-embeddings/2'"):
+        gu.Embeddings.load(tmp_path / "later")
     save_file({"queries": torch.eye(2), "gallery": torch.eye(2)}, tmp_path / "i", {"info": "{"})
     with pytest.raises(ValueError, match=r"path: .*i is not a whole file of embeddings, info: "):
         gu.Embeddings.load(tmp_path / "i")

@@ -76,6 +76,13 @@ class GapStatistics(Metric):
                 setattr(self, f"{name}_norms", sums.norms)
                 self.epsilon = self.epsilon.clamp(min=sums.epsilon)
 
+    def merge_state(self, incoming_state: dict[str, Any] | Metric) -> None:
+        """Take in what other statistics, or the states of them, have seen."""
+        dim = getattr(incoming_state, "dim", self.dim)
+        if dim != self.dim:
+            raise ValueError(f"incoming_state: expected rows of {self.dim} dimensions, got {dim}")
+        super().merge_state(incoming_state)
+
     def compute(self) -> dict[str, Tensor]:
         """Each measure by its name in `measure_gap`, as a float64 scalar."""
         measures = moment_measures(self.moments("queries"), self.moments("gallery"))

@@ -18,6 +18,8 @@ from gaputils.datasets.base import DataUnavailable
 from gaputils.models import _hub
 from gaputils.models._weights import REMEDY, WHOLE, misfit, plain_weights
 
+_COMPLETE = ("local-dir:", "hf-hub:")
+"""What open_clip's names that bring their own weights start with."""
 _COMPARED = ("mean", "std", "interpolation", "resize_mode")
 _WAYS = {
     "interpolation": ("bicubic", "bilinear", "random"),
@@ -57,7 +59,7 @@ def load(
 
     name = _resolved(name, pretrained)
     options = image_options(preprocess)
-    if ":" not in name:
+    if not name.startswith(_COMPLETE):
         options["force_quick_gelu"] = _check_weights(name, pretrained)
         if not preprocess:
             _check_preprocess(name, pretrained)
@@ -141,7 +143,7 @@ def _resolved(name: str, pretrained: str | Path | None) -> str:
                 f"transformers saved"
             )
         name = f"local-dir:{Path(name).resolve()}"
-    if name.startswith(("local-dir:", "hf-hub:")) and pretrained is not None:
+    if name.startswith(_COMPLETE) and pretrained is not None:
         raise ValueError(f"pretrained: {name!r} brings its own weights, got {str(pretrained)!r}")
     return name
 

@@ -93,6 +93,8 @@ def load_model(
     if not isinstance(pretrained, (str, Path, type(None))):
         raise TypeError(f"pretrained: expected a tag or a path, got {_typed(pretrained)}")
     name = str(name)
+    if not name.strip():
+        raise ValueError(f"name: expected a name or a folder, got {name!r}")
     values = _open_clip.checked_preprocess({} if preprocess is None else preprocess)
     folder = _history_folder(name, pretrained)
     if folder is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from gaputils.scoring import inner
 from gaputils.theory._inputs import as_paired_points, as_setting
 
 
@@ -13,9 +14,9 @@ def contrastive_loss(x: Any, y: Any, tau: Any) -> Tensor:
     """Symmetric contrastive loss L of paired embeddings (Chowers et al. 2026, Eq. 6).
 
     `x` and `y` are (..., N, d), row i of one being the pair of row i of the other; `tau` is the
-    temperature in units of squared distance. Returns one value for each leading index, in nats,
-    and differentiates. Raises `ValueError` if a value is not finite, the shapes differ, N is 1 or
-    `tau` is not positive.
+    temperature in units of squared distance. Returns one value for each leading index, in nats, in
+    the sides' own precision (under `torch.autocast` too), and differentiates. Raises `ValueError`
+    if a value is not finite, the shapes differ, N is 1 or `tau` is not positive.
 
     >>> import torch, gaputils as gu
     >>> x = torch.tensor([[0.0], [1.0]])
@@ -82,8 +83,8 @@ def gradients(x: Any, y: Any, tau: Any) -> tuple[Tensor, Tensor]:
     residual = logits.softmax(-1) + logits.softmax(-2)
     residual.diagonal(dim1=-2, dim2=-1).sub_(2)
     scale = 2 / (temperature * x.shape[-2])
-    grad_x = residual @ y - residual.sum(-1).unsqueeze(-1) * x
-    grad_y = residual.mT @ x - residual.sum(-2).unsqueeze(-1) * y
+    grad_x = inner(residual, y.mT) - residual.sum(-1).unsqueeze(-1) * x
+    grad_y = inner(residual.mT, x.mT) - residual.sum(-2).unsqueeze(-1) * y
     return scale * grad_x, scale * grad_y
 
 
@@ -92,4 +93,4 @@ def pair_logits(x: Tensor, y: Tensor, tau: Tensor) -> Tensor:
     centre = x.mean(-2, keepdim=True).detach()
     x, y = x - centre, y - centre
     squares = x.square().sum(-1).unsqueeze(-1) + y.square().sum(-1).unsqueeze(-2)
-    return (2 * x @ y.mT - squares) / tau
+    return (2 * inner(x, y) - squares) / tau

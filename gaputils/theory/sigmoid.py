@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn.functional import normalize, softplus
 
 from gaputils._checks import flag, integer, number
+from gaputils.scoring import inner
 from gaputils.theory._inputs import as_paired_points, as_setting, as_values, on_sphere
 from gaputils.theory.dynamics import recorded_steps
 from gaputils.theory.measures import gap_measures
@@ -261,4 +262,6 @@ def _slopes(x: Tensor, y: Tensor, tau: Tensor, bias: Tensor) -> tuple[Tensor, Te
     rows, columns = residual.sum(-1).unsqueeze(-1), residual.sum(-2).unsqueeze(-1)
     scale = 2 / (tau * n)
     slope_bias = residual.sum((-2, -1)) / n
-    return scale * (residual @ y - rows * x), scale * (residual.mT @ x - columns * y), slope_bias
+    slope_x = scale * (inner(residual, y.mT) - rows * x)
+    slope_y = scale * (inner(residual.mT, x.mT) - columns * y)
+    return slope_x, slope_y, slope_bias

@@ -150,6 +150,14 @@ def test_merge_state_and_reset() -> None:
         first.moments("queries")
 
 
+def test_statistics_of_another_dimension_are_not_merged() -> None:
+    statistics = GapStatistics(12)
+    statistics.update(rows(9), rows(9, seed=1))
+    with pytest.raises(ValueError, match="incoming_state: expected rows of 12 dimensions, got 3"):
+        statistics.merge_state(GapStatistics(3))
+    assert_same(statistics, in_memory(rows(9), rows(9, seed=1)), rel=1e-9)
+
+
 def test_all_rows_of_the_sides_are_taken_in_with_a_bar_for_each(monkeypatch) -> None:
     asked: list[tuple[int, dict]] = []
 

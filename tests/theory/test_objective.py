@@ -147,3 +147,19 @@ def test_a_temperature_too_small_for_the_dtype_is_refused_by_name(tau: float) ->
         with pytest.raises(ValueError, match=r"^tau: expected positive .* torch.float32, got"):
             loss(x, x + 1, tau)
     assert torch.isfinite(gu.theory.contrastive_loss(x.double(), x.double() + 1, tau))
+
+
+def test_under_autocast_loss_matrices_and_gradients_are_those_without() -> None:
+    x, y = torch.randn(2, 30, 64, generator=torch.Generator().manual_seed(0))
+    x.requires_grad_()
+
+    def values() -> tuple[torch.Tensor, ...]:
+        closed_form = *gu.theory.assignment(x, y, 0.5), *gu.theory.gradients(x, y, 0.5)
+        return gu.theory.contrastive_loss(x, y, 0.5), *closed_form
+
+    plain = values()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = values()
+    assert all(map(torch.equal, found, plain))
+    slopes = (torch.autograd.grad(each[0], x)[0] for each in (found, plain))
+    assert torch.equal(*slopes)

@@ -67,6 +67,14 @@ def test_loss_differentiates_to_the_closed_form() -> None:
     torch.testing.assert_close(slope, sigmoid.gradient(x, y, 0.7, 2.0), rtol=0, atol=1e-10)
 
 
+def test_under_autocast_loss_and_gradients_are_those_without() -> None:
+    x, y = torch.randn(2, 30, 64, generator=torch.Generator().manual_seed(0))
+    plain = sigmoid.loss(x, y, 0.5, 2.0), *sigmoid.gradients(x, y, 0.5, 2.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = sigmoid.loss(x, y, 0.5, 2.0), *sigmoid.gradients(x, y, 0.5, 2.0)
+    assert all(map(torch.equal, found, plain))
+
+
 def test_gradient_far_from_the_origin() -> None:
     x, y = points(1)
     near = sigmoid.gradient(x, y, 0.5, 2.0)
