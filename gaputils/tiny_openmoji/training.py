@@ -57,7 +57,7 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         integer("steps", self.steps, low=1)
-        integer("batch_size", self.batch_size, low=2)
+        integer("batch_size", self.batch_size, low=2, high=len(_known()))
         integer("warm_up", self.warm_up, low=1)
         as_seed(self.seed)
         integer("save_every", self.save_every, low=1)
@@ -79,6 +79,11 @@ class TrainingSettings:
         """Dense at the start, where the gap is made: the trajectory has a row at `step`."""
         every = 5 if step <= 60 else 20 if step <= 400 else 50
         return step % every == 0 or step == self.steps
+
+
+def _known() -> list[int]:
+    """Rows of the emoji that are trained on."""
+    return [row for row, emoji in enumerate(catalogue()) if not emoji.held_out]
 
 
 def train(settings: TrainingSettings, out: str | Path, *, progress: bool = False) -> pd.DataFrame:
@@ -129,7 +134,7 @@ class _Run:
         self.generator = torch.Generator().manual_seed(settings.seed)
         self.probe = Probe.build(model.visual.image_size[0])
         self.drawings = drawings(model.visual.image_size[0])
-        self.known = torch.tensor([r for r, e in enumerate(catalogue()) if not e.held_out])
+        self.known = torch.tensor(_known())
         self.order: Tensor = self.known[:0]
         self.optimiser = torch.optim.AdamW(
             [p for p in model.parameters() if p.requires_grad],
@@ -161,7 +166,7 @@ class _Run:
 
     def advance(self) -> None:
         """One update of the weights on one batch of emoji, all different."""
-        size = min(self.settings.batch_size, len(self.known))
+        size = self.settings.batch_size
         if len(self.order) < size:
             permutation = torch.randperm(len(self.known), generator=self.generator)
             self.order = self.known[permutation]

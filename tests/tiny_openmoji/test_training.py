@@ -151,6 +151,7 @@ def test_the_recipe_repeats_the_recorded_start(tmp_path):
     [
         ({"steps": 0}, "steps"),
         ({"batch_size": 1}, "batch_size"),
+        ({"batch_size": 1728}, "batch_size"),
         ({"learning_rate": 0.0}, "learning_rate"),
         ({"logit_scale": 101.0}, "logit_scale"),
         ({"logit_scale": math.nan}, "logit_scale"),
