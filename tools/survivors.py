@@ -82,6 +82,8 @@ def status_alone(name: str, seconds: float = 300) -> str:
         )
     except subprocess.TimeoutExpired:
         return "timeout"
+    if "ERROR collecting" in ended.stdout:  # what cannot be imported is noticed, too
+        return "killed"
     if ended.returncode not in (0, 1):
         raise RuntimeError(f"pytest ended with {ended.returncode} for {name}:\n{ended.stdout}")
     return "killed" if ended.returncode else "survived"

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from gaputils._checks import as_direction, integer, moderate, number, work
+from gaputils.scoring import inner
 from gaputils.theory._inputs import as_paired_points, as_setting
 from gaputils.theory.objective import received_mass
 
@@ -50,7 +51,7 @@ def constant_direction_gradient(x: Any, y: Any, tau: Any, direction: Any) -> Ten
     temperature = as_setting("tau", tau, x)[..., 0]
     along = moderate(work(as_direction("direction", direction, x.shape[-1])))
     unit = normalize(along, dim=0).to(x)
-    step = ((y - x) @ unit).mean(-1, keepdim=True)
+    step = inner(y - x, unit[None]).mean(-2)
     mass = received_mass(x, y, tau)[1]
     scale: Tensor = 2 / (temperature * x.shape[-2])
     result: Tensor = scale * (1 - mass) * step

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import gaputils as gu
 from gaputils.closing.mean_shift import fit_mean_shift
 from gaputils.geometry import Moments, moment_measures, streaming, sums
-from gaputils.geometry.streaming import GapStatistics
+from gaputils.geometry.streaming import GapStatistics, folder_statistics
 
 
 def rows(n: int, d: int = 12, offset: float = 0.3, seed: int = 0) -> torch.Tensor:
@@ -156,6 +156,12 @@ def test_statistics_of_another_dimension_are_not_merged() -> None:
     with pytest.raises(ValueError, match="incoming_state: expected rows of 12 dimensions, got 3"):
         statistics.merge_state(GapStatistics(3))
     assert_same(statistics, in_memory(rows(9), rows(9, seed=1)), rel=1e-9)
+
+
+@pytest.mark.parametrize(("folder", "error"), [("", ValueError), (None, TypeError)])
+def test_a_folder_that_is_none_is_named(folder, error) -> None:
+    with pytest.raises(error, match=r"^folder: expected"):
+        folder_statistics(folder)
 
 
 def test_all_rows_of_the_sides_are_taken_in_with_a_bar_for_each(monkeypatch) -> None:

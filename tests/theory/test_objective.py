@@ -155,7 +155,8 @@ def test_under_autocast_loss_matrices_and_gradients_are_those_without() -> None:
 
     def values() -> tuple[torch.Tensor, ...]:
         closed_form = *gu.theory.assignment(x, y, 0.5), *gu.theory.gradients(x, y, 0.5)
-        return gu.theory.contrastive_loss(x, y, 0.5), *closed_form
+        along = gu.theory.constant_direction_gradient(x, y, 0.5, torch.ones(64))
+        return gu.theory.contrastive_loss(x, y, 0.5), along, *closed_form
 
     plain = values()
     with torch.autocast("cpu", torch.bfloat16):

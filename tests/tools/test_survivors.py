@@ -76,6 +76,7 @@ def test_the_list_has_every_survivor_under_its_reason() -> None:
     [
         ("assert os.environ['MUTANT_UNDER_TEST'] == 'a.x_f__mutmut_1'", "survived"),
         ("assert False", "killed"),
+        ("pass\nraise TypeError('when it is imported')", "killed"),
         ("time.sleep(60)", "timeout"),
     ],
 )
