@@ -133,13 +133,16 @@ _OTHERS = {".npy", ".npz", ".pt", ".pth", ".parquet", ".arrow", ".csv", ".json"}
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
-def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+def write_safetensors(
+    path: str | os.PathLike[str], tensors: dict[str, Tensor], metadata: dict[str, str]
+) -> Path:
     """Write `tensors` to `path` in one step: a reader sees the old file or the new one.
 
     Tensors may lie on any device, in any order in memory, and share it.
     The metadata go under one key, since the format's own order of keys is random and the same
     content shall give the same bytes.
     """
+    path = named_place("path", path)
     if path.suffix in _OTHERS:
         raise ValueError(f"path: expected a name that ends in .safetensors, got {path}")
     if path.is_dir():
@@ -154,6 +157,7 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str
             if number is None:
                 raise
             raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+    return path
 
 
 def safetensors_head(

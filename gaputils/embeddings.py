@@ -17,7 +17,7 @@ from torch import Tensor
 from gaputils._checks import _typed, as_pair, as_targets, device_here, flag, listed
 from gaputils._checks import unit_rows as at_norm_one
 from gaputils._files import read_safetensors, write_safetensors
-from gaputils._reading import named_place, reading
+from gaputils._reading import reading
 
 Rows = Tensor | NDArray[Any]
 
@@ -150,12 +150,10 @@ class Embeddings:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write one safetensors file; the old file stays whole until the new one is."""
-        path = named_place("path", path)
         tensors = {"queries": self.queries, "gallery": self.gallery}
         if self.targets is not None:
             tensors["targets"] = self.targets
-        write_safetensors(path, tensors, self.metadata)
-        return path
+        return write_safetensors(path, tensors, self.metadata)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], device: torch.device | str = "cpu") -> Embeddings:

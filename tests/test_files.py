@@ -161,6 +161,14 @@ def test_tensors_that_share_memory_are_saved(
         assert torch.equal(back[name], value)
 
 
+@pytest.mark.parametrize(("path", "error"), [("", ValueError), (None, TypeError)])
+def test_what_is_no_path_is_named(path: object, error: type[Exception]) -> None:
+    closing = gu.MeanShift().fit(X, X + 1)
+    for save in (gu.Embeddings(X, X).save, closing.save):
+        with pytest.raises(error, match=r"^path: expected a"):
+            save(path)  # type: ignore[arg-type]
+
+
 def test_embeddings_and_closings_of_one_tensor_are_saved(tmp_path: Path) -> None:
     x = X.numpy()
     for gallery in (x, x[:2]):

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gaputils._checks import as_matrix, as_pair, integer, work
 from gaputils._files import read_safetensors, write_safetensors
-from gaputils._reading import named_place, reading
+from gaputils._reading import reading
 from gaputils._steps import Steps, require_finite, run
 from gaputils.closing.pipelines import QueriesTransformer
 from gaputils.scoring import first_equals
@@ -264,9 +264,7 @@ class Closing(BaseEstimator):  # type: ignore[misc]
             "queries": json.dumps(queries),
             "gallery": json.dumps(gallery),
         }
-        file = named_place("path", path)
-        write_safetensors(file, tensors, metadata)
-        return file
+        return write_safetensors(path, tensors, metadata)
 
 
 def _own_number(value: Any) -> int | float | bool:

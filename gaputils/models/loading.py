@@ -124,8 +124,7 @@ def export_checkpoint(folder: str | Path, step: int | None = None) -> Path:
     checkpoints.write_config(folder)
     file = folder / "open_clip_model.safetensors"
     state = checkpoints.read_checkpoint(checkpoints.SHIPPED, _pick_step(checkpoints.SHIPPED, step))
-    write_safetensors(file, state, {})
-    return file
+    return write_safetensors(file, state, {})
 
 
 def register() -> None:
