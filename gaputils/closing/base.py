@@ -94,7 +94,7 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         Raises `TypeError` or `ValueError` naming the argument if a side is not a finite matrix,
         the dimensions differ, or a parameter is out of its range.
         """
-        if gallery is None or getattr(gallery, "ndim", 2) == 1:
+        if gallery is None or getattr(gallery, "ndim", None) == 1:
             _refuse_one_side(gallery)
         queries, gallery = as_pair(queries, gallery)
         self.dim_ = queries.shape[1]

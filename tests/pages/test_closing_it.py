@@ -51,6 +51,10 @@ def test_curves_rise_and_points_lie_near() -> None:
     assert closing_it.furthest_point(exact, points) < 4.5
     moved = points.assign(robustness=points["robustness"] + 10 * points["standard_error"])
     assert closing_it.furthest_point(exact, moved) > 5
+    agreeing = moved.assign(standard_error=0.0)
+    both = pd.concat([points, agreeing])
+    assert closing_it.furthest_point(exact, both) == closing_it.furthest_point(exact, points)
+    assert closing_it.furthest_point(exact, agreeing) == 0
     figure = figures.robustness_by_alpha({"a": (exact, points)})
     assert "clean accuracy" not in figure.axes[0].get_legend_handles_labels()[1]
     assert (
