@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from functools import cache
 
@@ -186,8 +185,8 @@ def properties(
 
     A row for each closing and scoring, with columns `closing`, `scoring`, ``recall@k`` (share of
     queries with their target among the k nearest), `certified_radius` (mean; missing for cosine),
-    `spread` of the gallery over the original's, and `seconds` for fit and transform. Raises
-    `ValueError` without targets, or for a gallery whose rows are all alike.
+    and `spread` of the gallery over the original's. Raises `ValueError` without targets, or for a
+    gallery whose rows are all alike.
     """
     targets, width = known_targets(embeddings), _spread(embeddings.gallery)
     if width == 0:
@@ -195,10 +194,9 @@ def properties(
     most = min(max(ks), len(embeddings.gallery))
     rows = []
     for label, closing in closings.items():
-        start = time.perf_counter()
         learned = None if closing is None else fit(copy(closing), embeddings, calibration)
         sides = moved(learned, embeddings.queries, embeddings.gallery)
-        told = {"spread": _spread(sides[1]) / width, "seconds": time.perf_counter() - start}
+        told = {"spread": _spread(sides[1]) / width}
         for scoring in SCORINGS:
             hits = top_k(*sides, most, scoring) == targets[:, None]
             recalls = {f"recall@{k}": float(hits[:, :k].any(dim=1).double().mean()) for k in ks}

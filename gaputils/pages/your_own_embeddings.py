@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gaputils._checks import choice
-from gaputils.closing import Closing, HullProjection
+from gaputils.closing import HullProjection
 from gaputils.closing.catalogue import fitted, moved
 from gaputils.datasets import load
 from gaputils.embeddings import Embeddings
@@ -294,17 +293,6 @@ def mixed_gain(embeddings: Embeddings, halves: int = 4, seed: int = 0) -> pd.Dat
     ways = {name: WAYS[name] for name in ("cosine", OURS)}
     scenes = each_scene(paired(embeddings, "text"), ways, halves=halves, seed=seed)
     return mixed_summary(scenes)
-
-
-def microseconds(closing: Closing, queries: Any, repeats: int = 200) -> float:
-    """Median time to move one query, in microseconds."""
-    seconds = []
-    for row in range(repeats):
-        one = queries[row % len(queries)][None]
-        started = time.perf_counter()
-        closing.transform_queries(one)
-        seconds.append(time.perf_counter() - started)
-    return 1e6 * float(np.median(seconds))
 
 
 def _row(label: str, variance: float, kept: list[list[Tensor]]) -> dict[str, Any]:
