@@ -105,5 +105,9 @@
     showCurrent();
     addEventListener("resize", mark);
     document.addEventListener("toggle", mark, true);
+    await document.fonts.ready; // other letters have other widths
+    document.fonts.addEventListener("loadingdone", mark);
+    mark();
+    document.documentElement.dataset.settled = "1";
   });
 })();

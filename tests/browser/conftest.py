@@ -206,7 +206,7 @@ def seen(
     with listening(visit, server, target):
         visit.page.goto(target, wait_until="load")
         visit.page.evaluate("window.MathJax?.startup?.promise")
-        visit.page.evaluate("document.fonts.ready.then(() => null)")
+        visit.page.wait_for_selector("html[data-settled]", state="attached")
         visit.page.wait_for_timeout(100)
         yield visit
         visit.page.evaluate("localStorage.clear(), sessionStorage.clear()")
