@@ -103,7 +103,12 @@
     glue();
     mark();
     showCurrent();
-    addEventListener("resize", mark);
+    let width = 0;
+    const watch = new ResizeObserver(([text]) => {
+      if (text.contentRect.width !== width) mark();
+      width = text.contentRect.width;
+    });
+    for (const text of document.querySelectorAll(".bd-article")) watch.observe(text);
     document.addEventListener("toggle", mark, true);
     await document.fonts.ready; // other letters have other widths
     document.fonts.addEventListener("loadingdone", mark);

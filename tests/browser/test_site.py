@@ -90,6 +90,12 @@ CURRENT = """() => {
 LOUD = {"error", "warning"}
 # Reference pages without a picture to open with.
 UNPICTURED = {"notebooks/same_numbers.html", "notebooks/speed.html"}
+FOLDED = """() => [...document.querySelectorAll('.cell_output table')]
+  .map(e => [e.className, e.scrollWidth, e.parentElement.scrollWidth])"""
+STILL = """async () => {
+  await Promise.allSettled(document.getAnimations().map(moving => moving.finished));
+  await new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+}"""
 A4 = 672  # pixels between the margins of a page
 BARE_IMAGES = """all => all.filter(i => !i.alt.trim()).map(i => i.src.slice(-60))"""
 VISIBLE = """all => all.map((e, i) => [e, i]).filter(([e]) => e.offsetParent).map(([, i]) => i)"""
@@ -127,6 +133,7 @@ def test_paper_cuts_nothing_off(seen: Any) -> None:
     if not seen.address.startswith(("notebooks/", "book/")):
         pytest.skip("nobody prints it")
     wide, high = WIDTHS["desktop"]
+    before = seen.page.evaluate(FOLDED)
     try:
         seen.page.set_viewport_size({"width": A4, "height": high})
         seen.page.emulate_media(media="print")
@@ -137,6 +144,8 @@ def test_paper_cuts_nothing_off(seen: Any) -> None:
         seen.page.evaluate("dispatchEvent(new Event('afterprint'))")
         seen.page.emulate_media(media="screen")
         seen.page.set_viewport_size({"width": wide, "height": high})
+        seen.page.evaluate(STILL)
+    assert seen.page.evaluate(FOLDED) == before
 
 
 @pytest.fixture(scope="module")
