@@ -125,6 +125,8 @@ def test_bad_arguments() -> None:
         indexes.search(e.queries, e.gallery, "flat", "cosine")
     with pytest.raises(ValueError, match=r"gallery: PQ learns 16 centres, .* got 9"):
         indexes.search(e.queries, e.gallery[:9], "PQ")
+    with pytest.raises(ValueError, match=r"gallery: PQ learns 16 centres, .* got 9"):
+        indexes.decoded(e.gallery[:9], "PQ")
     with pytest.raises(ValueError, match="candidates: "):
         page.compare_indexes([e], {"original": None}, ["flat"], candidates=[0])
 

@@ -126,6 +126,12 @@ def test_differences_are_paired_over_the_halves() -> None:
     assert groups.table({"": found}, {"right": "right"}).loc["other", "right"] == "0.50 ± 0.28"
 
 
+def test_one_half_has_no_error() -> None:
+    frame = pd.DataFrame({"way": ["original"], "draw": [0], "right": [0.2]})
+    with pytest.raises(ValueError, match="draws: expected an integer of at least 2, got 1"):
+        groups.summary(frame)
+
+
 def test_closing_all_of_the_gap_is_taking_means_away() -> None:
     task = two_sides(30)
     over = groups.over_gap(task, [0.0, 1.0], draws=2)

@@ -56,10 +56,7 @@ def search(
     queries, gallery = as_pair(queries, gallery)
     choice("index", index, tuple(INDEXES))
     choice("scoring", scoring, SCORINGS)
-    if "PQ" in index and len(gallery) < _CENTRES:
-        raise ValueError(
-            f"gallery: {index} learns {_CENTRES} centres, expected as many rows, got {len(gallery)}"
-        )
+    _enough(gallery, index)
     k = min(integer("k", k, low=1), len(gallery))
     return INDEXES[index](queries, gallery, scoring, k, seed)
 
@@ -72,6 +69,7 @@ def build(gallery: Tensor, index: str, scoring: str = "inner-product", seed: int
     name = FAISS[choice("index", index, tuple(FAISS))]
     metric = {"inner-product": faiss.METRIC_INNER_PRODUCT, "euclidean": faiss.METRIC_L2}
     code = metric[choice("scoring", scoring, SCORINGS)]
+    _enough(gallery, index)
     rows = _rows(gallery, index)
     made: Any = faiss.index_factory(rows.shape[1], name.format(rows.shape[1] // _GROUP), code)
     if index == "PQ":
@@ -169,6 +167,13 @@ INDEXES: dict[str, Searcher] = {
     "LanceDB PQ": _lancedb,
     "qdrant local": _qdrant,
 }
+
+
+def _enough(gallery: Tensor, index: str) -> None:
+    if "PQ" in index and len(gallery) < _CENTRES:
+        raise ValueError(
+            f"gallery: {index} learns {_CENTRES} centres, expected as many rows, got {len(gallery)}"
+        )
 
 
 def _rows(side: Tensor, index: str) -> Any:

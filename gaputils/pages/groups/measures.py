@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from gaputils._checks import integer
 from gaputils.closing import (
     Centering,
     Closing,
@@ -152,8 +153,10 @@ def summary(frame: pd.DataFrame, against: str = UNTOUCHED, key: str = "way") -> 
     """Means over the draws of `measured`, with the deviation of the differences to `against`.
 
     Each measure has one with "_gain" and one with "_gain_error" beside it. The deviation over
-    random halves is the standard error of a mean over all of the data.
+    random halves is the standard error of a mean over all of the data, so one draw raises
+    `ValueError`.
     """
+    integer("draws", frame["draw"].nunique(), low=2)
     values = frame.set_index([key, "draw"])
     means = values.groupby(level=0, sort=False).mean()
     gains = values - values.loc[against].reindex(values.index.get_level_values("draw")).to_numpy()
