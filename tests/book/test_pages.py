@@ -6,6 +6,7 @@ A run takes every third page, another third each day; the nightly run takes all.
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,16 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 LOCAL = "a folder that open_clip reads"
 
 OTHER: dict[str, dict[str, Any]] = {
-    "_template": {"model": LOCAL, "seed": 1},
+    "_template": {"model": LOCAL, "seed": 1, "guard": False},
     "all_methods": {"model": LOCAL, "items": 20, "draws": 2, "variance": 0.1, "guard": False},
-    "born": {"variance": 0.1, "copies": 10, "seed": 1},
+    "born": {"variance": 0.1, "copies": 10, "seed": 1, "guard": False},
     "closing_it": {
         "model": LOCAL,
         "variances": [0.01, 0.1],
         "closing": "HullProjection",
         "draws": 5,
         "seed": 1,
+        "guard": False,
     },
     "compressed_indexes": {
         "model": LOCAL,
@@ -40,7 +42,15 @@ OTHER: dict[str, dict[str, Any]] = {
         "seed": 1,
         "guard": False,
     },
-    "double_stochasticity": {"n": 16, "d": 8, "tau": 0.3, "steps": 150, "seeds": 20, "pairs": 64},
+    "double_stochasticity": {
+        "n": 16,
+        "d": 8,
+        "tau": 0.3,
+        "steps": 150,
+        "seeds": 20,
+        "pairs": 64,
+        "guard": False,
+    },
     "exact_robustness": {
         "model": LOCAL,
         "items": 20,
@@ -48,7 +58,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "seed": 1,
         "guard": False,
     },
-    "explorer": {"seed": 1},
+    "explorer": {"seed": 1, "guard": False},
     "groups": {
         "model": LOCAL,
         "count": 5,
@@ -64,7 +74,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "draws": 5,
         "guard": False,
     },
-    "intro": {"variance": 0.1, "captions": 20},
+    "intro": {"variance": 0.1, "captions": 20, "guard": False},
     "many_models": {"variance": 0.1, "seed": 1, "guard": False},
     "mixed_galleries": {
         "model": LOCAL,
@@ -73,8 +83,9 @@ OTHER: dict[str, dict[str, Any]] = {
         "sizes": [25, 50],
         "sample": [20, 40],
         "seed": 1,
+        "guard": False,
     },
-    "moving_the_gap": {"model": LOCAL, "items": 20, "variance": 0.1, "seed": 1},
+    "moving_the_gap": {"model": LOCAL, "items": 20, "variance": 0.1, "seed": 1, "guard": False},
     "multiple_choice": {"model": LOCAL, "questions": 60, "options": 3, "guard": False},
     "real_models": {"dataset": "emoji10", "steps": [50, 400], "rows": 60, "seed": 1},
     "real_changes": {
@@ -86,10 +97,26 @@ OTHER: dict[str, dict[str, Any]] = {
         "variances": [1e-3, 1e-2],
         "guard": False,
     },
-    "relative_alignment": {"tau": 0.3, "gap": 1.0, "n": 12, "d": 6, "steps": 100, "seeds": 20},
-    "same_numbers": {"model": LOCAL, "captions": 2, "images": 40, "classes": 10},
+    "relative_alignment": {
+        "tau": 0.3,
+        "gap": 1.0,
+        "n": 12,
+        "d": 6,
+        "steps": 100,
+        "seeds": 20,
+        "guard": False,
+    },
+    "same_numbers": {"model": LOCAL, "captions": 2, "images": 40, "classes": 10, "guard": False},
     "scores": {"model": LOCAL, "labels": 3, "counts": [2, 10], "seed": 1, "guard": False},
-    "sigmoid_gap": {"n": 12, "d": 8, "tau": 0.4, "steps": 200, "seeds": 3, "rows": 6},
+    "sigmoid_gap": {
+        "n": 12,
+        "d": 8,
+        "tau": 0.4,
+        "steps": 200,
+        "seeds": 3,
+        "rows": 6,
+        "guard": False,
+    },
     "speed": {
         "queries": 60,
         "dim": 64,
@@ -98,6 +125,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "classes": 4,
         "rounds": 2,
         "gallery": 600,
+        "guard": False,
     },
     "trade_off": {
         "model": LOCAL,
@@ -117,9 +145,10 @@ OTHER: dict[str, dict[str, Any]] = {
         "steps": 200,
         "seeds": 20,
         "sweep_steps": 100,
+        "guard": False,
     },
-    "variance_along_gap": {"n": 16, "d": 8, "tau": 0.2, "steps": 80, "seeds": 20},
-    "why_distance_hurts": {"n": 30, "m": 5, "d": 16, "seeds": 20, "draws": 200},
+    "variance_along_gap": {"n": 16, "d": 8, "tau": 0.2, "steps": 80, "seeds": 20, "guard": False},
+    "why_distance_hurts": {"n": 30, "m": 5, "d": 16, "seeds": 20, "draws": 200, "guard": False},
     "your_own_embeddings": {
         "model": LOCAL,
         "variance": 0.1,
@@ -155,6 +184,14 @@ def test_every_page_has_other_parameters_and_a_sibling(page: str) -> None:
     text = written.read_text(encoding="utf-8") if written.is_file() else ""
     stale = f"{written.name} is not what {page}.md says: run `make notebooks`"
     assert text == sibling(NOTEBOOKS / f"{page}.md"), stale
+
+
+@pytest.mark.parametrize("page", OTHER)
+def test_prose_that_may_not_hold_elsewhere_can_be_let_be(page: str) -> None:
+    text = (NOTEBOOKS / f"{page}.md").read_text(encoding="utf-8")
+    if re.search(r"\bown=(?!True)", text):
+        assert "\nguard: bool = True" in text
+        assert OTHER[page]["guard"] is False
 
 
 @pytest.mark.slow
