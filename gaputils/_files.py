@@ -9,11 +9,13 @@ import math
 import os
 import re
 import secrets
+import stat
 import struct
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -22,7 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gaputils._checks import device_here
-from gaputils._reading import Reading, UnreadableFile, named_place, reading, require_sums
+from gaputils._reading import Reading, named_place, reading, require_sums
 
 try:
     import fcntl
@@ -46,7 +48,8 @@ def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
     """As `replacing` for files that belong together: whoever finds the first finds its others.
 
     The first of several leaves its place before another changes, and comes back last: a kill in
-    between may leave it out, but never beside files of another writing.
+    between may leave it out, but never beside files of another writing. Who writes the same files
+    at once waits for this turn, and so does Ctrl-C, which stops the main thread alone.
     """
     parts: list[Path] = []
     modes: list[int] = []
@@ -69,10 +72,8 @@ def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
             with part.open("r+b") as file:  # Windows flushes only what is open for writing
                 os.fsync(file.fileno())
             part.chmod(mode)  # safetensors may have put a private file in its place
-        if len(paths) > 1:
-            paths[0].unlink(missing_ok=True)
-        for part, path in reversed(list(zip(parts, paths, strict=True))):
-            part.replace(path)
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(_put, parts, paths).result()
     except OSError as error:
         if error.filename is None and error.errno in _NO_ROOM:
             raise OSError(error.errno, os.strerror(error.errno), str(paths[0])) from error
@@ -82,6 +83,16 @@ def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
+
+
+def _put(parts: Sequence[Path], paths: Sequence[Path]) -> None:
+    if len(paths) == 1:
+        parts[0].replace(paths[0])
+        return
+    with only_writer(paths[0].parent, wait=True):
+        paths[0].unlink(missing_ok=True)
+        for part, path in reversed(list(zip(parts, paths, strict=True))):
+            part.replace(path)
 
 
 def require_writable(path: Path) -> None:
@@ -94,12 +105,12 @@ def require_writable(path: Path) -> None:
 
 
 @contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
+def only_writer(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Be the only process that writes `folder`, which exists, for as long as the block lasts.
 
     The lock is the system's, on the folder itself: it ends with the process, however that ends,
-    and leaves no file. Windows has none of this kind, and there nothing is locked. Raises
-    `BlockingIOError` if another process has it.
+    and leaves no file. Windows and some network drives have none of this kind, and there nothing
+    is locked. If another process has it, raises `BlockingIOError` or, to `wait`, waits for it.
     """
     if fcntl is None:
         yield
@@ -107,16 +118,20 @@ def only_writer(folder: Path) -> Iterator[None]:
     handle = os.open(folder, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError as error:
             raise BlockingIOError(
                 f"folder: {folder} is being written by another process; wait until that has ended"
             ) from error
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
         yield
     finally:
         # Processes started within the block have the handle too: closing ours alone lets go of
         # nothing while they live, as they do for as long as someone holds an error's traceback.
-        fcntl.flock(handle, fcntl.LOCK_UN)
+        with suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 
@@ -126,10 +141,12 @@ def write_text(path: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
+_T = TypeVar("_T")
 _KEY = "gaputils"
 _UNSAFE = re.compile(r"Unsupported (?:global|class): (?:GLOBAL )?([\w.]+)")
 _LONGEST = 235  # bytes of a name, of which systems take 255, with room for what is added
 _OTHERS = {".npy", ".npz", ".pt", ".pth", ".parquet", ".arrow", ".csv", ".json"}
+_NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
@@ -195,28 +212,39 @@ def read_safetensors(
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Every tensor of the file and its metadata; a clear error if it is no safetensors file.
 
-    The library opens it twice, for its head and for what follows: if another process has replaced
-    it in between, it is read again.
+    The library opens it twice, for its head and for what follows: see `unchanged`.
     """
     path = named_place("path", path)
     if not path.is_file():
         raise FileNotFoundError(f"path: there is no file {path}")
     place = str(device_here("device", device))
+    return unchanged([path], lambda: _all_tensors(path, place))
+
+
+def unchanged(paths: Iterable[Path], read: Callable[[], _T]) -> _T:
+    """What `read` finds in the files `paths`; if another took a place meanwhile, what it finds now.
+
+    So it never tells of two writings, be they those of files that belong together.
+    """
+    places = list(paths)
     while True:
-        before = _version(path)
+        before = [_version(place) for place in places]
         try:
-            found = _all_tensors(path, place)
-        except UnreadableFile:
-            if _version(path) == before:
+            found = read()
+        except (OSError, ValueError):
+            if [_version(place) for place in places] == before:
                 raise
         else:
-            if _version(path) == before:
+            if [_version(place) for place in places] == before:
                 return found
 
 
-def _version(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_ino, found.st_mtime_ns
+def _version(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return (found.st_ino, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
 
 
 def _all_tensors(path: Path, place: str) -> tuple[dict[str, Tensor], dict[str, str]]:

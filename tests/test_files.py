@@ -9,6 +9,7 @@ import re
 import resource
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,46 @@ def test_a_lock_ends_with_its_block_though_a_child_lives(tmp_path: Path) -> None
         pass
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+
+
+def test_two_pairs_that_are_written_at_once_are_not_mixed(tmp_path: Path) -> None:
+    out = tmp_path / "c.npy"
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(20):
+            list(threads.map(lambda n: write_npy(gu.Embeddings(X + n, X[:3] + n), out), range(4)))
+            gallery, queries = np.load(out), np.load(tmp_path / "c.queries.npy")
+            assert gallery[0, 0] == queries[0, 0]
+
+
+def test_ctrl_c_waits_until_a_pair_is_in_its_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    out, replace = tmp_path / "c.npy", Path.replace
+
+    def interrupted(self: Path, target: Path) -> Path:
+        os.kill(os.getpid(), signal.SIGINT)
+        return replace(self, target)
+
+    write_npy(gu.Embeddings(X, X[:3]), out)
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_npy(gu.Embeddings(X + 9, X[:3] + 9), out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.npy", "c.queries.npy"]
+    for name, rows in (("c.npy", X[:3]), ("c.queries.npy", X)):
+        np.testing.assert_array_equal(np.load(tmp_path / name), rows + 9)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.ENOLCK, errno.EIO])
+def test_where_the_system_has_no_locks_nothing_is_locked(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: int) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    told = pytest.raises(OSError, match="no") if number == errno.EIO else nullcontext()
+    with told, only_writer(tmp_path):
+        pass
 
 
 SHARED: dict[str, Callable[[], dict[str, torch.Tensor]]] = {

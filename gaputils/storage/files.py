@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gaputils import _checks
-from gaputils._files import read_safetensors
+from gaputils._files import read_safetensors, unchanged
 from gaputils._reading import named_place
 from gaputils.embeddings import OWNERS, Embeddings
 from gaputils.storage._arrays import SUFFIXES, arrays_of, known
@@ -103,6 +103,21 @@ def read_sides(
 ) -> Sides:
     """What `read_pair` reads, in the dtypes it has there; ``.npy`` files are mapped, not read."""
     _require_names(queries=queries, gallery=gallery, targets=targets, owners=owners)
+    given = [
+        path for path in (first, second, targets, owners) if isinstance(path, (str, os.PathLike))
+    ]
+    places = [Path(os.path.expanduser(path)) for path in given]  # noqa: PTH111
+    return unchanged(places, lambda: _sides(first, second, queries, gallery, targets, owners))
+
+
+def _sides(
+    first: Path_,
+    second: Path_ | None,
+    queries: str | None,
+    gallery: str | None,
+    targets: Path_ | None,
+    owners: Path_ | None,
+) -> Sides:
     if second is not None:
         info: dict[str, Any] = {"source": [str(first), str(second)]}
         places = [(known(path), arrays_of(known(path))) for path in (first, second)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import torch
 from safetensors.numpy import save_file
 
 import gaputils as gu
+from gaputils.storage import files
 from gaputils.storage.files import read_pair
 
 RNG = np.random.default_rng(0)
@@ -155,3 +157,27 @@ def test_vectors_of_different_length_are_named(tmp_path: Path) -> None:
     pq.write_table(table, tmp_path / "p.parquet")
     with pytest.raises(ValueError, match="column 'image' differ in length"):
         read_pair(tmp_path / "p.parquet")
+
+
+def test_a_pair_replaced_while_it_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, out, opened, reads = (
+        torch.arange(12.0).reshape(4, 3),
+        tmp_path / "c.npy",
+        files.arrays_of,
+        [],
+    )
+
+    def arrays_of(path: Path) -> Any:
+        reads.append(path)
+        found = opened(path)
+        if len(reads) == 1:
+            files.write_npy(gu.Embeddings(x + 9, x + 9), out)
+        return found
+
+    files.write_npy(gu.Embeddings(x, x), out)
+    monkeypatch.setattr(files, "arrays_of", arrays_of)
+    both = read_pair(out.with_suffix(".queries.npy"), out)
+    torch.testing.assert_close(both.queries, both.gallery)
+    assert len(reads) == 4
