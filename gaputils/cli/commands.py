@@ -411,7 +411,13 @@ def train(
     learn_logit_scale: Annotated[
         bool, typer.Option("--learn-logit-scale", help="Train that factor, too.")
     ] = False,
-    keep: Annotated[list[int], typer.Option(help="Steps whose weights are kept.")] = [0, 50, 400],  # noqa: B006
+    keep: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="A step whose weights are kept; repeat for several. 0, 50, 200 and 400, as far as "
+            "the run goes, if left out; the last always."
+        ),
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Train the small CLIP of this project from scratch; a stopped run goes on where it was."""
@@ -425,7 +431,7 @@ def train(
         learning_rate=learning_rate,
         logit_scale=logit_scale,
         learn_logit_scale=learn_logit_scale,
-        keep=tuple(keep),
+        keep=None if keep is None else tuple(keep),
         seed=seed,
     )
     trajectory = run(settings, out, progress=True)

@@ -32,6 +32,7 @@ from gaputils.tiny_openmoji.probe import PAIRS, Probe, measure
 TRAJECTORY_FILE = "trajectory.csv"
 SETTINGS_FILE = "settings.json"
 _STATE_FILE = "unfinished.safetensors"
+_KEPT = (0, 50, 200, 400)
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class TrainingSettings:
     over `warm_up` steps, stays to half of `schedule` and falls linearly, to be 0 at `schedule`,
     which is a third more than `steps` if left out: by default a run ends at half its learning
     rate, where it knows its emoji and still has its gap. `keep` lists the steps whose checkpoints
-    are written; the last is always."""
+    are written, 0, 50, 200 and 400 as far as the run goes if left out; the last is always."""
 
     steps: int = 750
     schedule: int | None = None
@@ -52,7 +53,7 @@ class TrainingSettings:
     logit_scale: float = 100.0
     learn_logit_scale: bool = False
     seed: int = 0
-    keep: tuple[int, ...] = (0, 50, 200, 400)
+    keep: tuple[int, ...] | None = None
     save_every: int = 250
 
     def __post_init__(self) -> None:
@@ -65,8 +66,11 @@ class TrainingSettings:
         number("logit_scale", self.logit_scale, low=0, high=100, strict=True)
         if self.schedule is not None:
             integer("schedule", self.schedule, low=self.steps)
-        for step in self.keep:
-            integer("keep", step, low=0)
+        if self.keep is None:
+            object.__setattr__(self, "keep", tuple(step for step in _KEPT if step <= self.steps))
+        for step in self.keep or ():
+            if integer("keep", step, low=0) > self.steps:
+                raise ValueError(f"keep: expected steps up to {self.steps}, got {step}")
 
     def rate(self, step: int) -> float:
         """The learning rate of the update after which `step` + 1 updates were made."""
@@ -109,7 +113,7 @@ def _train(settings: TrainingSettings, folder: Path, progress: bool) -> pd.DataF
             rows.append(run.record())
             if progress:
                 _show(rows[-1], time.perf_counter() - began)
-        if run.step in settings.keep or run.step == settings.steps:
+        if run.step in (settings.keep or ()) or run.step == settings.steps:
             run.keep(folder)
         if run.step == settings.steps:
             break

@@ -157,12 +157,20 @@ def test_the_recipe_repeats_the_recorded_start(tmp_path):
         ({"logit_scale": math.nan}, "logit_scale"),
         ({"seed": -1}, "seed"),
         ({"keep": (-1,)}, "keep"),
+        ({"steps": 6, "keep": (0, 7)}, "keep"),
         ({"schedule": 749}, "schedule"),
     ],
 )
 def test_bad_settings_are_named(options, name):
     with pytest.raises(ValueError, match=rf"^{name}:"):
         TrainingSettings(**options)
+
+
+def test_what_is_kept_is_within_the_run():
+    with pytest.raises(ValueError, match=r"^keep: expected steps up to 6, got 7$"):
+        TrainingSettings(steps=6, keep=(0, 6, 7))
+    kept = {steps: TrainingSettings(steps=steps).keep for steps in (6, 200, 750)}
+    assert kept == {6: (0,), 200: (0, 50, 200), 750: (0, 50, 200, 400)}
 
 
 def test_the_model_card_states_the_recorded_numbers():
