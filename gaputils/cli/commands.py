@@ -163,7 +163,9 @@ def report(
     figure: Annotated[
         Path | None, typer.Option(help="File for a figure: .png, .pdf, .svg.")
     ] = None,
-    format: Annotated[str, typer.Option(help="table, csv or json.")] = "table",
+    format: Annotated[
+        str, typer.Option(help="table, csv (of the measures alone) or json.")
+    ] = "table",
     out: Out = None,
     seed: Seed = 0,
 ) -> None:
@@ -282,8 +284,12 @@ def mix(
         Path | None, typer.Option(help="The queries, or a sample of them, to fit on.")
     ] = None,
     center: Annotated[
-        bool, typer.Option(help="Take means away too; without, each kind keeps its ranking.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            help="Take means away too, as is done if left out; without, each kind keeps its "
+            "ranking."
+        ),
+    ] = None,
     equal_norms: Annotated[
         bool, typer.Option("--equal-norms", help="For an index that only knows cosine.")
     ] = False,
@@ -366,8 +372,10 @@ def robustness(
 def sweep(
     grid: Annotated[Path, typer.Argument(help="A YAML file with the runs.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for notebooks and results.")],
-    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time.")] = 1,
-    dask: Annotated[str | None, typer.Option(help="Address of a Dask scheduler.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time on this machine.")] = 1,
+    dask: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, which shares out the runs.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs, run none.")] = False,
     gallery: Annotated[
         Path | None, typer.Option(help="Folder for pages of the book: new, or an earlier gallery.")

@@ -28,7 +28,7 @@ def mix_files(
     out: Path,
     query: Path | None,
     *,
-    center: bool,
+    center: bool | None,
     equal_norms: bool,
     save: Path | None,
     saved: Path | None,
@@ -49,9 +49,9 @@ def mix_files(
     if saved is None:
         if query is None:
             raise ValueError("--query: expected queries to fit on; or --load a fitted closing")
-        closing = MixedGallery(center=center, equal_norms=equal_norms)
+        closing = MixedGallery(center=center is not False, equal_norms=equal_norms)
     else:
-        if not center or equal_norms:
+        if center is not None or equal_norms:
             raise ValueError("--load: a fitted closing has its settings; leave out the others")
         closing = _loaded(saved)
     asking = None if query is None else read_matrix(query)

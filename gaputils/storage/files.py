@@ -134,6 +134,11 @@ def _sides(
             own = _own_info(path, arrays)
             info = info if own is None else own
         if set(arrays) == {ONLY}:
+            for role, name in (("queries", queries), ("gallery", gallery)):
+                if name is not None:
+                    raise ValueError(
+                        f"{role}: expected no name, as {path} holds one array without, got {name!r}"
+                    )
             sides, names, places = _both(path, arrays), ((), ()), [(path, {})]
         else:
             matrices = {name: value for name, value in arrays.items() if len(value.shape) == 2}

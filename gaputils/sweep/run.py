@@ -57,10 +57,12 @@ def run_sweep(
     finished record is skipped; a failing run is recorded and the others go on. Returns one row a
     run: `run`, `page`, `status` ("done", "skipped", "failed"), `seconds`, `error`. Raises
     `BlockingIOError` while another sweep writes `out`, and `ValueError` if its `results.parquet`
-    is not a sweep's, a run is given twice or `jobs` is below 1.
+    is not a sweep's, a run is given twice, `jobs` is below 1, or it is given beside `dask`.
     """
     require_extra("sweep", "a sweep")
     runs, jobs = list(runs), integer("jobs", jobs, low=1)
+    if dask is not None and jobs > 1:
+        raise ValueError(f"jobs: a Dask cluster shares out the runs itself, got {jobs} beside it")
     stranger = next((run for run in runs if not isinstance(run, Run)), None)
     if stranger is not None:
         raise TypeError(f"runs: expected runs as from plan, got {stranger!r}")

@@ -109,6 +109,10 @@ def test_a_saved_closing_lifts_new_rows(files, tmp_path: Path) -> None:
             ["a={}/q.npy", "--load", "{}/m.safetensors", "--no-center", "-o", "{}/m.npy"],
             "--load: a fitted closing has its settings",
         ),
+        (
+            ["a={}/q.npy", "--load", "{}/m.safetensors", "--center", "-o", "{}/m.npy"],
+            "--load: a fitted closing has its settings",
+        ),
         (["a={}/narrow.npy", "--query", "{}/q.npy", "-o", "{}/m.npy"], "expected dimension 8"),
     ],
 )

@@ -181,3 +181,10 @@ def test_a_pair_replaced_while_it_is_read_is_read_again(
     both = read_pair(out.with_suffix(".queries.npy"), out)
     torch.testing.assert_close(both.queries, both.gallery)
     assert len(reads) == 4
+
+
+@pytest.mark.parametrize("role", ["queries", "gallery"])
+def test_a_name_is_refused_where_nothing_has_one(tmp_path: Path, role: str) -> None:
+    np.save(tmp_path / "both.npy", np.stack([X, X]))
+    with pytest.raises(ValueError, match=rf"^{role}: expected no name, as .*, got 'images'$"):
+        read_pair(tmp_path / "both.npy", **{role: "images"})

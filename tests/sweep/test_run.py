@@ -221,6 +221,11 @@ def test_a_run_that_is_given_twice_is_refused_before_anything_runs(grid, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
+def test_jobs_beside_a_cluster_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^jobs: a Dask cluster shares out the runs itself"):
+        run_sweep([], tmp_path, jobs=2, dask="tcp://127.0.0.1:1")
+
+
 @pytest.mark.parametrize("jobs", [0, -1, 1.5, "two"])
 def test_jobs_are_a_number_of_runs(tmp_path: Path, jobs: object) -> None:
     with pytest.raises((TypeError, ValueError), match=r"^jobs: expected an integer"):
