@@ -37,10 +37,11 @@ class MixedGallery(Closing):
 
     Guarantees, with ``center=False``: no query's ranking by inner product changes within a kind,
     since the score becomes a positive factor times itself plus a constant. In floats: the factor
-    has 8 significant bits and the offset 10 binary places, so nothing is rounded where rows lie
-    on a grid (integers, int8 codes) and there ties stay ties; elsewhere items can change places
-    only if their scores are as close as the index's own rounding of an inner product. Centring
-    changes some rankings, on purpose.
+    has 8 significant bits and the offset 10 binary places, so no stored number is rounded where
+    rows lie on a grid (int8 codes in single precision, say), and ties stay ties if the index's
+    sums are exact, as those of int8 codes are in double precision; otherwise items can change
+    places only if their scores are as close as the index's own rounding of an inner product.
+    Centring changes some rankings, on purpose.
 
     Learns `kinds_` (names in their order), `query_mean_` (d,), `means_` (kinds, d) (zero without
     `center`), `factors_` and `offsets_` (kinds,), and `radius_`, the norm that `equal_norms` uses.

@@ -23,13 +23,14 @@ from gaputils.noise import (
 )
 
 ORIGINAL, SHIFT, CENTRED = "original", "mean shift", "hull projection, centred"
+SCALED = "hull projection, scaled"
 MEANS = "standardising (I0T)"
 CLOSINGS: dict[str, Closing | None] = {
     ORIGINAL: None,
     SHIFT: MeanShift(),
     "hull projection": HullProjection(),
     CENTRED: HullProjection(center=True),
-    "hull projection, scaled": HullProjection(radius=2),
+    SCALED: HullProjection(radius=2),
 }
 
 
@@ -109,6 +110,8 @@ def numbers(frame: pd.DataFrame, few: pd.DataFrame) -> dict[str, float]:
             found |= {f"{label}_{name}_right": row["right"]}
             found |= {f"{label}_{name}_right_gain": row["right_gain"]}
             found |= {f"{label}_{name}_right_error": row["right_gain_error"]}
+        scaled = at[size, SCALED, "euclidean"]
+        found |= {f"{label}_scaled_{key}": scaled[key] for key in ("gain", "gain_error")}
         means = at[size, MEANS, "cosine"]
         found |= {f"{label}_means_{key}": means[key] for key in ("robustness", "right")}
         found |= {f"{label}_means_right_gain": means["right_gain"]}
@@ -138,6 +141,8 @@ def claims(frame: pd.DataFrame, found: dict[str, float]) -> dict[str, bool]:
         "the shift gains under cosine": found["few_shift_gain"] > 2 * found["few_shift_error"],
         "centring gains more than the shift": found["few_centred_gain"]
         > found["few_shift_gain"] + 2 * found["few_centred_error"],
+        "scaling gains by Euclidean distance": found["few_scaled_gain"]
+        > 2 * found["few_scaled_gain_error"],
         "with many captions about a point is left": all(
             0.005 < found[key] < 0.02 for key in ("many_centred_gain", "many_centred_product")
         ),

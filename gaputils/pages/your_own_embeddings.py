@@ -157,7 +157,7 @@ def noise_table(*frames: pd.DataFrame) -> pd.DataFrame:
             "unchanged after": plus_minus(frame["after"], frame["after_error"]),
             "gain": plus_minus(frame["gain"], frame["gain_error"], signed=True),
         },
-        index=list(frame["code"]),
+        index=pd.Index(frame["code"], name="change"),
     )
 
 
@@ -254,7 +254,7 @@ def decision_table(frame: pd.DataFrame, mixed: pd.DataFrame) -> pd.DataFrame:
     words = {"few": "≪ d", "as many": "≈ d", "more": "≫ d"}
     gained = pd.Series(plus_minus(frame["gain"], frame["gain_error"], signed=True), frame.index)
     scored = frame["closing"] == BY_COSINE
-    frame = frame.assign(told=gained.where(~scored, gained + ", of the scoring"))
+    frame = frame.assign(told=gained.where(~scored, gained + ", from the scoring alone"))
     wide: Any = frame.pivot(index="items", columns="scoring", values="told")
     rows = []
     for row in frame[frame["scoring"] != "inner-product"].itertuples():

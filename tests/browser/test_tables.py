@@ -14,6 +14,8 @@ pytestmark = pytest.mark.browser
 
 STATIC = Path(__file__).resolve().parents[2] / "book/_static"
 BEFORE = """cells => cells.map(c => getComputedStyle(c, "::before").content)"""
+INDENT = """cells => cells.map(getComputedStyle).map(
+    c => parseFloat(c.paddingLeft) + parseFloat(c.textIndent))"""
 
 
 def opened(browser: Any, body: str, width: int) -> Any:
@@ -38,6 +40,16 @@ def test_cards_name_their_columns_on_a_phone(browser: Any, width: int, apart: bo
     assert named == (['"take"', '"it costs"'] * 2 if apart else ["none"] * 4)
     first, second = (page.locator("tbody td").nth(k).bounding_box() for k in (0, 1))
     assert (second["y"] > first["y"]) is apart
+    page.close()
+
+
+@pytest.mark.parametrize("columns", [2, 6])
+def test_the_names_on_cards_stand_within_them(browser: Any, columns: int) -> None:
+    frame = pd.DataFrame([["none"] * columns], columns=list("abcdef"[:columns]))
+    shown = table(frame, cards=True).to_html()
+    page = opened(browser, f"<div class='cell_output'>{shown}</div>", 390)
+    page.wait_for_selector("td[data-head='b']")
+    assert min(page.locator("tbody td").evaluate_all(INDENT)) >= 0
     page.close()
 
 

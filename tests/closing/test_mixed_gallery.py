@@ -94,6 +94,22 @@ def test_on_a_grid_no_ranking_within_a_kind_changes_and_ties_stay_ties(
         np.testing.assert_array_equal(np.diff(np.sort(after)) == 0, np.diff(np.sort(before)) == 0)
 
 
+@pytest.mark.parametrize("seed", [2, 5, 9])
+def test_int8_codes_are_stored_exactly_and_tie_where_their_sums_are_exact(seed: int) -> None:
+    """Exact in double precision; sums in single precision part some of these ties."""
+    rng = np.random.default_rng(seed)
+    queries = rng.integers(-127, 128, (40, 512)).astype(np.float32)
+    items = rng.integers(-127, 128, (2000, 512)).astype(np.float32)
+    fitted = gu.MixedGallery(center=False).fit(queries, {"image": items})
+    asked, stored = fitted.transform(queries, {"image": items})
+    asked, stored = asked.astype(float), stored["image"].astype(float)
+    np.testing.assert_array_equal(stored[:, :-1], float(fitted.factors_[0]) * items.astype(float))
+    before, after = queries.astype(float) @ items.T.astype(float), asked @ stored.T
+    assert (np.diff(np.sort(before)) == 0).any()
+    np.testing.assert_array_equal(order(after), order(before))
+    np.testing.assert_array_equal(np.diff(np.sort(after)) == 0, np.diff(np.sort(before)) == 0)
+
+
 @given(
     st.integers(0, 10**6),
     st.integers(1, 64),

@@ -46,7 +46,7 @@ def test_decisions_have_the_gain_of_the_closing_that_they_name() -> None:
     assert (shown["it will not"].str.len() > 10).all()
     by_distance = shown[shown["you rank by"] == "Euclidean distance"]["it will not"]
     assert "hull fills the space" not in by_distance.iloc[-1]  # scaling gains there too
-    of_scoring = f" ± {by_cosine['gain_error']:.3f}, of the scoring"
+    of_scoring = f" ± {by_cosine['gain_error']:.3f}, from the scoring alone"
     assert shown["gain here"].iloc[-2].endswith(of_scoring)
 
 

@@ -56,9 +56,7 @@ def cutoffs(scores: Mapping[str, Tensor], ax: Axes) -> Axes:
         ax.plot(recall[:-1], precision[:-1], style, color=color, label=name)
         first = float((values.argmax(dim=1) == torch.arange(len(values))).double().mean())
         ax.plot(first, first, "x", color=color, markersize=8)
-    ax.set(
-        xlabel="share of the matches that are found", ylabel="share of what is found that is right"
-    )
+    ax.set(xlabel="recall: share of the matches found", ylabel="precision: share right")
     ax.set(xlim=(0, 1), ylim=(0, 1))
     return ax
 
