@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gaputils._checks import as_generator
+from gaputils.embeddings import draw
 from gaputils.geometry import clouds, pairs
 
 T = TypeVar("T")
@@ -84,14 +85,12 @@ def _three_differ(rows: Tensor) -> bool:
 
 def _in_multiples(s: Sample) -> tuple[Tensor, Tensor]:
     """Both sides, the larger cut to a multiple of the smaller's rows, drawn with the seed."""
-    sides, few = [], min(len(s.queries), len(s.gallery))
-    for side in (s.queries, s.gallery):
-        rows = len(side) // few * few
-        if rows < len(side):
-            drawn = torch.randperm(len(side), generator=as_generator(s.seed))[:rows]
-            side = side[drawn.sort().values.to(side.device)]
-        sides.append(side)
-    return sides[0], sides[1]
+    few = min(len(s.queries), len(s.gallery))
+    queries, gallery = (
+        side[draw(len(side), len(side) // few * few, as_generator(s.seed))]
+        for side in (s.queries, s.gallery)
+    )
+    return queries, gallery
 
 
 MEASURES: dict[str, Measure] = {
