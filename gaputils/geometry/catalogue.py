@@ -59,8 +59,13 @@ def _none_is_zero(rows: Tensor) -> bool:
     return bool(rows.any(dim=1).all())
 
 
-def _pair_measure(function: Callable[..., float]) -> Callable[[Sample], float]:
-    return lambda s: function(s.queries, s.gallery, s.targets)
+def _of_pairs(meaning: str, source: str, function: Callable[..., float], **options: Any) -> Measure:
+    """A measure of matched pairs; `function` takes both sides and the targets."""
+
+    def compute(s: Sample) -> float:
+        return function(s.queries, s.gallery, s.targets)
+
+    return Measure(meaning, source, compute, pairs=True, **options)
 
 
 def _sides(name: str, meaning: str, source: str, **options: Any) -> dict[str, Measure]:
@@ -95,23 +100,16 @@ def _in_multiples(s: Sample) -> tuple[Tensor, Tensor]:
 
 MEASURES: dict[str, Measure] = {
     "gap_norm": Measure("distance between the two means, also L2M", "Liang et al. 2022", rows=1),
-    "l2i": Measure(
-        "mean distance of matched pairs", "Schrodi et al. 2025", _pair_measure(pairs.l2i), True, 1
-    ),
-    "matched_cosine": Measure(
+    "l2i": _of_pairs("mean distance of matched pairs", "Schrodi et al. 2025", pairs.l2i, rows=1),
+    "matched_cosine": _of_pairs(
         "mean cosine of matched pairs",
         "–",
-        _pair_measure(pairs.matched_cosine),
-        True,
-        1,
-        _all_have_directions,
-    ),
-    "unmatched_cosine": Measure(
-        "mean cosine of all other pairs",
-        "–",
-        _pair_measure(pairs.unmatched_cosine),
-        True,
+        pairs.matched_cosine,
+        rows=1,
         defined=_all_have_directions,
+    ),
+    "unmatched_cosine": _of_pairs(
+        "mean cosine of all other pairs", "–", pairs.unmatched_cosine, defined=_all_have_directions
     ),
     "linear_separability": Measure(
         "held-out accuracy of telling the sides apart; 0.5 is chance",
@@ -123,37 +121,30 @@ MEASURES: dict[str, Measure] = {
         "Liang et al. 2022",
         lambda s: clouds.gap_separability(s.queries, s.gallery, seed=s.seed),
     ),
-    "rmg_schrodi": Measure(
+    "rmg_schrodi": _of_pairs(
         "matched dissimilarity relative to itself plus the spread within a side",
         "Schrodi et al. 2025",
-        _pair_measure(pairs.rmg_schrodi),
-        True,
+        pairs.rmg_schrodi,
         defined=_all_have_directions,
     ),
-    "rmg_few_dims": Measure(
+    "rmg_few_dims": _of_pairs(
         "the same with a quarter of the weight on the spread",
         "few-dims 2025, code",
-        _pair_measure(pairs.rmg_few_dims),
-        True,
+        pairs.rmg_few_dims,
         defined=_all_have_directions,
     ),
     "rmg_centroid": Measure(
         "gap norm relative to the root mean square spread within a side", "evaluation scripts"
     ),
-    "neighborhood_kendall": Measure(
+    "neighborhood_kendall": _of_pairs(
         "disagreement of the sides on the order of neighbours; 0.5 is chance",
         "Schrodi et al. 2025",
-        _pair_measure(pairs.neighborhood_kendall),
-        True,
-        3,
-        _items_have_neighbors,
+        pairs.neighborhood_kendall,
+        rows=3,
+        defined=_items_have_neighbors,
     ),
-    "alignment": Measure(
-        "mean squared distance of matched pairs",
-        "Wang and Isola 2020",
-        _pair_measure(pairs.alignment),
-        True,
-        1,
+    "alignment": _of_pairs(
+        "mean squared distance of matched pairs", "Wang and Isola 2020", pairs.alignment, rows=1
     ),
     **_sides(
         "uniformity",
