@@ -26,8 +26,6 @@ from gaputils.scoring import check_scoring, nearly_equal
 ORIGINAL = "original"
 _WORDS = {"cosine": "cosine", "euclidean": "Euclidean distance", "inner-product": "inner product"}
 _FAITHFUL = 0.99
-# Taken only where nothing is exact: of a cosine in one dimension.
-_DRAWS = 200
 # What the exact engine's errors, below 1e-4 each, may feign.
 _RESOLUTION = 2e-4
 _AT_ONCE = 512
@@ -177,7 +175,6 @@ def _find(
         {name: noise},
         sample.answers,
         [scoring],
-        draws=_DRAWS,
         seed=number,
     )
     table = found.table(bootstrap, number)
