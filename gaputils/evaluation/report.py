@@ -125,18 +125,13 @@ def report(
 
 def candidates(scoring: str) -> dict[str, Closing | None]:
     """The closings that are tried under `scoring`, simplest first."""
-    far, centred = "hull projection, scaled", "hull projection, centred"
-    last = (
-        {far: HullProjection(radius=2)}
-        if scoring == "euclidean"
-        else {centred: HullProjection(center=True)}
-    )
-    return {
-        ORIGINAL: None,
-        "mean shift": MeanShift(),
-        "hull projection": HullProjection(),
-        **last,
-    }
+    tried: dict[str, Closing | None] = {ORIGINAL: None, "mean shift": MeanShift()}
+    tried["hull projection"] = HullProjection()
+    if scoring == "euclidean":
+        tried["hull projection, scaled"] = HullProjection(radius=2)
+    else:
+        tried["hull projection, centred"] = HullProjection(center=True)
+    return tried
 
 
 def _find(
