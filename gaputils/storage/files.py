@@ -12,7 +12,7 @@ import numpy as np
 
 from gaputils import _checks
 from gaputils._files import read_safetensors, unchanged
-from gaputils._reading import named_place
+from gaputils._reading import Path_, named_place
 from gaputils.embeddings import OWNERS, Embeddings
 from gaputils.storage._arrays import SUFFIXES, arrays_of, known
 from gaputils.storage._folders import CLIP_RETRIEVAL, OWN, shards_of
@@ -32,7 +32,6 @@ from gaputils.storage.folder import load_folder
 
 __all__ = ["SUFFIXES", "iter_rows", "read_matrix", "read_pair", "write_npy", "write_npz"]
 
-Path_ = str | os.PathLike[str]
 Array = np.ndarray[Any, Any]
 
 _WORDS = {
