@@ -121,7 +121,7 @@ def _sides(
         info: dict[str, Any] = {"source": [str(first), str(second)]}
         places = [(known(path), arrays_of(known(path))) for path in (first, second)]
         names = (_one(*places[0], queries, "queries"), _one(*places[1], gallery, "gallery"))
-        _require_one_order(*places[1], *names)
+        _require_one_order(places[1][0], *names)
         sides = [_side(*place, name) for place, name in zip(places, names, strict=True)]
     else:
         path = known(first)
@@ -279,9 +279,7 @@ def _one(path: Path, arrays: Arrays, name: str | None, role: str) -> tuple[str, 
     return (_pick(path, matrices, name, role),)
 
 
-def _require_one_order(
-    path: Path, _: Arrays, first: tuple[str, ...], second: tuple[str, ...]
-) -> None:
+def _require_one_order(path: Path, first: tuple[str, ...], second: tuple[str, ...]) -> None:
     """Raise if columns of one name do not stand in the same places of both sides."""
     if len(first) == 1 or set(first).isdisjoint(second):
         return
