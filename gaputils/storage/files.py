@@ -78,8 +78,7 @@ def read_pair(
     found = read_sides(
         first, second, queries=queries, gallery=gallery, targets=targets, owners=owners
     )
-    sides = _tensor(found.queries), _tensor(found.gallery)
-    return Embeddings(*sides, found.targets, found.info, normalize)
+    return Embeddings(*found, normalize)
 
 
 class Sides(NamedTuple):
@@ -401,10 +400,3 @@ def _require_names(**given: Any) -> None:
             raise TypeError(
                 f"{argument}: expected a name, got {type(value).__name__}; Embeddings takes arrays"
             )
-
-
-def _tensor(array: Array) -> Any:
-    import torch
-
-    native = np.asarray(array, dtype=array.dtype.newbyteorder("="))
-    return torch.from_numpy(native if native.flags.writeable else native.copy())
