@@ -219,8 +219,7 @@ class _Run:
             tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
         tensors |= {"generator": self.generator.get_state(), "order": self.order}
         metadata = {"step": str(self.step), "loss": repr(self.loss), "rows": json.dumps(rows)}
-        contiguous = {name: value.detach().contiguous() for name, value in tensors.items()}
-        write_safetensors(folder / _STATE_FILE, contiguous, metadata)
+        write_safetensors(folder / _STATE_FILE, tensors, metadata)
 
     def restore(self, folder: Path) -> list[dict[str, float]]:
         """Go back to what `save` wrote, if anything; returns the rows recorded until then."""
