@@ -93,9 +93,9 @@ def _known() -> list[int]:
 def train(settings: TrainingSettings, out: str | Path, *, progress: bool = False) -> pd.DataFrame:
     """Train and record: checkpoints, the trajectory and the settings go to the folder `out`.
 
-    Returns the trajectory, one row a recorded step (see `gaputils.trajectory.measure`). A run
-    that was stopped goes on from its last saved state and ends with the same files. Raises
-    `FileExistsError` if `out` holds another run, `BlockingIOError` while another process writes it.
+    Returns the trajectory, one row a recorded step (see `probe.measure`). A run that was stopped
+    goes on from its last saved state and ends with the same files. Raises `FileExistsError` if
+    `out` holds another run, `BlockingIOError` while another process writes it.
     """
     folder = named_place("out", out)
     folder.mkdir(parents=True, exist_ok=True)
