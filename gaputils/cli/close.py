@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -47,27 +46,12 @@ _FROM_STATISTICS = (MeanShift, HullProjection)
 _ROW_BY_ROW = {"shift", "scale", "divide"}  # equal rows stay equal, whatever block they are in
 
 
-@dataclass(frozen=True)
 class _Unit:
     """The rows of a side at norm 1, of which only those that are asked for are computed."""
 
-    name: str
-    rows: Rows
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        shape: tuple[int, ...] = self.rows.shape
-        return shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        dtype: np.dtype[Any] = self.rows.dtype
-        return dtype
-
-    @property
-    def nbytes(self) -> int:
-        size: int = self.rows.nbytes
-        return size
+    def __init__(self, name: str, rows: Rows) -> None:
+        self.name, self.rows = name, rows
+        self.shape, self.dtype, self.nbytes = rows.shape, rows.dtype, rows.nbytes
 
     def __len__(self) -> int:
         return len(self.rows)
