@@ -27,7 +27,7 @@ _SYSTEMS_OWN = (
 _HALVES = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def named_place(argument: str, path: str | os.PathLike[str]) -> Path:
+def named_place(argument: str, path: Path_) -> Path:
     """`path` as one, with ``~`` as the user's own folder.
 
     Raises `TypeError` or `ValueError` naming the `argument` if it is none, or empty.
@@ -65,7 +65,7 @@ class Reading:
 
 @contextmanager
 def reading(
-    file: Path_ | str, what: str, *, argument: str = "", remedy: str = REMEDY
+    file: Path_, what: str, *, argument: str = "", remedy: str = REMEDY
 ) -> Iterator[Reading]:
     """Turn whatever goes wrong in the block into an `UnreadableFile` about `file`.
 

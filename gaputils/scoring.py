@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gaputils import _checks
-from gaputils._checks import as_pair, choice, moderate, require_nonzero_rows, work
+from gaputils._checks import as_pair, choice, integer, moderate, require_nonzero_rows, work
 
 SCORINGS = ("euclidean", "inner-product", "cosine")
 _ELSEWHERE = {
@@ -221,8 +220,8 @@ def top_k(queries: Any, gallery: Any, k: int = 1, scoring: str = "cosine") -> Te
     `queries` (n, d), `gallery` (m, d); `scoring` is "cosine", "euclidean" or "inner-product".
     Raises `ValueError` if the gallery has fewer than k items, or for an unknown scoring.
     """
-    x, y = _checks.as_pair(queries, gallery)
+    x, y = as_pair(queries, gallery)
     check_scoring(y, scoring, x)
-    if _checks.integer("k", k, low=1) > len(y):
+    if integer("k", k, low=1) > len(y):
         raise ValueError(f"k: expected at most the {len(y)} gallery items, got {k}")
     return torch.cat([least(costs, k) for costs in all_costs(x, y, scoring)])

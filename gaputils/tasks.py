@@ -33,7 +33,10 @@ def zero_shot(embeddings: Embeddings, scoring: str = "cosine") -> pd.Series[floa
     mean_per_class    0.667
     Name: zero_shot, dtype: float64
     """
-    targets = _targets(embeddings)
+    require_embeddings(embeddings)
+    targets = embeddings.targets
+    if targets is None:
+        raise ValueError("embeddings: expected targets, the class of each query; there are none")
     best = top_k(embeddings.queries, embeddings.gallery, min(5, len(embeddings.gallery)), scoring)
     right = embeddings.right(best)
     first = right[:, 0].double()
@@ -286,10 +289,3 @@ def _as_labels(name: str, values: Any, count: int) -> np.ndarray[Any, Any]:
     if labels.shape != (count,):
         raise ValueError(f"{name}: expected shape ({count},), got {labels.shape}")
     return labels
-
-
-def _targets(embeddings: Embeddings) -> Tensor:
-    require_embeddings(embeddings)
-    if embeddings.targets is None:
-        raise ValueError("embeddings: expected targets, the class of each query; there are none")
-    return embeddings.targets

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -43,31 +42,15 @@ LARGE = 2**27
 """Bytes of what a closing learns from, from which on a fit reads no more than their statistics."""
 _ROWS = 2048  # what they become in double precision stays in the processor's cache
 _AT_ONCE = 16_384
-_FROM_STATISTICS = (MeanShift, HullProjection)
 _ROW_BY_ROW = {"shift", "scale", "divide"}  # equal rows stay equal, whatever block they are in
 
 
-@dataclass(frozen=True)
 class _Unit:
     """The rows of a side at norm 1, of which only those that are asked for are computed."""
 
-    name: str
-    rows: Rows
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        shape: tuple[int, ...] = self.rows.shape
-        return shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        dtype: np.dtype[Any] = self.rows.dtype
-        return dtype
-
-    @property
-    def nbytes(self) -> int:
-        size: int = self.rows.nbytes
-        return size
+    def __init__(self, name: str, rows: Rows) -> None:
+        self.name, self.rows = name, rows
+        self.shape, self.dtype, self.nbytes = rows.shape, rows.dtype, rows.nbytes
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -80,7 +63,7 @@ class _Unit:
 
 
 def close_files(
-    files: tuple[Any, ...], out: Path, closing: Closing, fit: bool, save: Path | None = None
+    files: tuple[Any, ...], out: Path, closing: Closing, fit: bool, save: Path | None
 ) -> list[Path]:
     """Move both sides of `files`, write them to `out`, and fit before if asked.
 
@@ -94,8 +77,6 @@ def close_files(
     names = {"queries": queries, "gallery": gallery, "targets": targets, "owners": owners}
     found = read_sides(first, second, **names)
     sides: dict[str, Any] = {"queries": found.queries, "gallery": found.gallery}
-    for name, side in sides.items():
-        _checks.as_matrix(name, side[:1])
     _checks.as_pair(found.queries[:1], found.gallery[:1])
     if not _by_blocks(closing, fit):
         size = found.queries.nbytes + found.gallery.nbytes
@@ -148,7 +129,7 @@ def _whole(
 def _by_blocks(closing: Closing, fit: bool) -> bool:
     """Whether `closing` can be had from statistics and moves rows in blocks as it does at once."""
     if fit:
-        known = isinstance(closing, _FROM_STATISTICS)
+        known = isinstance(closing, (MeanShift, HullProjection))
         return known and "auto" not in (closing.n_components, getattr(closing, "radius", None))
     queries, gallery = closing._query_steps(), closing._gallery_steps()
     return queries is not None and gallery is not None and {s[0] for s in gallery} <= _ROW_BY_ROW

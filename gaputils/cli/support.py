@@ -248,10 +248,8 @@ def check_format(name: str) -> str:
     return name
 
 
-def require_folder(path: Path | None) -> None:
+def require_folder(path: Path) -> None:
     """Raise `OSError`, before anything is computed, if no file `path` can be written."""
-    if path is None:
-        return
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"the folder of {path} does not exist")
     if path.is_file() or not path.exists():  # no folder, pipe or terminal
@@ -269,9 +267,9 @@ def require_outputs(
     read_from = [Path(one) for one in inputs if one is not None and Path(one).exists()]
     options: dict[Path, str] = {}
     for option, path in outputs.items():
-        require_folder(path)
         if path is None:
             continue
+        require_folder(path)
         place = path.resolve()
         twin = options.setdefault(place, option)
         if twin != option:

@@ -10,7 +10,7 @@ from torch import Tensor
 from gaputils._checks import as_matrix, as_pair, flag, number, work
 from gaputils._steps import Steps
 from gaputils.closing.base import G, Q, Sides, as_given
-from gaputils.closing.on_hull import OnHull, require_statistics
+from gaputils.closing.on_hull import OnHull, check_from_statistics
 from gaputils.geometry.hull import (
     THIN,
     Hull,
@@ -114,7 +114,7 @@ class HullProjection(OnHull):
         return super().preserves_ranking and round_enough
 
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
-        check_n_components(self.n_components, ("auto",))
+        check_n_components(self.n_components)
         self._check_radius()
         flag("center", self.center)
         hull = Hull.of(gallery)
@@ -246,11 +246,8 @@ def fit_hull_projection(
     its norms differ by more and one of those is asked for, for a parameter out of its range, and
     for ``n_components="auto"``, which needs the rows.
     """
-    require_statistics(statistics)
+    check_from_statistics(statistics, n_components)
     closing = HullProjection(n_components, radius, center, covariance)
-    check_n_components(n_components, ("auto",))
-    if isinstance(n_components, str):
-        raise ValueError(f"n_components: {n_components!r} needs the rows, not their statistics")
     closing._check_radius()
     flag("center", center)
     with statistics.sync_context():

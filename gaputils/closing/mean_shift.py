@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gaputils._checks import as_pair, integer, number, work
 from gaputils._steps import Steps
-from gaputils.closing.on_hull import OnHull, require_statistics
+from gaputils.closing.on_hull import OnHull, check_from_statistics
 from gaputils.geometry.hull import (
     Hull,
     check_n_components,
@@ -67,7 +67,7 @@ class MeanShift(OnHull):
         self.unchanged = unchanged
 
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
-        check_n_components(self.n_components, ("auto",))
+        check_n_components(self.n_components)
         number("alpha", self.alpha)
         hull, middle = Hull.of(gallery), work(queries).mean(dim=0)
         if isinstance(self.n_components, str):
@@ -111,10 +111,7 @@ def fit_mean_shift(
     if a side has no rows, for a parameter out of its range, and for `n_components="auto"`, which
     needs the rows.
     """
-    require_statistics(statistics)
-    check_n_components(n_components, ("auto",))
-    if isinstance(n_components, str):
-        raise ValueError(f"n_components: {n_components!r} needs the rows, not their statistics")
+    check_from_statistics(statistics, n_components)
     number("alpha", alpha)
     with statistics.sync_context():
         queries, gallery = statistics.moments("queries"), statistics.moments("gallery")

@@ -121,7 +121,8 @@ class MixedGallery(Closing):
         An array gives an array and a tensor a tensor, of the floating type and on the device they
         came. Raises `NotFittedError` before `fit` and `ValueError` on another dimension.
         """
-        rows = self._rows("queries", queries)
+        check_is_fitted(self, "dim_")
+        rows = self._checked("queries", queries)
         moved = self._about(work(rows), self.query_mean_.to(rows.device))
         added = moved.new_tensor([[1.0, 0.0] if self.equal_norms else [1.0]])
         lifted = torch.cat([moved, added.expand(len(moved), -1)], dim=1)
@@ -160,7 +161,7 @@ class MixedGallery(Closing):
         self.transform(nothing, dict.fromkeys(self.kinds_, nothing))
 
     def _lifted(self, kind: str, values: Any) -> Any:
-        rows = self._rows(_name(kind), values)
+        rows = self._checked(_name(kind), values)
         place = self.kinds_.index(kind)
         mean = self.means_[place].to(rows.device)
         factor, offset = float(self.factors_[place]), float(self.offsets_[place])
@@ -187,10 +188,6 @@ class MixedGallery(Closing):
     def _about(self, rows: Tensor, mean: Tensor) -> Tensor:
         """`rows` about `mean` at norm one, or as they are without `center`."""
         return normalize(rows - mean, dim=1) if self.center else rows
-
-    def _rows(self, name: str, values: Any) -> Tensor:
-        check_is_fitted(self, "dim_")
-        return self._checked(name, values)
 
 
 def _require_spread(name: str, rows: Tensor) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gaputils._checks import work
 from gaputils.closing.base import Array, Closing, G
-from gaputils.geometry.hull import Hull, project
+from gaputils.geometry.hull import Hull, check_n_components, project
 
 
 class ClosingDoesNothing(UserWarning):
@@ -182,12 +182,15 @@ class OnHull(Closing, registered=False):
         return max(self.rounding_, max(given_so, own) * largest)
 
 
-def require_statistics(value: Any) -> None:
-    """Raise `TypeError` unless `value`, a function's `statistics`, is `GapStatistics`."""
+def check_from_statistics(statistics: Any, n_components: Any) -> None:
+    """Raise unless `statistics` are `GapStatistics` and enough to choose `n_components` by."""
     from gaputils.geometry.streaming import GapStatistics
 
-    if not isinstance(value, GapStatistics):
-        raise TypeError(f"statistics: expected GapStatistics, got {type(value).__name__}")
+    if not isinstance(statistics, GapStatistics):
+        raise TypeError(f"statistics: expected GapStatistics, got {type(statistics).__name__}")
+    check_n_components(n_components)
+    if isinstance(n_components, str):
+        raise ValueError(f"n_components: {n_components!r} needs the rows, not their statistics")
 
 
 def _precision(given: Any) -> float:

@@ -29,8 +29,8 @@ def open_parquet(path: Path) -> Any:
         return parquet.ParquetFile(path)
 
 
-def read_columns(paths: Sequence[Path], wanted: Sequence[str]) -> dict[str, list[Any]]:
-    """Those of the `wanted` columns that there are, over all files in order."""
+def read_rows(paths: Sequence[Path], wanted: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of all files in order, by those of the `wanted` columns that there are."""
     columns: dict[str, list[Any]] = {}
     for path in paths:
         file = open_parquet(path)
@@ -42,7 +42,7 @@ def read_columns(paths: Sequence[Path], wanted: Sequence[str]) -> dict[str, list
             for name in names:
                 at.place = f"column {name!r}"
                 columns.setdefault(name, []).extend(table.column(name).to_pylist())
-    return columns
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
 class ParquetImages:

@@ -11,7 +11,7 @@ import torch
 from gaputils._checks import choice, integer
 from gaputils._reading import read_json, reading
 from gaputils.datasets._broken import QUESTION_IDS
-from gaputils.datasets._parquet import ParquetImages, read_columns
+from gaputils.datasets._parquet import ParquetImages, read_rows
 from gaputils.datasets._sources import ImageFiles, Root, data_folder, first_existing, missing
 from gaputils.datasets._words import words
 from gaputils.datasets.base import ChoiceDataset, Images
@@ -41,8 +41,7 @@ def aokvqa(split: str = "val", *, root: Root = None, images: Root = None) -> Cho
     if not parts:
         wanted = f"{file} or {folder / 'data' / f'{stem}-*.parquet'}"
         raise missing("aokvqa", wanted, f"{_SOURCE} or, with images, {_HUB}")
-    columns = read_columns(parts, (*_FIELDS, "question_id"))
-    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    rows = read_rows(parts, (*_FIELDS, "question_id"))
     return _dataset(str(parts[0].parent), rows, ParquetImages(parts, "image"), split)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from gaputils._reading import lines_of, read_csv, read_json_lines, read_text
-from gaputils.datasets._parquet import read_columns
+from gaputils.datasets._parquet import read_rows
 from gaputils.datasets._sources import (
     IMAGE_SUFFIXES,
     ImageFiles,
@@ -97,12 +97,11 @@ def _entries(file: Path, caption: str | None) -> list[tuple[Path, list[str]]]:
     return found
 
 
-def _rows(file: Path, wanted: Sequence[str]) -> list[Mapping[str, Any]]:
+def _rows(file: Path, wanted: Sequence[str]) -> Sequence[Mapping[str, Any]]:
     suffix = file.suffix.lower()
     if suffix == ".parquet":
-        columns = read_columns([file], ("file_name", *wanted))
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    return list(read_csv(file) if suffix == ".csv" else read_json_lines(file))
+        return read_rows([file], ("file_name", *wanted))
+    return read_csv(file) if suffix == ".csv" else read_json_lines(file)
 
 
 def _beside(name: str, paths: list[Path], texts: list[Path | None]) -> list[list[str]]:

@@ -15,7 +15,7 @@ from gaputils import _checks
 from gaputils.datasets import _published_files as _files
 from gaputils.datasets._published_sources import Source, sources
 from gaputils.datasets.base import DataUnavailable
-from gaputils.embeddings import Embeddings
+from gaputils.embeddings import Embeddings, unit_rows
 
 _SHIPPED = ("gaputils.datasets", "gaputils.models", "gaputils.encoding.embed")
 Otherwise = str | Callable[[], Embeddings] | None
@@ -119,10 +119,8 @@ def published(
     queries, gallery, targets = found.queries[:rows], found.gallery, found.targets
     if found.paired or targets is None:
         gallery = gallery[:rows]
-    if normalize:
-        queries = _checks.unit_rows("queries", queries.double())
-        gallery = _checks.unit_rows("gallery", gallery.double())
-    return Embeddings(queries, gallery, None if targets is None else targets[:rows], found.info)
+    e = Embeddings(queries, gallery, None if targets is None else targets[:rows], found.info)
+    return unit_rows(e) if normalize else e
 
 
 def published_rows(name: str, *, normalize: bool = False) -> tuple[Tensor, dict[str, Any]]:

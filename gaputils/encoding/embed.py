@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -194,9 +194,10 @@ def embed_images(
     integer("batch_size", batch_size, low=1)
     integer("workers", workers, low=0)
     _require_images(images)
-    batches = image_batches(model, images, batch_size=batch_size, workers=workers, broken=broken)
+    places = in_batches(0, len(images), batch_size)
+    pixels = image_batches(model, images, places, workers=workers, broken=broken)
     shown = wants_progress() if progress is None else progress
-    bar = tqdm(batches, total=-(-len(images) // batch_size), disable=not shown, unit="batch")
+    bar = tqdm(pixels, total=len(places), disable=not shown, unit="batch")
     rows = [model.encode_images(batch).cpu() for batch in bar]
     return torch.cat(rows) if rows else torch.empty(0, model.dim, dtype=torch.float32)
 
@@ -213,15 +214,21 @@ def _require_images(images: Any) -> None:
     raise TypeError(f"images: expected a sequence of PIL images, got {_typed(images)}{hint}")
 
 
+def in_batches(start: int, stop: int, batch_size: int) -> list[list[int]]:
+    """The places from `start` to `stop`, `batch_size` at a time."""
+    steps = range(start, stop, batch_size)
+    return [list(range(first, min(first + batch_size, stop))) for first in steps]
+
+
 def image_batches(
     model: Model,
     images: Images,
+    places: Sequence[list[int]],
     *,
-    batch_size: int = 256,
     workers: int = 0,
     broken: set[int] | None = None,
 ) -> Iterator[Tensor]:
-    """What `model.encode_images` takes, `batch_size` images at a time.
+    """What `model.encode_images` takes, the images at `places` batch by batch.
 
     Pixels that lie in memory at the model's own size are handed over as they are; any other
     images are read and preprocessed by `workers` processes ahead of the model, into pinned memory
@@ -230,15 +237,14 @@ def image_batches(
     """
     pixels = getattr(images, "pixels", None)
     if pixels is not None and tuple(pixels.shape[2:]) == model.image_size:
-        yield from pixels.split(batch_size)
+        yield from (pixels[batch[0] : batch[-1] + 1] for batch in places)
         return
     loader = DataLoader(
         _Preprocessed(images, model.preprocess),
-        batch_size=batch_size,
+        batch_sampler=places,
         collate_fn=collate,
         num_workers=workers,
         pin_memory=model.device.type == "cuda",
-        persistent_workers=False,
         prefetch_factor=4 if workers else None,
     )
     for batch in loader:

@@ -13,7 +13,6 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from gaputils._checks import integer
 from gaputils._files import digest, only_writer
@@ -23,12 +22,11 @@ from gaputils.datasets._broken import LEFT_OUT, places_of, without
 from gaputils.encoding._sources import source_digest
 from gaputils.encoding._texts import AnyDataset, Texts, gather_texts, kept
 from gaputils.encoding.embed import (
-    _Preprocessed,
     check_inputs,
-    collate,
     encode_gallery,
     find_broken,
-    readable,
+    image_batches,
+    in_batches,
 )
 from gaputils.models.model import Model
 from gaputils.storage._manifest import (
@@ -240,27 +238,11 @@ def _images(
     model: Model, dataset: AnyDataset, shards: list[Entry], batch_size: int, workers: int
 ) -> Iterator[Tensor]:
     """The embeddings of each of the `shards`; images are read ahead across their borders."""
-    batches = [
-        list(range(start, min(start + batch_size, entry.stop)))
-        for entry in shards
-        for start in range(entry.start, entry.stop, batch_size)
-    ]
-    pixels = getattr(dataset.images, "pixels", None)
-    if pixels is not None and tuple(pixels.shape[2:]) == model.image_size:
-        read: Iterator[Any] = (pixels[batch[0] : batch[-1] + 1] for batch in batches)
-    else:
-        loader = DataLoader(
-            _Preprocessed(dataset.images, model.preprocess),
-            batch_sampler=batches,
-            collate_fn=collate,
-            num_workers=workers,
-            pin_memory=model.device.type == "cuda",
-            prefetch_factor=4 if workers else None,
-        )
-        read = (readable(batch, None) for batch in loader)
-    for entry in shards:
-        count = -(-(entry.stop - entry.start) // batch_size)
-        yield torch.cat([model.encode_images(next(read)).cpu() for _ in range(count)])
+    parts = [in_batches(entry.start, entry.stop, batch_size) for entry in shards]
+    places = [batch for part in parts for batch in part]
+    pixels = image_batches(model, dataset.images, places, workers=workers)
+    for part in parts:
+        yield torch.cat([model.encode_images(next(pixels)).cpu() for _ in part])
 
 
 @contextmanager

@@ -26,8 +26,6 @@ from gaputils.scoring import check_scoring, nearly_equal
 ORIGINAL = "original"
 _WORDS = {"cosine": "cosine", "euclidean": "Euclidean distance", "inner-product": "inner product"}
 _FAITHFUL = 0.99
-# Taken only where nothing is exact: of a cosine in one dimension.
-_DRAWS = 200
 # What the exact engine's errors, below 1e-4 each, may feign.
 _RESOLUTION = 2e-4
 _AT_ONCE = 512
@@ -127,18 +125,13 @@ def report(
 
 def candidates(scoring: str) -> dict[str, Closing | None]:
     """The closings that are tried under `scoring`, simplest first."""
-    far, centred = "hull projection, scaled", "hull projection, centred"
-    last = (
-        {far: HullProjection(radius=2)}
-        if scoring == "euclidean"
-        else {centred: HullProjection(center=True)}
-    )
-    return {
-        ORIGINAL: None,
-        "mean shift": MeanShift(),
-        "hull projection": HullProjection(),
-        **last,
-    }
+    tried: dict[str, Closing | None] = {ORIGINAL: None, "mean shift": MeanShift()}
+    tried["hull projection"] = HullProjection()
+    if scoring == "euclidean":
+        tried["hull projection, scaled"] = HullProjection(radius=2)
+    else:
+        tried["hull projection, centred"] = HullProjection(center=True)
+    return tried
 
 
 def _find(
@@ -177,7 +170,6 @@ def _find(
         {name: noise},
         sample.answers,
         [scoring],
-        draws=_DRAWS,
         seed=number,
     )
     table = found.table(bootstrap, number)

@@ -67,8 +67,39 @@ class Comparison:
         )
 
     def table(self, bootstrap: int = 1000, seed: int = 0, against: Rival = None) -> pd.DataFrame:
-        """The table that `compare_closings` describes, with gains over `against`."""
-        return tabulate(self.outcomes, self.labels, self.targets, bootstrap, seed, against)
+        """The table that `compare_closings` describes.
+
+        A row for each of `labels`, which name what stands in `outcomes` as the closing of the
+        value, and each scoring and noise in their order there. Gains are over `against`;
+        `outcomes` hold the original's, too.
+        """
+        if integer("bootstrap", bootstrap, low=0) == 1:
+            raise ValueError("bootstrap: expected 0 for none, or at least 2 draws, got 1")
+        scorings = dict.fromkeys(scoring for _, scoring, _ in self.outcomes)
+        noises = dict.fromkeys(noise for _, _, noise in self.outcomes)
+        name, over = as_rival(against, self.labels, scorings)
+        base = None if name is None else self.labels[name]
+        rows, parts, drawn = [], [], []
+        for label, scoring, noise in product(self.labels, scorings, noises):
+            outcome = self.outcomes[self.labels[label], scoring, noise]
+            untouched = self.outcomes[None, scoring, noise]
+            rival = self.outcomes[base, over or scoring, noise]
+            values = dict(_values(outcome, rival, self.targets))
+            row: dict[str, Any] = {"closing": label, "scoring": scoring, "noise": noise}
+            row |= {name: float(per_query.mean()) for name, (per_query, _) in values.items()}
+            row["unchanged"] = float((outcome.nearest == untouched.nearest).double().mean())
+            rows.append(row | {"standard_error": outcome.kept.standard_error})
+            parts.append(torch.stack([per_query for per_query, _ in values.values()], dim=1))
+            drawn.append([error for _, error in values.values()])
+        frame = pd.DataFrame(rows)
+        names = list(values)
+        if bootstrap:
+            each = torch.cat(parts, dim=1).cpu()
+            over_queries = bootstrap_means(each, bootstrap, seed).std(axis=0)
+            errors = np.hypot(over_queries.reshape(len(rows), -1), np.array(drawn))
+            frame = frame.assign(**{f"{n}_error": errors[:, i] for i, n in enumerate(names)})
+        order = [name for n in names for name in (n, f"{n}_error") if name in frame]
+        return frame[["closing", "scoring", "noise", *order, "unchanged", "standard_error"]]
 
 
 def _padded(answers: Sequence[Tensor]) -> Tensor:
@@ -76,48 +107,6 @@ def _padded(answers: Sequence[Tensor]) -> Tensor:
     each = [one.view(len(one), -1) for one in answers]
     widest = max(one.shape[1] for one in each)
     return torch.cat([pad(one, (0, widest - one.shape[1]), value=-1) for one in each])
-
-
-def tabulate(
-    outcomes: Mapping[Key, Outcome],
-    labels: Mapping[str, str | None],
-    targets: Tensor | None,
-    bootstrap: int,
-    seed: int,
-    against: Rival = None,
-) -> pd.DataFrame:
-    """The table that `compare_closings` describes.
-
-    A row for each of `labels`, which name what stands in `outcomes` as the closing of the value,
-    and each scoring and noise in their order there. Gains are over `against`; `outcomes` hold the
-    original's, too.
-    """
-    if integer("bootstrap", bootstrap, low=0) == 1:
-        raise ValueError("bootstrap: expected 0 for none, or at least 2 draws, got 1")
-    scorings = dict.fromkeys(scoring for _, scoring, _ in outcomes)
-    noises = dict.fromkeys(noise for _, _, noise in outcomes)
-    name, over = as_rival(against, labels, scorings)
-    base = None if name is None else labels[name]
-    rows, parts, drawn = [], [], []
-    for label, scoring, noise in product(labels, scorings, noises):
-        outcome = outcomes[labels[label], scoring, noise]
-        untouched = outcomes[None, scoring, noise]
-        values = dict(_values(outcome, outcomes[base, over or scoring, noise], targets))
-        row: dict[str, Any] = {"closing": label, "scoring": scoring, "noise": noise}
-        row |= {name: float(per_query.mean()) for name, (per_query, _) in values.items()}
-        row["unchanged"] = _share(outcome.nearest == untouched.nearest)
-        rows.append(row | {"standard_error": outcome.kept.standard_error})
-        parts.append(torch.stack([per_query for per_query, _ in values.values()], dim=1))
-        drawn.append([error for _, error in values.values()])
-    frame = pd.DataFrame(rows)
-    names = list(values)
-    if bootstrap:
-        each = torch.cat(parts, dim=1).cpu()
-        over_queries = bootstrap_means(each, bootstrap, seed).std(axis=0).reshape(len(rows), -1)
-        errors = np.hypot(over_queries, np.array(drawn))
-        frame = frame.assign(**{f"{n}_error": errors[:, i] for i, n in enumerate(names)})
-    order = [name for n in names for name in (n, f"{n}_error") if name in frame]
-    return frame[["closing", "scoring", "noise", *order, "unchanged", "standard_error"]]
 
 
 def as_rival(
@@ -158,7 +147,3 @@ def _difference(one: Estimate, base: Estimate) -> tuple[Tensor, float]:
     if one.draws > 1 and one.draws == base.draws:  # the same draws
         return per_query, float((one.shares - base.shares).std() / math.sqrt(one.draws))
     return per_query, math.hypot(one.standard_error, base.standard_error)
-
-
-def _share(values: Tensor) -> float:
-    return float(values.double().mean())

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gaputils._checks import as_generator
+from gaputils.embeddings import draw
 from gaputils.geometry import clouds, pairs
 
 T = TypeVar("T")
@@ -58,8 +59,13 @@ def _none_is_zero(rows: Tensor) -> bool:
     return bool(rows.any(dim=1).all())
 
 
-def _pair_measure(function: Callable[..., float]) -> Callable[[Sample], float]:
-    return lambda s: function(s.queries, s.gallery, s.targets)
+def _of_pairs(meaning: str, source: str, function: Callable[..., float], **options: Any) -> Measure:
+    """A measure of matched pairs; `function` takes both sides and the targets."""
+
+    def compute(s: Sample) -> float:
+        return function(s.queries, s.gallery, s.targets)
+
+    return Measure(meaning, source, compute, pairs=True, **options)
 
 
 def _sides(name: str, meaning: str, source: str, **options: Any) -> dict[str, Measure]:
@@ -84,35 +90,26 @@ def _three_differ(rows: Tensor) -> bool:
 
 def _in_multiples(s: Sample) -> tuple[Tensor, Tensor]:
     """Both sides, the larger cut to a multiple of the smaller's rows, drawn with the seed."""
-    sides, few = [], min(len(s.queries), len(s.gallery))
-    for side in (s.queries, s.gallery):
-        rows = len(side) // few * few
-        if rows < len(side):
-            drawn = torch.randperm(len(side), generator=as_generator(s.seed))[:rows]
-            side = side[drawn.sort().values.to(side.device)]
-        sides.append(side)
-    return sides[0], sides[1]
+    few = min(len(s.queries), len(s.gallery))
+    queries, gallery = (
+        side[draw(len(side), len(side) // few * few, as_generator(s.seed))]
+        for side in (s.queries, s.gallery)
+    )
+    return queries, gallery
 
 
 MEASURES: dict[str, Measure] = {
     "gap_norm": Measure("distance between the two means, also L2M", "Liang et al. 2022", rows=1),
-    "l2i": Measure(
-        "mean distance of matched pairs", "Schrodi et al. 2025", _pair_measure(pairs.l2i), True, 1
-    ),
-    "matched_cosine": Measure(
+    "l2i": _of_pairs("mean distance of matched pairs", "Schrodi et al. 2025", pairs.l2i, rows=1),
+    "matched_cosine": _of_pairs(
         "mean cosine of matched pairs",
         "–",
-        _pair_measure(pairs.matched_cosine),
-        True,
-        1,
-        _all_have_directions,
-    ),
-    "unmatched_cosine": Measure(
-        "mean cosine of all other pairs",
-        "–",
-        _pair_measure(pairs.unmatched_cosine),
-        True,
+        pairs.matched_cosine,
+        rows=1,
         defined=_all_have_directions,
+    ),
+    "unmatched_cosine": _of_pairs(
+        "mean cosine of all other pairs", "–", pairs.unmatched_cosine, defined=_all_have_directions
     ),
     "linear_separability": Measure(
         "held-out accuracy of telling the sides apart; 0.5 is chance",
@@ -124,37 +121,30 @@ MEASURES: dict[str, Measure] = {
         "Liang et al. 2022",
         lambda s: clouds.gap_separability(s.queries, s.gallery, seed=s.seed),
     ),
-    "rmg_schrodi": Measure(
+    "rmg_schrodi": _of_pairs(
         "matched dissimilarity relative to itself plus the spread within a side",
         "Schrodi et al. 2025",
-        _pair_measure(pairs.rmg_schrodi),
-        True,
+        pairs.rmg_schrodi,
         defined=_all_have_directions,
     ),
-    "rmg_few_dims": Measure(
+    "rmg_few_dims": _of_pairs(
         "the same with a quarter of the weight on the spread",
         "few-dims 2025, code",
-        _pair_measure(pairs.rmg_few_dims),
-        True,
+        pairs.rmg_few_dims,
         defined=_all_have_directions,
     ),
     "rmg_centroid": Measure(
         "gap norm relative to the root mean square spread within a side", "evaluation scripts"
     ),
-    "neighborhood_kendall": Measure(
+    "neighborhood_kendall": _of_pairs(
         "disagreement of the sides on the order of neighbours; 0.5 is chance",
         "Schrodi et al. 2025",
-        _pair_measure(pairs.neighborhood_kendall),
-        True,
-        3,
-        _items_have_neighbors,
+        pairs.neighborhood_kendall,
+        rows=3,
+        defined=_items_have_neighbors,
     ),
-    "alignment": Measure(
-        "mean squared distance of matched pairs",
-        "Wang and Isola 2020",
-        _pair_measure(pairs.alignment),
-        True,
-        1,
+    "alignment": _of_pairs(
+        "mean squared distance of matched pairs", "Wang and Isola 2020", pairs.alignment, rows=1
     ),
     **_sides(
         "uniformity",

@@ -146,14 +146,14 @@ def principal_components(gallery: Tensor) -> tuple[Tensor, Tensor]:
     return hull.components, hull.variances
 
 
-def check_n_components(value: Any, names: tuple[str, ...] = ()) -> None:
-    """Raise unless `value` is None, an int, a share of variance in (0, 1], or one of `names`."""
-    if value is None or (isinstance(value, str) and value in names):
+def check_n_components(value: Any) -> None:
+    """Raise unless `value` is None, an int, a share of variance in (0, 1], or "auto"."""
+    if value is None or (isinstance(value, str) and value == "auto"):
         return
     if isinstance(value, str):
         raise ValueError(
-            f"n_components: expected None, an int, a share of variance in (0, 1]"
-            f"{''.join(f', {name!r}' for name in names)}, got {value!r}"
+            f"n_components: expected None, an int, a share of variance in (0, 1], 'auto', "
+            f"got {value!r}"
         )
     if isinstance(value, (float, np.floating)):
         number("n_components", value, low=0, high=1, strict=True)

@@ -8,7 +8,6 @@ from typing import Any, overload
 
 import pandas as pd
 import torch
-from torch import Tensor
 
 from gaputils import _checks
 from gaputils.embeddings import OWNERS, Embeddings, draw, draw_beside, require_embeddings
@@ -193,7 +192,7 @@ def _sample(e: Embeddings, limit: int, seed: int) -> Embeddings:
         return Embeddings(e.queries[rows], e.gallery[rows], None, _about(e))
     if e.targets is None:
         items = draw(len(e.gallery), limit, generator)
-        return _unpaired(e.queries[rows], e.gallery[items])
+        return Embeddings(e.queries[rows], e.gallery[items], None, {"paired": False})
     wanted = torch.unique(e.targets[rows]).cpu()
     items = draw_beside(wanted, len(e.gallery), limit, generator)
     index = torch.searchsorted(items, e.targets[rows].cpu())
@@ -207,16 +206,10 @@ def _half(e: Embeddings, generator: torch.Generator) -> Embeddings:
         return Embeddings(e.queries[rows], e.gallery[rows], None, _about(e))
     if e.targets is None:
         items = draw(len(e.gallery), len(e.gallery) // 2, generator)
-        return _unpaired(e.queries[rows], e.gallery[items])
+        return Embeddings(e.queries[rows], e.gallery[items], None, {"paired": False})
     return Embeddings(e.queries[rows], e.gallery, e.targets[rows], _about(e))
 
 
 def _about(e: Embeddings) -> dict[str, Any]:
     """What is known of all rows; owners are not, once some rows are gone."""
     return {key: value for key, value in e.info.items() if key != OWNERS}
-
-
-def _unpaired(queries: Tensor, gallery: Tensor) -> Embeddings:
-    result = Embeddings(queries, gallery)
-    result.targets = None
-    return result

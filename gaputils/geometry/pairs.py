@@ -9,20 +9,19 @@ import torch
 from scipy.stats import kendalltau
 from torch import Tensor
 
-from gaputils import _checks
-from gaputils._checks import unit_rows
+from gaputils._checks import as_pair, as_targets, unit_rows
 
 
 def _matched(
     queries: Any, gallery: Any, targets: Any, min_rows: int = 1
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Both sides in float64 and (n,) the gallery row of each query."""
-    x, y = _checks.as_pair(queries, gallery, min_rows=min_rows)
+    x, y = as_pair(queries, gallery, min_rows=min_rows)
     if targets is None:
         if len(x) != len(y):
             raise ValueError(f"targets: expected for {len(x)} queries and {len(y)} gallery items")
         targets = torch.arange(len(x), device=x.device)
-    return x.double(), y.double(), _checks.as_targets("targets", targets, len(x), len(y), x.device)
+    return x.double(), y.double(), as_targets("targets", targets, len(x), len(y), x.device)
 
 
 def matched_cosine(queries: Any, gallery: Any, targets: Any = None) -> float:

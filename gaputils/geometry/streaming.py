@@ -48,10 +48,6 @@ class GapStatistics(Metric):
     higher_is_better = None
     full_state_update = False
 
-    queries_state: Tensor
-    gallery_state: Tensor
-    queries_norms: Tensor
-    gallery_norms: Tensor
     epsilon: Tensor
 
     def __init__(self, dim: int, **kwargs: Any) -> None:

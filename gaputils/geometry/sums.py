@@ -61,7 +61,7 @@ class Sums:
         seen, epsilon = int(self.state[0, 0]), self.epsilon
         on_cpu = not isinstance(value, Tensor) or value.device.type == "cpu"
         count = min(torch.get_num_threads(), -(-len(value) // _ROWS)) if on_cpu else 1
-        with _Workers(count, dim) as workers:
+        with _Workers(count) as workers:
             for block in _blocks(name, value):
                 workers.add(name, block, exact=seen < _DOUBLE_ROWS)
                 seen += len(block)
@@ -94,9 +94,10 @@ class _Workers(ExitStack):
     sums it, so that the result is the same each time. A `count` of one is the calling thread.
     """
 
-    def __init__(self, count: int, dim: int) -> None:
+    def __init__(self, count: int) -> None:
         super().__init__()
-        self.sums = [_Running(dim) for _ in range(count)]
+        self.count = count
+        self.sums: list[_Running] = []
         if count > 1:
             self.enter_context(threadpool_limits(1, user_api="blas"))
         self.threads = [
@@ -112,9 +113,8 @@ class _Workers(ExitStack):
         """Hand `block` to the next thread, after waiting until few others are on their way."""
         if self.blocks == 0:
             shift = block.double().mean(0).to(block.dtype)
-            for sums in self.sums:
-                sums.start(shift)
-        turn = self.blocks % len(self.sums)
+            self.sums = [_Running(shift) for _ in range(self.count)]
+        turn = self.blocks % self.count
         self.blocks += 1
         if not self.threads:
             self.sums[turn].add(name, block, exact)
@@ -142,18 +142,10 @@ class _Workers(ExitStack):
 class _Running:
     """Sums of rows and of their products about a shift."""
 
-    count: int
-    shift: Tensor
-    first: Tensor
-    second: Tensor
-
-    def __init__(self, dim: int) -> None:
-        self.dim = dim
-
-    def start(self, shift: Tensor) -> None:
+    def __init__(self, shift: Tensor) -> None:
         self.count, self.shift = 0, shift
-        self.first = torch.zeros(self.dim, dtype=torch.float64, device=shift.device)
-        self.second = self.first.new_zeros(self.dim, self.dim)
+        self.first = torch.zeros(len(shift), dtype=torch.float64, device=shift.device)
+        self.second = self.first.new_zeros(len(shift), len(shift))
         self.norms = self.first.new_tensor([math.inf, 0.0])
 
     def add(self, name: str, block: Tensor, exact: bool) -> None:

@@ -14,7 +14,7 @@ from gaputils._checks import Seed, as_generator, as_matrix, as_targets, integer,
 from gaputils.closing import Closing, HullProjection, MeanShift
 from gaputils.closing.on_hull import comparing
 from gaputils.embeddings import Embeddings
-from gaputils.evaluation.table import Key, Outcome, tabulate
+from gaputils.evaluation.table import Comparison, Key, Outcome
 from gaputils.geometry import gap_vector
 from gaputils.geometry.hull import Hull
 from gaputils.noise._cosine import squared_across
@@ -212,7 +212,7 @@ def compare_choices(
             found = choice_answers(*pair, right, each, scoring)
             for noise, kept, hit in zip(noises, found.kept, found.right or [], strict=True):
                 outcomes[labels[label], scoring, noise] = Outcome(found.nearest, kept, hit)
-    return tabulate(outcomes, labels, right, bootstrap, seed)
+    return Comparison(outcomes, labels, right).table(bootstrap, seed)
 
 
 def sentences(

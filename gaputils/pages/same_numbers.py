@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gaputils.datasets import load
 from gaputils.datasets.base import ClassificationDataset
-from gaputils.encoding.embed import embed, embed_classes, image_batches
+from gaputils.encoding.embed import embed, embed_classes, image_batches, in_batches
 from gaputils.evaluation.protocol import bootstrap_means
 from gaputils.models.loading import load_model
 from gaputils.models.model import Model
@@ -154,11 +154,11 @@ class _Batches:
         return -(-len(self.data) // self.size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        start = 0
-        for batch in image_batches(self.model, self.data.images, batch_size=self.size):
+        places = in_batches(0, len(self.data), self.size)
+        found = image_batches(self.model, self.data.images, places)
+        for place, batch in zip(places, found, strict=True):
             pixels = self.model.normalize(batch) if batch.dtype == torch.uint8 else batch
-            yield pixels, self.data.targets[start : start + len(batch)]
-            start += len(batch)
+            yield pixels, self.data.targets[place]
 
 
 @contextlib.contextmanager

@@ -39,6 +39,6 @@ def benefits(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def broken(name: str, longest: int = 21) -> str:
-    """A long closing's name on two lines."""
-    return name if len(name) <= longest else name.replace(", ", ",\n", 1)
+def broken(name: str) -> str:
+    """A closing's name, on two lines if it has more than 21 letters."""
+    return name if len(name) <= 21 else name.replace(", ", ",\n", 1)

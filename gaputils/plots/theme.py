@@ -53,14 +53,14 @@ def closing_color(name: str) -> str:
     return CLOSING_COLOR.get(name, COLOR["baseline"])
 
 
-def ink(color: str, contrast: float = 4.5) -> str:
-    """`color` darkened until text in it has that contrast with white (WCAG 2.1, 1.4.3)."""
+def ink(color: str) -> str:
+    """`color` darkened until text in it has a contrast of 4.5 with white (WCAG 2.1, 1.4.3)."""
     red, green, blue = mpl.colors.to_rgb(color)
     for darker in np.linspace(1, 0, 101):
         shade = red * darker, green * darker, blue * darker
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shade]
         luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-        if 1.05 / (luminance + 0.05) >= contrast:
+        if 1.05 / (luminance + 0.05) >= 4.5:
             break
     return mpl.colors.to_hex(shade)
 

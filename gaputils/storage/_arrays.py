@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,13 +12,12 @@ import torch
 from torch import Tensor
 
 from gaputils._files import load_pickled, read_safetensors
-from gaputils._reading import named_place, reading
+from gaputils._reading import Path_, named_place, reading
 from gaputils.storage._folders import folder_arrays
 from gaputils.storage._labels import ONLY, Arrays, Unusable, is_named
 from gaputils.storage._numpy import mapped_npy, npz_arrays
 from gaputils.storage._tables import arrow_columns, parquet_columns
 
-Path_ = str | os.PathLike[str]
 Array = np.ndarray[Any, Any]
 
 SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet", ".arrow", ".pt", ".pth")

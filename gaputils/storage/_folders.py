@@ -94,16 +94,13 @@ def _tables(folder: Path, files: list[Path]) -> Arrays:
         )
     (paths,) = groups.values()
     tables = [parquet_columns(path) for path in paths]
-    found: dict[str, Array | Unusable] = {}
     for path, table in zip(paths, tables, strict=True):
         if table.keys() != tables[0].keys():
             raise ValueError(
                 f"{path}: expected the columns {', '.join(tables[0])} as in {paths[0].name}, "
                 f"got {', '.join(table)}"
             )
-    for name in tables[0]:
-        found[name] = _below_each_other([table[name] for table in tables], paths)
-    return found
+    return {name: _below_each_other([t[name] for t in tables], paths) for name in tables[0]}
 
 
 def _below_each_other(

@@ -69,7 +69,8 @@ class Manifest:
     @property
     def fingerprint(self) -> str:
         """Tells runs apart: the SHA-256 of the description; every shard carries it."""
-        return hashlib.sha256(_canonical(self.description).encode()).hexdigest()
+        content = json.dumps(self.description, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def with_checksums(self, folder: Path) -> Manifest:
         """The same with the SHA-256 of every file in `folder`."""
@@ -167,10 +168,6 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _canonical(description: Mapping[str, Any]) -> str:
-    return json.dumps(description, sort_keys=True, separators=(",", ":"))
 
 
 def pair_info(description: Mapping[str, Any], owners: Tensor | None) -> dict[str, Any]:

@@ -28,12 +28,11 @@ def write_shard(
     Raises `OSError`, saying what is kept, if it cannot be.
     """
     path = folder / entry.file
-    whole = {name: value.contiguous() for name, value in tensors.items()}
     try:
         for left in folder.glob(f".{entry.file}.*.part"):
             left.unlink()
-        label = {**_label(manifest, entry), "content": digest(whole)}
-        write_safetensors(path, whole, label if source is None else {**label, "source": source})
+        label = {**_label(manifest, entry), "content": digest(tensors)}
+        write_safetensors(path, tensors, label if source is None else {**label, "source": source})
     except (OSError, SafetensorError) as error:
         raise OSError(
             f"{path} could not be written ({error}). The shards written before are whole: make "

@@ -12,7 +12,7 @@ import numpy as np
 
 from gaputils import _checks
 from gaputils._files import read_safetensors, unchanged
-from gaputils._reading import named_place
+from gaputils._reading import Path_, named_place
 from gaputils.embeddings import OWNERS, Embeddings
 from gaputils.storage._arrays import SUFFIXES, arrays_of, known
 from gaputils.storage._folders import CLIP_RETRIEVAL, OWN, shards_of
@@ -32,7 +32,6 @@ from gaputils.storage.folder import load_folder
 
 __all__ = ["SUFFIXES", "iter_rows", "read_matrix", "read_pair", "write_npy", "write_npz"]
 
-Path_ = str | os.PathLike[str]
 Array = np.ndarray[Any, Any]
 
 _WORDS = {
@@ -79,8 +78,7 @@ def read_pair(
     found = read_sides(
         first, second, queries=queries, gallery=gallery, targets=targets, owners=owners
     )
-    sides = _tensor(found.queries), _tensor(found.gallery)
-    return Embeddings(*sides, found.targets, found.info, normalize)
+    return Embeddings(*found, normalize)
 
 
 class Sides(NamedTuple):
@@ -122,7 +120,7 @@ def _sides(
         info: dict[str, Any] = {"source": [str(first), str(second)]}
         places = [(known(path), arrays_of(known(path))) for path in (first, second)]
         names = (_one(*places[0], queries, "queries"), _one(*places[1], gallery, "gallery"))
-        _require_one_order(*places[1], *names)
+        _require_one_order(places[1][0], *names)
         sides = [_side(*place, name) for place, name in zip(places, names, strict=True)]
     else:
         path = known(first)
@@ -280,9 +278,7 @@ def _one(path: Path, arrays: Arrays, name: str | None, role: str) -> tuple[str, 
     return (_pick(path, matrices, name, role),)
 
 
-def _require_one_order(
-    path: Path, _: Arrays, first: tuple[str, ...], second: tuple[str, ...]
-) -> None:
+def _require_one_order(path: Path, first: tuple[str, ...], second: tuple[str, ...]) -> None:
     """Raise if columns of one name do not stand in the same places of both sides."""
     if len(first) == 1 or set(first).isdisjoint(second):
         return
@@ -404,10 +400,3 @@ def _require_names(**given: Any) -> None:
             raise TypeError(
                 f"{argument}: expected a name, got {type(value).__name__}; Embeddings takes arrays"
             )
-
-
-def _tensor(array: Array) -> Any:
-    import torch
-
-    native = np.asarray(array, dtype=array.dtype.newbyteorder("="))
-    return torch.from_numpy(native if native.flags.writeable else native.copy())

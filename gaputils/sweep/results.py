@@ -83,12 +83,8 @@ def tidy(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
 
 def done_records(folder: Path) -> list[dict[str, Any]]:
     """The records of the done runs in `folder`, whose notebooks are there; other files aside."""
-    found = []
-    for file in sorted(folder.glob("*.json")):
-        record = done_record(file)
-        if record is not None:
-            found.append(record)
-    return found
+    records = map(done_record, sorted(folder.glob("*.json")))
+    return [record for record in records if record is not None]
 
 
 def done_record(file: Path) -> dict[str, Any] | None:

@@ -223,12 +223,9 @@ def _in_words(page: Path, reason: Exception) -> str:
     """What a cell raised, in its last line; what kept the page from running, with its name."""
     from papermill.exceptions import PapermillExecutionError
 
-    kind, last = type(reason).__name__, _last_line(str(reason))
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(reason))
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
+    last = lines[-1] if lines else ""
     if isinstance(reason, PapermillExecutionError) and last:
         return last
-    return f"{page.name}: {kind}: {last}".removesuffix(": ")
-
-
-def _last_line(text: str) -> str:
-    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in text.splitlines()]
-    return next((line for line in reversed(lines) if line), "")
+    return f"{page.name}: {type(reason).__name__}: {last}".removesuffix(": ")

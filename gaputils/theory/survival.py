@@ -67,7 +67,7 @@ def _noncentralities(distances: Any, variance: float, item: int | None) -> tuple
     return np.where(noncentral < _TINY, 0.0, noncentral), chosen
 
 
-def _nodes(noncentral: Array, dim: int, count: int = 160) -> tuple[Array, Array]:
+def _nodes(noncentral: Array, dim: int) -> tuple[Array, Array]:
     """A rule over the range in which some item can be the least.
 
     In the square root of t, where the densities are smooth at 0 and have a width of about 1.
@@ -75,6 +75,6 @@ def _nodes(noncentral: Array, dim: int, count: int = 160) -> tuple[Array, Array]
     spread = 9.0
     root = np.sqrt(noncentral + dim)
     low, high = max(0.0, float(root.min()) - spread), float(root.min()) + spread
-    points, weights = np.polynomial.legendre.leggauss(count)
+    points, weights = np.polynomial.legendre.leggauss(160)
     s = low + (high - low) * (points + 1) / 2
     return s**2, weights * (high - low) * s

@@ -57,10 +57,7 @@ def write_checkpoint(
     from; it is one entry of the file's metadata, since safetensors writes several in any order
     and the same training must give the same bytes.
     """
-    tensors = {
-        name: (value.half() if value.ndim else value).detach().contiguous()
-        for name, value in state.items()
-    }
+    tensors = {name: value.half() if value.ndim else value for name, value in state.items()}
     tensors[TOKEN_ROWS] = rows.to(torch.int32)
     write_safetensors(path, tensors, {"training": json.dumps(training)})
 

@@ -93,9 +93,9 @@ def _known() -> list[int]:
 def train(settings: TrainingSettings, out: str | Path, *, progress: bool = False) -> pd.DataFrame:
     """Train and record: checkpoints, the trajectory and the settings go to the folder `out`.
 
-    Returns the trajectory, one row a recorded step (see `gaputils.trajectory.measure`). A run
-    that was stopped goes on from its last saved state and ends with the same files. Raises
-    `FileExistsError` if `out` holds another run, `BlockingIOError` while another process writes it.
+    Returns the trajectory, one row a recorded step (see `probe.measure`). A run that was stopped
+    goes on from its last saved state and ends with the same files. Raises `FileExistsError` if
+    `out` holds another run, `BlockingIOError` while another process writes it.
     """
     folder = named_place("out", out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -219,8 +219,7 @@ class _Run:
             tensors |= {f"optimiser.{index}.{name}": value for name, value in state.items()}
         tensors |= {"generator": self.generator.get_state(), "order": self.order}
         metadata = {"step": str(self.step), "loss": repr(self.loss), "rows": json.dumps(rows)}
-        contiguous = {name: value.detach().contiguous() for name, value in tensors.items()}
-        write_safetensors(folder / _STATE_FILE, contiguous, metadata)
+        write_safetensors(folder / _STATE_FILE, tensors, metadata)
 
     def restore(self, folder: Path) -> list[dict[str, float]]:
         """Go back to what `save` wrote, if anything; returns the rows recorded until then."""

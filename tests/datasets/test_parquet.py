@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from gaputils.datasets._parquet import ParquetImages, read_columns
+from gaputils.datasets._parquet import ParquetImages, read_rows
 
 
 def encoded(value: int) -> bytes:
@@ -37,17 +37,16 @@ def grey(image: Image.Image) -> int:
     return int(np.asarray(image)[0, 0, 0])
 
 
-def test_columns_run_over_the_files_in_order(files: list[Path]) -> None:
-    found = read_columns(files, ("word", "absent", "number"))
-    assert list(found) == ["word", "number"]
-    assert found["number"] == list(range(8))
-    assert found["word"] == [str(i) for i in range(8)]
+def test_rows_run_over_the_files_in_order(files: list[Path]) -> None:
+    found = read_rows(files, ("word", "absent", "number"))
+    assert found == [{"word": str(i), "number": i} for i in range(8)]
+    assert list(found[0]) == ["word", "number"]
 
 
 def test_files_of_other_columns_are_refused(files: list[Path]) -> None:
     pq.write_table(pa.table({"number": [8]}), files[1])
     with pytest.raises(ValueError, match=r"b\.parquet has the columns \['number'\]"):
-        read_columns(files, ("number", "word"))
+        read_rows(files, ("number", "word"))
 
 
 def test_images_are_found_in_whatever_order_they_are_asked_for(files: list[Path]) -> None:

@@ -234,5 +234,7 @@ def test_a_measure_of_one_side_is_two_rows_of_the_catalogue() -> None:
 
 def test_a_measure_of_pairs_gets_both_sides_and_the_answers() -> None:
     sample = catalogue.Sample(torch.ones(2), torch.zeros(3), torch.tensor([2, 0]), 0.1, 0)
-    given = catalogue._pair_measure(lambda *sides: sides)(sample)
-    assert given == (sample.queries, sample.gallery, sample.targets)
+    row = catalogue._of_pairs("how alike", "here", lambda *sides: sides, rows=1)
+    assert (row.meaning, row.source, row.pairs, row.rows) == ("how alike", "here", True, 1)
+    assert row.compute is not None
+    assert row.compute(sample) == (sample.queries, sample.gallery, sample.targets)
