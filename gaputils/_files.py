@@ -64,16 +64,20 @@ def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
             except OSError as error:  # of the file that was asked for, not of the part
                 raise OSError(error.errno, error.strerror, str(path)) from error
             parts.append(part)
-            if path.exists():
-                part.chmod(path.stat().st_mode)
+            if (mode := _mode(path)) is not None:
+                part.chmod(mode)
             modes.append(part.stat().st_mode)
         yield parts
         for part, mode in zip(parts, modes, strict=True):
             with part.open("r+b") as file:  # Windows flushes only what is open for writing
                 os.fsync(file.fileno())
             part.chmod(mode)  # safetensors may have put a private file in its place
+        if len(paths) == 1:
+            parts[0].replace(paths[0])
+            return
+        whole, parts = parts, []  # the thread's now, which no interrupt removes
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(_put, parts, paths).result()
+            thread.submit(_put, whole, paths).result()
     except OSError as error:
         if error.filename is None and error.errno in _NO_ROOM:
             raise OSError(error.errno, os.strerror(error.errno), str(paths[0])) from error
@@ -86,18 +90,27 @@ def replacing_together(paths: Sequence[Path]) -> Iterator[list[Path]]:
 
 
 def _put(parts: Sequence[Path], paths: Sequence[Path]) -> None:
-    if len(paths) == 1:
-        parts[0].replace(paths[0])
-        return
-    with only_writer(paths[0].parent, wait=True):
-        paths[0].unlink(missing_ok=True)
-        for part, path in reversed(list(zip(parts, paths, strict=True))):
-            part.replace(path)
+    try:
+        with only_writer(paths[0].parent, wait=True):
+            paths[0].unlink(missing_ok=True)
+            for part, path in reversed(list(zip(parts, paths, strict=True))):
+                part.replace(path)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:  # perhaps since a moment ago
+        return None
 
 
 def require_writable(path: Path) -> None:
     """Raise `PermissionError` if `path`, a file or none yet, cannot be written."""
-    if path.exists() and not path.stat().st_mode & 0o222:
+    mode = _mode(path)
+    if mode is not None and not mode & 0o222:
         raise PermissionError(errno.EACCES, "It is write-protected", str(path))
     folder = Path(os.path.realpath(path)).parent
     if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):

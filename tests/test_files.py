@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -142,19 +143,35 @@ def test_two_pairs_that_are_written_at_once_are_not_mixed(tmp_path: Path) -> Non
             assert gallery[0, 0] == queries[0, 0]
 
 
-def test_ctrl_c_waits_until_a_pair_is_in_its_place(
+def test_ctrl_c_pressed_again_loses_no_pair(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     out, replace = tmp_path / "c.npy", Path.replace
+    stopped, placed = threading.Event(), threading.Event()
 
-    def interrupted(self: Path, target: Path) -> Path:
-        os.kill(os.getpid(), signal.SIGINT)
-        return replace(self, target)
+    class Impatient(ThreadPoolExecutor):
+        def __exit__(self, *_: object) -> None:
+            self.shutdown(wait=False)
+            raise KeyboardInterrupt
+
+    def late(self: Path, target: Path) -> Path:
+        assert stopped.wait(60)
+        found = replace(self, target)
+        if target == out:
+            placed.set()
+        return found
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
 
     write_npy(gu.Embeddings(X, X[:3]), out)
-    monkeypatch.setattr(Path, "replace", interrupted)
+    monkeypatch.setattr(Path, "replace", late)
+    monkeypatch.setattr(_files, "ThreadPoolExecutor", Impatient)
+    monkeypatch.setattr("concurrent.futures.Future.result", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_npy(gu.Embeddings(X + 9, X[:3] + 9), out)
+    stopped.set()
+    assert placed.wait(60)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.npy", "c.queries.npy"]
     for name, rows in (("c.npy", X[:3]), ("c.queries.npy", X)):
         np.testing.assert_array_equal(np.load(tmp_path / name), rows + 9)
