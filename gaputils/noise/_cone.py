@@ -45,7 +45,7 @@ class _Law:
     @functools.cached_property
     def series(self) -> Array:
         """(terms, items) Chebyshev series of the survival function of ``R`` about its middle."""
-        terms = math.ceil(6 * self.far)
+        terms = 2 * _inner_points(self.far)  # as far as the rule for its density is exact
         angles = np.pi * (np.arange(terms) + 0.5) / terms
         points = self.low[:, None] + self.half[:, None] * (1 + np.cos(angles))
         values = 1 - scipy.special.chndtr(np.square(points), self.degrees, self.rest[:, None])

@@ -53,7 +53,7 @@ def robustness(
     and galleries to 100,000 items (`tests/noise/test_exact.py`,
     `tests/noise/test_cosine_bound.py`): 1e-5 of it, `tolerance`, is allowed for items too far away
     to matter. Where few dimensions and strong noise meet under "cosine", tested to 50,000 items,
-    thousands that count cost a tenth of a second a query.
+    thousands that count cost a tenth of a second a query, of many lengths a second or more.
     A common offset of coordinates costs no digits to 1e6, nor to 1e7 under "cosine", as long as
     double precision tells which clean item is nearest. Without noise, and for the inner products
     of a query of zeros, the nearest item stays first.
@@ -94,7 +94,8 @@ def accuracy_under_noise(
     """Probability that each query's nearest item under noise is its target.
 
     As `robustness`, with `targets` (n,) in the place of the noise-free nearest items; or (n, k),
-    each of which is right, filled up with -1 for queries with fewer (`Embeddings.answers`). Raises
+    each of which is right, filled up with -1 for queries with fewer (`Embeddings.answers`), whose
+    errors, each within the bound of `robustness`, add up. Raises
     `ValueError` for targets that are no rows of the gallery, and as `robustness` does.
 
     >>> import numpy as np, gaputils as gu

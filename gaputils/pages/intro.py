@@ -11,7 +11,14 @@ import torch
 
 from gaputils import pages
 from gaputils._checks import integer
-from gaputils.closing import Closing, ClosingDoesNothing, HullProjection, MeanShift, Standardizing
+from gaputils.closing import (
+    Centering,
+    Closing,
+    ClosingDoesNothing,
+    HullProjection,
+    MeanShift,
+    Standardizing,
+)
 from gaputils.embeddings import Embeddings
 from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.protocol import answerable_blocks
@@ -58,6 +65,19 @@ def headline(
             )
         parts.append(part.assign(captions=min(size, len(embeddings.gallery))))
     return pd.concat(parts, ignore_index=True)
+
+
+def noise_first(embeddings: Embeddings, variance: float, size: int) -> dict[str, float]:
+    """Right answers by cosine where noise falls on raw rows before both means are subtracted.
+
+    A mean over the queries of all blocks of `size` captions, and its gain over the untouched rows
+    with the paired error. Exact: means move rows and noise alike, and normalising after them
+    changes no cosine.
+    """
+    blocks, noises = answerable_blocks(embeddings, size), {"": GaussianNoise(variance)}
+    row = compare_blocks(blocks, {"": Centering()}, noises, scorings=["cosine"]).iloc[0]
+    columns = {"": "right", "_gain": "right_gain", "_error": "right_gain_error"}
+    return {f"few_means_first{key}": float(row[column]) for key, column in columns.items()}
 
 
 def leading_dimensions(embeddings: Embeddings, count: int) -> Embeddings:

@@ -13,7 +13,7 @@ from gaputils.embeddings import Embeddings, known_targets
 from gaputils.evaluation.protocol import answerable_blocks, mean_over_groups, paired_gain
 from gaputils.pages import glue, typeset, with_error
 from gaputils.pages.born import one_row_a_run
-from gaputils.pages.gains import BLOCK, CLOSINGS, OURS, SHIFT, short_title
+from gaputils.pages.gains import BLOCK, CLOSINGS, OURS, SHIFT, UNTOUCHED, short_title
 from gaputils.pages.survival import distinct_items
 from gaputils.scoring import nearest
 from gaputils.sweep.results import load_results
@@ -166,6 +166,11 @@ def numbers(frame: pd.DataFrame) -> dict[str, float | int]:
         more, low, high = correlation(outside, shift["gain"], shift["model"], over=whole)
         found |= {f"r_more_{scoring}": more, f"r_more_{scoring}_low": low}
         found[f"r_more_{scoring}_high"] = high
+        lost = 1 - one_row_a_set(frame, UNTOUCHED, scoring)["robustness"]
+        found[f"r_lost_{scoring}"] = correlation(shift["gap"], lost, shift["model"])[0]
+        r, low, high = correlation(shift["gap"], shift["gain"], shift["model"], given=lost)
+        found |= {f"r_partial_{scoring}": r, f"r_partial_{scoring}_low": low}
+        found[f"r_partial_{scoring}_high"] = high
         found[f"ours_more_{scoring}"] = int((ours["gain"] >= shift["gain"]).sum())
     rows = one_row_a_set(frame)
     found |= {"sets": len(rows), "models": rows["model"].nunique(), "data": rows["data"].nunique()}
@@ -294,12 +299,20 @@ def describe(sets: Mapping[str, Embeddings], missing: Mapping[str, str]) -> str:
 
 
 def correlation(
-    x: Any, y: Any, groups: Any, resamples: int = 2000, seed: int = 0, *, over: Any = None
+    x: Any,
+    y: Any,
+    groups: Any,
+    resamples: int = 2000,
+    seed: int = 0,
+    *,
+    over: Any = None,
+    given: Any = None,
 ) -> tuple[float, float, float]:
     """Pearson's r of `x` (n,) and `y` (n,) and its 95 % bootstrap interval over `groups` (n,).
 
     Points of one group are drawn together: two data sets of one model are no independent evidence.
-    With `over` (n,) it is the r of `x` less that of `over`, both over the same draws.
+    With `over` (n,) it is the r of `x` less that of `over`, both over the same draws; with `given`
+    (n,) the partial r, that variable held.
 
     >>> r, low, high = correlation([0, 1, 2, 4], [0, 1, 2, 4], groups=["a", "b", "c", "d"])
     >>> round(r, 6), round(low, 6), round(high, 6)
@@ -313,6 +326,10 @@ def correlation(
     r = _weighted_correlation(x, y, weights)
     if over is not None:
         r = r - _weighted_correlation(over, y, weights)
+    if given is not None:
+        of_x, of_y = (_weighted_correlation(given, value, weights) for value in (x, y))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            r = (r - of_x * of_y) / np.sqrt((1 - of_x**2) * (1 - of_y**2))
     low, high = np.nanpercentile(r[1:], [2.5, 97.5])
     return float(r[0]), float(low), float(high)
 

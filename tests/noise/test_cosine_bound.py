@@ -46,6 +46,25 @@ def test_keeps_its_bound_among_items_of_many_places(
     assert abs(error) < BOUND
 
 
+@pytest.mark.parametrize(
+    ("degrees", "length", "angles", "longer", "items"),
+    [
+        (126, 3.88, [0.956, 1.782, 1.848], 1.12, 1288),
+        (122, 3.65, [1.016, 1.842, 1.910], 0.99, 1556),
+        (47, 10, [0.852, 1.040, 1.093], 1.0, 100),
+        (104, 17.19, [3.0, 3.1, 3.12], 2.84, 1554),
+    ],
+)
+def test_keeps_its_bound_before_two_crowds(
+    degrees: int, length: float, angles: list[float], longer: float, items: int
+) -> None:
+    """Of crowds that stand where a grid of places ends, and of long ones opposite to the query."""
+    size = length * np.array([1, longer, longer])
+    along, across = size * np.cos(angles), np.square(size * np.sin(angles))
+    case = along, across, [1, items // 2, items - 1 - items // 2], 0, degrees
+    assert abs(exact(*case) - reference(*case)) < BOUND / 5
+
+
 @pytest.mark.parametrize("cotangent", [3, 10])
 @pytest.mark.parametrize("behind", [-1.5, 8])
 def test_keeps_its_bound_beside_a_longer_rival_near_the_query(

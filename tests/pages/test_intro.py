@@ -90,3 +90,18 @@ def test_nothing_is_left_when_the_hull_fills_the_space(
 def test_fewer_bits_are_more_noise(task: gu.Embeddings) -> None:
     stored = intro.storage_noise(task)
     assert 0 < stored["eight_bits"] < stored["four_bits"] < stored["one_bit"]
+
+
+def test_noise_first_is_the_noisy_rows_less_their_clean_mean(task: gu.Embeddings) -> None:
+    found = intro.noise_first(task, 0.4, 40)
+    generator, hits = torch.Generator().manual_seed(1), []
+    queries, middle = task.queries - task.queries.mean(0), task.gallery.mean(0)
+    for _ in range(500):
+        noise = torch.randn(40, 24, generator=generator, dtype=torch.float64)
+        noisy = task.gallery + noise * (0.4 / 24) ** 0.5
+        products = queries @ F.normalize(noisy - middle, dim=1).T
+        hits.append((products.argmax(1) == torch.arange(40)).double().mean())
+    drawn = torch.stack(hits)
+    error = float(drawn.std()) / 500**0.5
+    assert found["few_means_first"] == pytest.approx(float(drawn.mean()), abs=4 * error)
+    assert found["few_means_first_error"] > 0

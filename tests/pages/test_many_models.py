@@ -246,3 +246,13 @@ def test_points_of_one_group_are_no_independent_evidence() -> None:
     apart = many_models.correlation(*twice, np.arange(40))
     assert grouped == pytest.approx(alone, abs=1e-9)
     assert apart[2] - apart[1] < 0.85 * (alone[2] - alone[1])
+
+
+def test_a_partial_correlation_is_that_of_what_a_line_leaves() -> None:
+    rng = np.random.default_rng(0)
+    given = rng.normal(size=30)
+    x, y = given + rng.normal(size=30), 2 * given + rng.normal(size=30)
+    left = [side - np.polyval(np.polyfit(given, side, 1), given) for side in (x, y)]
+    r, low, high = many_models.correlation(x, y, np.arange(30), given=given)
+    assert r == pytest.approx(np.corrcoef(*left)[0, 1])
+    assert low < r < high
