@@ -14,7 +14,7 @@ from torch import Tensor
 from gaputils._checks import integer
 from gaputils._reading import named_place
 from gaputils.embeddings import Embeddings
-from gaputils.storage._manifest import NAME, Manifest, pair_info, read_manifest
+from gaputils.storage._manifest import NAME, Entry, Manifest, pair_info, read_manifest
 from gaputils.storage._shard import read_shard
 
 
@@ -49,10 +49,13 @@ def iter_shards(
     manifest = _finished(place)
     for entry in manifest.shards[first::step]:
         if side in (None, entry.side):
-            tensors = read_shard(place, manifest, entry)
-            rows = tensors.pop(entry.side)
-            extra = next(iter(tensors.values()), None)
-            yield Shard(entry.side, entry.start, entry.stop, rows, extra)
+            yield _shard(place, manifest, entry)
+
+
+def _shard(folder: Path, manifest: Manifest, entry: Entry) -> Shard:
+    tensors = read_shard(folder, manifest, entry)
+    rows = tensors.pop(entry.side)
+    return Shard(entry.side, entry.start, entry.stop, rows, next(iter(tensors.values()), None))
 
 
 def _share(value: Any) -> tuple[int, int]:
@@ -65,13 +68,14 @@ def _share(value: Any) -> tuple[int, int]:
 
 def load_folder(folder: str | os.PathLike[str]) -> Embeddings:
     """All of a finished `folder` as `embed` would have returned it. Raises as `iter_shards`."""
-    description = _finished(named_place("folder", folder)).description
+    place = named_place("folder", folder)
+    manifest = _finished(place)
     parts: dict[str, list[Shard]] = {"queries": [], "gallery": []}
-    for shard in iter_shards(folder):
-        parts[shard.side].append(shard)
+    for entry in manifest.shards:
+        parts[entry.side].append(_shard(place, manifest, entry))
     owners, targets = _joined(parts["gallery"]), _joined(parts["queries"])
     queries, gallery = (torch.cat([shard.rows for shard in parts[s]]) for s in parts)
-    return Embeddings(queries, gallery, targets, pair_info(description, owners))
+    return Embeddings(queries, gallery, targets, pair_info(manifest.description, owners))
 
 
 def _joined(shards: list[Shard]) -> Tensor | None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gaputils.storage._manifest import Manifest
+from gaputils.storage import folder as folders
+from gaputils.storage._manifest import Manifest, plan, write_manifest
 from gaputils.storage.folder import iter_shards, load_folder
 
 Finished = tuple[Path, Manifest]
@@ -92,3 +93,17 @@ def test_an_empty_path_is_not_the_working_folder(
 def test_another_side_is_refused(finished: Finished) -> None:
     with pytest.raises(ValueError, match=r"^side: expected 'queries', 'gallery' or None"):
         list(iter_shards(finished[0], "images"))
+
+
+def test_another_run_that_takes_the_folder_meanwhile_is_no_part_of_it(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_shard, (place, manifest) = folders.read_shard, finished
+
+    def meanwhile(*asked):
+        write_manifest(place, plan({**manifest.description, "model": "another"}))
+        return read_shard(*asked)
+
+    monkeypatch.setattr(folders, "read_shard", meanwhile)
+    expected = manifest.description["model_info"].items()
+    assert expected <= load_folder(place).info.items()
