@@ -82,7 +82,7 @@ def test_right_answers_and_storage_are_told_as_measured(
     assert f"gives {found['few_means_right']:.3f} ({gains[1]}): as many" in text
     assert f"changes {found['few_means_changed']:.0f} % of the noise-free answers" in text
     first = intro.noise_first(clip, 0.04, 100)["few_means_first"]
-    assert f"with the noise on the raw captions it gives {first:.3f}" in text
+    assert f"with the noise on the captions as they are it gives {first:.3f}" in text
     stored = intro.storage_noise(clip)
     assert (
         f"a variance of {stored['eight_bits']:.0e}, with 4 bits {stored['four_bits']:.4f}, with "
