@@ -46,7 +46,7 @@ def test_the_clean_environment_sees_what_is_lent_and_nothing_else(
 
 
 def test_small_parameters_are_those_of_the_pages_tests(clean_run: Any) -> None:
-    assert clean_run.small("intro") == {"variance": 0.1, "captions": 20}
+    assert clean_run.small("intro") == {"variance": 0.1, "captions": 20, "guard": False}
     assert "model" not in clean_run.small("real_changes")
 
 
