@@ -194,6 +194,7 @@ def test_equivalent_gaussian_draws_random_noise_once_from_its_seed() -> None:
         (lambda: gu.UniformQuantization(1), ValueError, "bins: .* at least 2, got 1"),
         (lambda: gu.UniformQuantization(2.5), TypeError, "bins: expected an integer"),
         (lambda: gu.UniformQuantization(4, low=0.0), ValueError, "low, high: .* both or neither"),
+        (lambda: gu.UniformQuantization(4, math.nan, 1.0), ValueError, "^low: .* got nan"),
         (lambda: gu.UniformQuantization(4, 1.0, 1.0), ValueError, "high: .* got 1.0"),
         (lambda: gu.UniformQuantization(4, 1.0, math.nan), ValueError, "high: .* got nan"),
         (lambda: gu.UniformQuantization(4, sides="none"), ValueError, "sides: .* got 'none'"),
