@@ -101,7 +101,6 @@
     tell();
     if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
     glue();
-    mark();
     showCurrent();
     let width = 0;
     const watch = new ResizeObserver(([text]) => {
