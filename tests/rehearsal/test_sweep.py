@@ -188,6 +188,13 @@ def test_the_second_run_does_what_the_first_had_not(swept: tuple[Path, set[str],
     assert len(list(out.glob("*.json"))) == len(list(out.glob("*.ipynb"))) == RUNS
 
 
+def test_runs_that_differ_in_noise_alone_embed_once(
+    swept: tuple[Path, set[str], str], cache: Path
+) -> None:
+    assert swept
+    assert len(list((cache / "embedded").iterdir())) == 6 * 2
+
+
 def test_its_results_are_whole(swept: tuple[Path, set[str], str]) -> None:
     runs = one_row_a_run(load_results(swept[0] / "results.parquet"))
     assert len(runs) == RUNS
