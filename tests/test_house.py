@@ -90,7 +90,7 @@ def test_the_stubs_name_every_closing_and_measure(stub: Path) -> None:
     assert stubs.missing(stub) == [], f"run `make stubs`, which writes them in {stub.name}"
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.nightly)])
 def test_every_name_is_there_in_a_fresh_interpreter_in_any_order(seed: int) -> None:
     names = sorted(gaputils.__all__)
     random.Random(seed).shuffle(names)

@@ -52,6 +52,7 @@ def needed(lines: Iterable[str], without: str = "") -> set[str]:
     return {name for name, _ in seen}
 
 
+@cache
 def megabytes(package: str) -> float:
     """The size of the files of an installed `package`, and of what they are compiled to."""
     found = installed()[package]

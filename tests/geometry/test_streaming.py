@@ -242,7 +242,7 @@ def _worker(rank: int, folder: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
 def test_two_processes_merge_to_the_whole(tmp_path: Path) -> None:
-    mp.spawn(_worker, args=(str(tmp_path),), nprocs=2)
+    mp.start_processes(_worker, args=(str(tmp_path),), nprocs=2, start_method="fork")
     x, y = rows(101), rows(64, seed=1)
     for rank in range(2):
         saved = torch.load(tmp_path / f"{rank}.pt", weights_only=True)

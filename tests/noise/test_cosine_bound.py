@@ -27,7 +27,7 @@ def test_keeps_its_bound_in_large_galleries(dim: int, length: float, items: int)
     assert worst_error(dim, items, length, 0.3) < BOUND
 
 
-@pytest.mark.parametrize("items", [400, 20_000])
+@pytest.mark.parametrize("items", [400, 4_000, pytest.param(20_000, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("longer", [0.0, 1e-3, 0.5])
 @pytest.mark.parametrize(("dim", "length"), [(2, 4), (4, 12), (9, 1.5), (17, 7)])
 def test_keeps_its_bound_among_items_of_many_places(

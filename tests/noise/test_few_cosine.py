@@ -22,7 +22,7 @@ def test_keeps_its_bound_for_many_items_where_no_root_is_normal(
     assert abs(exact(*case, dim - 1) - reference(*case, dim - 1)) < BOUND / 10
 
 
-@pytest.mark.parametrize("items", [1_000, 20_000, 50_000])
+@pytest.mark.parametrize("items", [1_000, 20_000, pytest.param(50_000, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize(
     ("dim", "length", "cosine"),
     [(2, 3, 0.5), (3, 0.3, -0.3), (9, 3, 0.3), (9, 15, 0.9), (24, 9, 0)],
@@ -45,6 +45,6 @@ def test_many_queries_in_few_dimensions_are_answered_as_each_alone(dim: int, spr
     queries, noise = rng.normal(size=(300, dim)), gu.GaussianNoise(0.4)
     found = gu.robustness(queries, gallery, noise, scoring="cosine")
     alone = torch.cat(
-        [gu.robustness(one[None], gallery, noise, scoring="cosine") for one in queries[:20]]
+        [gu.robustness(one[None], gallery, noise, scoring="cosine") for one in queries[:8]]
     )
-    torch.testing.assert_close(found[:20], alone, atol=4e-5, rtol=0)
+    torch.testing.assert_close(found[:8], alone, atol=4e-5, rtol=0)

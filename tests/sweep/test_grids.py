@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from forked_kernels import forked_kernels
 from gaputils.pages.born import one_row_a_run
 from gaputils.sweep.grid import Run
 from gaputils.sweep.results import load_results
@@ -21,7 +22,8 @@ SMALL = {"dataset": "emoji10", "items": 10, "variance": 0.1, "rows": 60}
 def test_one_model_is_one_row_of_the_table(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    done = run_sweep([Run(PAGE, {"step": 50, **SMALL})], tmp_path)
+    with forked_kernels():
+        done = run_sweep([Run(PAGE, {"step": 50, **SMALL})], tmp_path)
     assert done["status"].tolist() == ["done"], done["error"].tolist()
     (row,) = one_row_a_run(load_results(tmp_path / "results.parquet")).to_dict("records")
     assert (row["name"], row["kind"]) == ("tiny-openmoji, step 50", "training history")
@@ -36,7 +38,8 @@ def test_captions_are_embedded_without_a_template(tmp_path: Path, monkeypatch) -
         with zipfile.ZipFile(archive) as packed:
             packed.extractall(tmp_path / "coco")
     given = {"step": 50, **SMALL, "dataset": "coco", "root": str(tmp_path / "coco")}
-    done = run_sweep([Run(PAGE, given)], tmp_path / "out")
+    with forked_kernels():
+        done = run_sweep([Run(PAGE, given)], tmp_path / "out")
     assert done["status"].tolist() == ["done"], done["error"].tolist()
     (row,) = one_row_a_run(load_results(tmp_path / "out" / "results.parquet")).to_dict("records")
     assert row["one_gap_norm"] > 0
