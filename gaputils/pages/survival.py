@@ -13,7 +13,7 @@ from torch import Tensor
 from gaputils.closing import Closing, HullProjection, MeanShift
 from gaputils.closing.catalogue import Closings
 from gaputils.closing.on_hull import comparing
-from gaputils.embeddings import Embeddings, known_targets, require_embeddings
+from gaputils.embeddings import OWNERS, Embeddings, known_targets, require_embeddings
 from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.protocol import answerable_blocks
 from gaputils.noise import GaussianNoise
@@ -54,7 +54,8 @@ def distinct_items(embeddings: Embeddings) -> Embeddings:
 
     An item that is stored twice loses half of its wins to its double under any noise, and neither
     is more right than the other. Rows count as equal if they differ by less than single precision
-    keeps of them. Raises `ValueError` without targets.
+    keeps of them. A caption that several images share has no one owner, so that of all captions of
+    an image its target alone stays its answer. Raises `ValueError` without targets.
 
     >>> e = Embeddings(torch.eye(3), torch.eye(3)[[0, 1, 1]])
     >>> distinct_items(e).targets.tolist()
@@ -64,9 +65,8 @@ def distinct_items(embeddings: Embeddings) -> Embeddings:
     targets = known_targets(embeddings)
     first = nearly_equal(embeddings.gallery, embeddings.gallery).to(torch.uint8).argmax(1)
     kept, item = torch.unique(first, return_inverse=True)
-    return Embeddings(
-        embeddings.queries, embeddings.gallery[kept], item[targets], dict(embeddings.info)
-    )
+    info = {key: value for key, value in embeddings.info.items() if key != OWNERS}
+    return Embeddings(embeddings.queries, embeddings.gallery[kept], item[targets], info)
 
 
 def over_sizes(

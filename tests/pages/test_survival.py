@@ -90,3 +90,12 @@ def test_equal_items_become_one() -> None:
     e = survival.distinct_items(gu.Embeddings(torch.randn(5, 5), gallery))
     assert torch.equal(e.gallery, gallery[[0, 1, 3]])
     assert e.targets.tolist() == [0, 1, 0, 2, 1]
+
+
+def test_a_caption_of_two_images_is_one_item() -> None:
+    captions = torch.eye(4)[[0, 1, 2, 0, 3, 1]]
+    owned = {"model": "m", "caption_image": [0, 0, 1, 1, 2, 2]}
+    e = survival.distinct_items(gu.Embeddings(torch.randn(3, 4), captions, info=owned))
+    assert torch.equal(e.gallery, torch.eye(4))
+    assert e.targets.tolist() == [0, 2, 3]
+    assert e.info == {"model": "m"}
