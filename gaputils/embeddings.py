@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import reprlib
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field
 from pathlib import Path
@@ -23,6 +24,10 @@ Rows = Tensor | NDArray[Any]
 
 _FORMAT = "gaputils-embeddings/1"
 OWNERS = "caption_image"
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist = 3, 20, 4
+_SHORT.maxstring = _SHORT.maxother = 80
 
 
 @dataclass
@@ -179,8 +184,8 @@ class Embeddings:
             return cls(tensors["queries"], tensors["gallery"], tensors.get("targets"), info)
 
     def __repr__(self) -> str:
-        n, m = len(self.queries), len(self.gallery)
-        return f"Embeddings(queries={n}, gallery={m}, dim={self.dim}, info={self.info})"
+        n, m, info = len(self.queries), len(self.gallery), _SHORT.repr(self.info)
+        return f"Embeddings(queries={n}, gallery={m}, dim={self.dim}, info={info})"
 
 
 def _require_names(where: str, value: Any) -> None:

@@ -29,6 +29,12 @@ def test_sides_become_tensors_of_one_type() -> None:
     assert torch.equal(e.targets, torch.arange(4))
 
 
+def test_long_notes_are_told_in_short() -> None:
+    info = {"model": "m", "caption_image": [0, 0, 1, 1, 2, 2, 3, 3, 3, 3] * 1000}
+    e = gu.Embeddings(np.eye(4), np.eye(4)[info["caption_image"]], info=info)
+    assert repr(e).endswith("info={'caption_image': [0, 0, 1, 1, ...], 'model': 'm'})")
+
+
 def test_targets() -> None:
     assert gu.Embeddings(*sides(4, 3)).targets is None
     assert not gu.Embeddings(*sides(4, 3)).paired
