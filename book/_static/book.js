@@ -57,6 +57,15 @@
     element.classList.toggle("gu-more", element.tabIndex === 0 && rest > 2);
   }
 
+  // A name that is longer than a phone's line breaks behind an underscore, not in a word.
+  function breakNames() {
+    for (const name of document.querySelectorAll(".bd-article :not(pre) > code .pre")) {
+      if (name.textContent.length <= 36 || name.firstElementChild) continue;
+      const parts = name.textContent.match(/^.{16,}?_|.+?(_|$)/g);
+      name.replaceChildren(...parts.flatMap((part) => [part, document.createElement("wbr")]));
+    }
+  }
+
   function mark() {
     if (matchMedia("print").matches) return; // paper does not scroll
     tame();
@@ -113,6 +122,7 @@
 
   addEventListener("load", async () => {
     tell();
+    breakNames();
     if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
     glue();
     showCurrent();

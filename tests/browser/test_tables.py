@@ -92,3 +92,13 @@ def test_a_formula_shrinks_to_its_line_before_it_scrolls(
         r.selectNode(g); return r.getBoundingClientRect().right; }"""
     assert page.locator("p").evaluate(comma) <= 390
     page.close()
+
+
+def test_a_long_name_breaks_behind_an_underscore(browser: Any) -> None:
+    name = "test_a_query_keeps_what_it_was_asked_for_in_every_gallery"
+    page = opened(browser, f"<p><code><span class='pre'>{name}</span></code></p>", 390)
+    page.wait_for_selector("wbr", state="attached")
+    shown = page.locator(".pre")
+    assert shown.inner_text() == name
+    assert all(part.endswith("_") for part in shown.inner_html().split("<wbr>")[:-2])
+    page.close()
