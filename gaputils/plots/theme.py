@@ -27,6 +27,7 @@ CLOSING_COLOR: dict[str, str] = {
     "hull projection, centred": "#E69F00",
     "hull projection, oblique": "#661100",
     "hull coordinates": "#8A6D00",
+    "standardising (I0T)": "#6A3D9A",
     "GR-CLIP": "#999933",
     "mixed gallery": "#882255",
 }
