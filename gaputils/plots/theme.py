@@ -107,6 +107,7 @@ def stacked(count: int, height: float = 2.5, **options: Any) -> tuple[Figure, li
     Panels side by side would be too small to read on a phone. `options` go to `plt.subplots`.
     """
     figure, axes = plt.subplots(count, 1, figsize=(WIDTH, height * count), **options)
+    figure.align_ylabels()
     return figure, list(np.atleast_1d(axes))
 
 
