@@ -4,13 +4,27 @@
     "mjx-container[display=true], mjx-container.gu-long, div.math, .cell_output .output, .bd-article table, " +
     ".pst-scrollable-table-container, dt.sig, .bd-article pre, .bd-article figure";
 
-  // A formula in the text that is wider than the text scrolls by itself.
+  // A formula wider than its place is set smaller, down to the LEAST size; what is wider still scrolls.
+  const LEAST = 85; // per cent of the text
+  const MARK = 12; // pixels for the punctuation behind it, here and in the style
   function tame() {
-    for (const formula of document.querySelectorAll(".bd-article mjx-container:not([display])")) {
+    const formulas = [...document.querySelectorAll(".bd-article mjx-container")];
+    for (const formula of formulas) {
       formula.classList.remove("gu-long");
-      const text = formula.closest("p, li, dd, td, th, figcaption");
-      if (text && formula.getBoundingClientRect().width > text.clientWidth + 1)
-        formula.classList.add("gu-long");
+      formula.dataset.set ??= formula.style.fontSize;
+      formula.style.fontSize = formula.dataset.set;
+    }
+    const sizes = formulas.map((formula) => {
+      const place = formula.closest("div.math, p, li, dd, td, th, figcaption");
+      const width = (formula.querySelector("mjx-math") ?? formula).getBoundingClientRect().width;
+      const room = (place?.clientWidth ?? width) + 1 - (formula.closest(".gu-glued") ? MARK : 0);
+      return [formula, width, room, parseFloat(formula.dataset.set) || 100];
+    });
+    for (const [formula, width, room, size] of sizes) {
+      if (width <= room) continue;
+      const fitting = Math.floor((size * (room - 2)) / width);
+      formula.style.fontSize = `${Math.max(fitting, Math.min(LEAST, size))}%`;
+      formula.classList.toggle("gu-long", fitting < LEAST && !formula.hasAttribute("display"));
     }
   }
 
@@ -41,6 +55,15 @@
   function fade(element) {
     const rest = element.scrollWidth - element.clientWidth - element.scrollLeft;
     element.classList.toggle("gu-more", element.tabIndex === 0 && rest > 2);
+  }
+
+  // A name that is longer than a phone's line breaks behind an underscore, not in a word.
+  function breakNames() {
+    for (const name of document.querySelectorAll(".bd-article :not(pre) > code .pre")) {
+      if (name.textContent.length <= 36 || name.firstElementChild) continue;
+      const parts = name.textContent.match(/^.{16,}?_|.+?(_|$)/g);
+      name.replaceChildren(...parts.flatMap((part) => [part, document.createElement("wbr")]));
+    }
   }
 
   function mark() {
@@ -99,6 +122,7 @@
 
   addEventListener("load", async () => {
     tell();
+    breakNames();
     if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
     glue();
     showCurrent();

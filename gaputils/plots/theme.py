@@ -27,6 +27,7 @@ CLOSING_COLOR: dict[str, str] = {
     "hull projection, centred": "#E69F00",
     "hull projection, oblique": "#661100",
     "hull coordinates": "#8A6D00",
+    "standardising (I0T)": "#6A3D9A",
     "GR-CLIP": "#999933",
     "mixed gallery": "#882255",
 }
@@ -106,6 +107,7 @@ def stacked(count: int, height: float = 2.5, **options: Any) -> tuple[Figure, li
     Panels side by side would be too small to read on a phone. `options` go to `plt.subplots`.
     """
     figure, axes = plt.subplots(count, 1, figsize=(WIDTH, height * count), **options)
+    figure.align_ylabels()
     return figure, list(np.atleast_1d(axes))
 
 

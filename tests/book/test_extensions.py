@@ -169,6 +169,18 @@ def test_glued_numbers_are_set_as_in_print_and_code_is_left(extension: Any) -> N
     assert page.astext().split() == ["−1.5·10⁻⁶", "1e-6"]
 
 
+def test_no_line_of_prose_breaks_about_an_error(extension: Any) -> None:
+    from docutils import nodes
+    from docutils.utils import new_document
+
+    page = new_document("page")
+    number = nodes.inline("", "0.02", classes=["pasted-text"])
+    page += nodes.paragraph("", "", number, nodes.Text(" ±\n"), number.deepcopy())
+    page += nodes.literal_block("", "0.02 ± 0.02")
+    extension("book_numbers").hold_errors(None, page, "page")
+    assert [part.astext() for part in page] == ["0.02\xa0±\xa00.02", "0.02 ± 0.02"]
+
+
 def cell(nodes: Any, name: str, *, figure: bool = False, **options: Any) -> Any:
     """An executed cell as myst-nb hands it on."""
     found = nodes.container(nb_element="cell_code", classes=[name], **options)

@@ -72,3 +72,33 @@ def test_punctuation_stays_on_the_line_of_its_formula(browser: Any) -> None:
     assert page.locator(".gu-glued").inner_text() == "x),"
     assert page.locator("p").inner_text() == "a x), b c"
     page.close()
+
+
+@pytest.mark.parametrize(
+    ("letters", "least", "most", "scrolls"),
+    [(20, 20, 20, 0), (36, 14, 19, 0), (80, 13.6, 13.6, 1)],
+)
+def test_a_formula_shrinks_to_its_line_before_it_scrolls(
+    browser: Any, letters: int, least: float, most: float, scrolls: int
+) -> None:
+    formula = f"<mjx-container style='font-size: 125%'>{'x' * letters}</mjx-container>"
+    body = f"<p style='font: 16px monospace'>a <span class='math'>{formula}</span>, b</p>"
+    page = opened(browser, body, 390)
+    page.wait_for_selector("[data-settled]", state="attached")
+    got = page.locator("mjx-container").evaluate("f => parseFloat(getComputedStyle(f).fontSize)")
+    assert least - 0.01 <= got <= most + 0.01
+    assert page.locator(".gu-long").count() == scrolls
+    comma = """p => { const r = document.createRange(), g = p.querySelector(".gu-glued").lastChild;
+        r.selectNode(g); return r.getBoundingClientRect().right; }"""
+    assert page.locator("p").evaluate(comma) <= 390
+    page.close()
+
+
+def test_a_long_name_breaks_behind_an_underscore(browser: Any) -> None:
+    name = "test_a_query_keeps_what_it_was_asked_for_in_every_gallery"
+    page = opened(browser, f"<p><code><span class='pre'>{name}</span></code></p>", 390)
+    page.wait_for_selector("wbr", state="attached")
+    shown = page.locator(".pre")
+    assert shown.inner_text() == name
+    assert all(part.endswith("_") for part in shown.inner_html().split("<wbr>")[:-2])
+    page.close()

@@ -109,7 +109,7 @@ def test_variances_can_be_shares(ax):
     along = hot["variance_gap_text"] / hot["variance_total_text"]
     drawn = [line.get_ydata() for line in ax.lines if len(line.get_ydata()) == len(along)]
     assert drawn[-1] == pytest.approx(along.to_numpy(), rel=1e-9)
-    assert list(ax.lines[0].get_ydata()) == [1 / 256] * 2
+    assert list(ax.lines[-1].get_ydata()) == [1 / 256] * 2
 
 
 def test_loss_and_accuracy_have_an_axis_each(ax):

@@ -81,13 +81,13 @@ def variance_shares(
     frame: pd.DataFrame, side: str, dim: int, ax: Axes, legend: bool = True
 ) -> Axes:
     """The first two of `variances` as shares of the side's total, and what 1 of `dim` has."""
-    ax.axhline(1 / dim, color=COLOR["baseline"], linewidth=1.2, label="1/d" if legend else None)
     for name in ("leading", "gap"):
         meaning, style = _VARIANCE_STYLE[name]
         share = frame[f"variance_{name}_{side}"] / frame[f"variance_total_{side}"]
         _variance(frame, share, ax, COLOR[side], style)
         if legend:
             ax.plot([], [], style, color=COLOR["gap"], label=meaning)
+    ax.axhline(1 / dim, color=COLOR["baseline"], linewidth=1.2, label="1/d" if legend else None)
     return _over_early_steps(ax, "share of the variance", side)
 
 

@@ -32,9 +32,10 @@ def gains_over_sizes(frame: pd.DataFrame) -> Figure:
         len(dims),
         figsize=(WIDTH, 1.9 * len(scorings) + 0.5),
         sharex="col",
-        sharey="row",
+        sharey=True,
         squeeze=False,
     )
+    figure.align_ylabels()
     for row, scoring in zip(grid, scorings, strict=True):
         for ax, dim in zip(row, dims, strict=True):
             part = frame[(frame["scoring"] == scoring) & (frame["dim"] == dim)]
@@ -45,6 +46,7 @@ def gains_over_sizes(frame: pd.DataFrame) -> Figure:
         ax.set_xlabel("items in the gallery")
     for ax in grid[:, 0]:
         ax.set_ylabel("gain")
+        ax.tick_params("y", labelsize="small")
     legend_above(grid[0, 0])
     return figure
 
@@ -65,7 +67,7 @@ def _lines(frame: pd.DataFrame, ax: Axes) -> None:
         )
     sizes = sorted(frame["items"].unique())
     ax.set_xscale("log")
-    ax.set_xticks(sizes, [f"{size:g}" for size in sizes], fontsize="x-small")
+    ax.set_xticks(sizes, [f"{size:g}" for size in sizes], fontsize="small")
     ax.minorticks_off()
 
 

@@ -12,7 +12,7 @@ import torch
 from sklearn.metrics import precision_recall_curve
 from torch import Tensor
 
-from gaputils.plots.theme import CLOSING_COLOR, COLOR
+from gaputils.plots.theme import COLOR, closing_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,6 @@ _KINDS = {
     "two images": (COLOR["image"], ":"),
 }
 _STYLES = ("-", "--", "-.", ":")
-_COLORS = ("#666666", "#0072B2", CLOSING_COLOR["hull projection, centred"], "#CC79A7")
 _AT_MOST = 20_000
 
 
@@ -50,7 +49,8 @@ def cutoffs(scores: Mapping[str, Tensor], ax: Axes) -> Axes:
     """Precision over recall of one cut-off for all queries, a line for each of `scores` (n, n), and
     as crosses what the best item of each query has.
     """
-    for (name, values), style, color in zip(scores.items(), _STYLES, _COLORS, strict=False):
+    for (name, values), style in zip(scores.items(), _STYLES, strict=False):
+        color = closing_color(name)
         match = torch.eye(len(values), dtype=torch.bool)
         precision, recall, _ = precision_recall_curve(match.ravel().numpy(), values.ravel().numpy())
         ax.plot(recall[:-1], precision[:-1], style, color=color, label=name)
