@@ -58,6 +58,17 @@ def test_areas_are_those_of_scikit_learn() -> None:
     assert found.loc[scores.UNTOUCHED, "match_gain_error"] == 0
 
 
+def test_no_score_sees_an_item_that_is_not_in_the_gallery() -> None:
+    e = pairs(20, 6)
+    random = np.random.default_rng(3)
+    random.multinomial(20, np.full(20, 1 / 20), size=10)
+    there = torch.from_numpy(random.permutation(20) < 10)
+    others = torch.where(there[:, None], e.gallery, -e.gallery.flip(0))
+    task = gu.Embeddings(e.queries, others)
+    first, second = (scores.separation(x, splits=1, resamples=10, seed=3) for x in (e, task))
+    pd.testing.assert_series_equal(first["present"], second["present"])
+
+
 def test_the_error_of_an_area_is_that_of_fresh_queries() -> None:
     drawn = [
         scores.separation(pairs(60, 6, seed=s), splits=4, resamples=100).loc[scores.UNTOUCHED]
