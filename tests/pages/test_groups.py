@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,10 +11,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
+from torch.nn.functional import normalize
 
 import gaputils as gu
 from gaputils.datasets.openmoji import EMOJI10, catalogue
 from gaputils.pages import groups
+from gaputils.scoring import nearest
 
 SEEDS = st.integers(0, 2**16)
 
@@ -28,6 +32,11 @@ def two_sides(
     apart = random.normal(size=d)
     images += torch.tensor(gap * apart / np.linalg.norm(apart))
     return groups.Labelled("drawn", images, texts, labels, labels)
+
+
+def on_sphere(task: groups.Labelled) -> groups.Labelled:
+    """`task` with rows of norm one."""
+    return replace(task, images=normalize(task.images, dim=1), texts=normalize(task.texts, dim=1))
 
 
 def test_every_kind_of_emoji_is_found_once() -> None:
@@ -88,11 +97,21 @@ def test_neither_a_row_nor_its_partner_counts_as_neighbour() -> None:
 
 @given(seed=SEEDS)
 @settings(max_examples=15, deadline=None)
-def test_no_ranking_closing_moves_a_probe_from_texts_to_images(seed: int) -> None:
-    found = groups.unmoved(two_sides(40, 60, gap=3.0, seed=seed))
+def test_what_is_off_the_hull_moves_no_probe_from_texts_to_images(seed: int) -> None:
+    found = groups.unmoved(on_sphere(two_sides(40, 60, gap=3.0, seed=seed)))
     assert found.loc["mean shift", "changed"] == 0
     assert found.loc["hull projection, centred", "changed"] == 0
     assert (found["images"] == 20).all()
+
+
+def test_scaling_keeps_neighbours_and_moves_probes() -> None:
+    drawn = two_sides(80, 60, gap=3.0)
+    anywhere = torch.tensor(np.random.default_rng(0).normal(size=(80, 60)))
+    task = on_sphere(replace(drawn, images=drawn.texts.mean(dim=0) + 0.2 * anywhere))
+    scaled = gu.HullProjection(radius=2).fit(task.images, task.texts)
+    moved = scaled.transform(task.images, task.texts)
+    assert (nearest(task.images, task.texts) == nearest(*moved)).all()
+    assert groups.unmoved(task).loc["hull projection, scaled", "changed"] > 0
 
 
 def test_a_probes_weights_lie_in_the_hull_of_what_it_saw() -> None:

@@ -135,6 +135,29 @@ def test_the_shape_of_isotropic_noise_is_chance_and_of_one_step_common() -> None
     assert found.loc["step", "common"] > 0.98
 
 
+def test_a_step_that_all_items_share_has_no_size_of_its_own_and_moves_no_answer() -> None:
+    e = pairs()
+    step = torch.randn(e.dim, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    other = changed(e)
+    moved = gu.Embeddings(e.queries, other.gallery + step, e.targets)
+    moves = (other.gallery - e.gallery).numpy()
+    expected = moves.var(axis=0).sum()
+    found = real_changes.single_sizes(e, {"alone": other, "with a step": moved})
+    assert found.to_list() == pytest.approx([expected, expected])
+    both = (nearest(e.queries, one.gallery, "inner-product") for one in (other, moved))
+    assert torch.equal(*both)
+
+
+def test_templates_are_parted_by_the_answers_that_stay() -> None:
+    e = pairs()
+    changes = {"a": changed(e), "b": changed(e, seed=2)}
+    steady = torch.tensor([[True, True, True, False], [True, True, False, False]])
+    parts = real_changes.by_steadiness(changes, steady)
+    assert parts == {"few": [changes["b"]], "most": [changes["a"]]}
+    every = real_changes.by_steadiness(changes, steady, least=0.5)
+    assert every == {"most": list(changes.values())}
+
+
 def test_the_covariance_is_that_of_the_other_items() -> None:
     e = pairs()
     other = changed(e)
@@ -243,4 +266,7 @@ def test_the_figure_and_the_tables_show_what_they_are_given() -> None:
     assert [c.get_label() for c in ax.containers] == ["other words"]
     found = real_changes.obliquely(e, {"one": changes["b"]}, 8)
     assert real_changes.oblique_table(found).shape == (1, 6)
+    noise = shape.lead_noise(e, changes["b"], shape.projections(e, changes["b"], 8), 8)
+    row = noise.loc["original"]
+    assert found.loc["one", "near"] == pytest.approx(row["nearest two"] / row["any two"])
     plt.close("all")

@@ -28,6 +28,7 @@ from gaputils.closing import (
 )
 from gaputils.closing.catalogue import fitted, moved
 from gaputils.pages.groups.tasks import Labelled
+from gaputils.pages.survival import CLOSINGS, SCALED
 
 Closings = Mapping[str, Closing | None]
 Sides = tuple[Tensor, Tensor]
@@ -222,12 +223,14 @@ def text_only(
 
 def unmoved(task: Labelled) -> pd.DataFrame:
     """How many images a ridge probe that was trained on the texts sees otherwise after each of
-    the closings that keep a ranking, of how many. A closed form, so no optimiser blurs it.
+    the closings that keep a ranking and after taking means away, of how many. A closed form, so no
+    optimiser blurs it.
     """
     here, there = next(task.halves(1))
     labels = {}
-    for name in (UNTOUCHED, "mean shift", "hull projection, centred", BASELINE):
-        learned = learn(WAYS[name], here)
+    kept = (UNTOUCHED, "mean shift", "hull projection, centred", BASELINE)
+    for name, closing in ({name: WAYS[name] for name in kept} | {SCALED: CLOSINGS[SCALED]}).items():
+        learned = learn(closing, here)
         texts = moved(learned, here.images, here.texts)[1].numpy()
         images = moved(learned, there.images, there.texts)[0].numpy()
         labels[name] = RidgeClassifier(solver="svd").fit(texts, here.text_groups).predict(images)

@@ -12,9 +12,9 @@ from gaputils.pages.real_changes.embedded import (
     stored,
     templates,
 )
-from gaputils.pages.real_changes.sentences import Found, claims, numbers
+from gaputils.pages.real_changes.sentences import Found, by_steadiness, claims, numbers
 from gaputils.pages.real_changes.shape import published_change, shapes
-from gaputils.pages.real_changes.survive import sizes, steadiness, survive
+from gaputils.pages.real_changes.survive import single_sizes, sizes, steadiness, survive
 from gaputils.pages.real_changes.tables import (
     change_table,
     isotropic,
@@ -29,6 +29,7 @@ __all__ = [
     "INT8",
     "Found",
     "asked",
+    "by_steadiness",
     "change_table",
     "claims",
     "emoji",
@@ -46,6 +47,7 @@ __all__ = [
     "reworded",
     "shape_table",
     "shapes",
+    "single_sizes",
     "sizes",
     "steadiness",
     "stored",

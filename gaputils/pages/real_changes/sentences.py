@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
+from gaputils.embeddings import Embeddings
 from gaputils.pages import typeset
 from gaputils.pages.real_changes.embedded import INT8, ROUGH, RUNTIME
 from gaputils.pages.real_changes.shape import OBLIQUE, PUBLISHED
@@ -17,6 +19,8 @@ from gaputils.pages.survival import CENTRED, ORIGINAL, told
 
 MISSING = "(not at hand)"
 SHIFT, CENTERING = "mean shift", "centring (C3)"
+FEW, MOST = "few", "most"
+"""Templates under which few answers stay, and the others."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,10 @@ class Found:
     `closed` and `gaussian` have "pictures" and "names", each as of `of_closing` for projecting and
     centring; `untouched` is that of the pictures before closing and `asked` that of queries from
     other builds; `once` and `again` are `survive` over all templates, `each` one template at a
-    time; `shapes` and `oblique` are the tables of these names, `sizes` the templates' variances and
-    `steady` (templates, n) who keeps the answer.
+    time, and `parts` is `again` over those under which few answers stay and over the others;
+    `shapes` and `oblique` are the tables of these names, `sizes` the templates' variances without
+    what all items share and `steady` (templates, n) who keeps the answer. `last` is the gap of the
+    model as its training ends, and `saved` what is `gaussian` of it, a row.
     """
 
     closed: Mapping[str, Any]
@@ -37,10 +43,13 @@ class Found:
     once: pd.DataFrame
     again: pd.DataFrame
     each: pd.DataFrame
+    parts: pd.DataFrame
     shapes: Any
     oblique: Any
     sizes: pd.Series
     steady: Tensor
+    last: float
+    saved: pd.Series
 
     @property
     def words(self) -> pd.DataFrame:
@@ -57,6 +66,12 @@ class Found:
         return noise.iloc[len(noise) // 2]
 
     @property
+    def centred_parts(self) -> Any:
+        """The rows of `parts` for centring, of a part without templates not a number."""
+        rows = self.parts[self.parts["closing"] == CENTERING].set_index("noise")
+        return rows.reindex([FEW, MOST])
+
+    @property
     def highest(self) -> float:
         return float(max(rows["gain"].max() for rows in self.closed.values()))
 
@@ -69,6 +84,8 @@ def numbers(found: Found, other: str) -> dict[str, Any]:
     pictures: Any = found.closed["pictures"]
     words: Any = found.words
     all_words: Any = found.oblique.loc["every template"]
+    worst = str(words["loss"].idxmax())
+    single: Any = found.oblique.drop(index="every template")
     values: dict[str, Any] = {
         "gauss_variance": f"{found.like_jpeg['variance']:g}",
         "gauss_gain": told(found.like_jpeg, "gain"),
@@ -80,10 +97,11 @@ def numbers(found: Found, other: str) -> dict[str, Any]:
         "queries_least": float(found.asked["robustness"].min()),
         "queries_moved": "none" if _nothing(found.asked) else "some",
         "templates": len(words) + 1,
-        "flips": 100 * float((~found.steady).any(dim=0).double().mean()),
-        "worst": str(words["loss"].idxmax()),
+        "flips": 100 * _flips(found.steady),
+        "flips_but": 100 * _flips(found.steady[torch.from_numpy(found.sizes.index != worst)]),
+        "worst": worst,
         "loss": float(words["loss"].max()),
-        "loss_error": float(words["loss_error"][words["loss"].idxmax()]),
+        "loss_error": float(words["loss_error"][worst]),
         "pair": float(words.loc[other, "unchanged"]),
         "pair_error": float(words.loc[other, "unchanged_error"]),
         "original": float(once.loc[(ORIGINAL, "cosine"), "robustness"]),
@@ -99,12 +117,20 @@ def numbers(found: Found, other: str) -> dict[str, Any]:
         "oblique_all": told(_named(all_words, OBLIQUE), "gain", signed=True),
         "any_low": float(found.oblique["any two"].min()),
         "near_high": float(found.oblique["nearest two"].max()),
+        "near_least": f"{single['near'].min():.2f}",
+        "near_most": f"{single['near'].max():.2f}",
+        "gap_last": f"{found.last:.2f}",
+        "gauss_last": told(found.saved, "gain"),
         "largest": 100 * float(found.sizes.max() / found.sizes.sum()),
     }
     for key, name in {"c3": CENTERING, "grclip": "GR-CLIP", "coral": "CORAL"}.items():
         row = again.loc[(name, "cosine")]
         values[f"again_{key}"] = told(row, "gain", signed=True)
         values[f"again_{key}_right"] = told(row, "right_gain", signed=True)
+    for part, row in found.centred_parts.iterrows():
+        there = bool(row.notna().all())
+        for key, value in (("c3", "gain"), ("c3_right", "right_gain")):
+            values[f"{part}_{key}"] = told(row, value, signed=True) if there else MISSING
     there = PUBLISHED in found.shapes.index
     for key in ("common", "inside", "chance"):
         values[f"clip_{key}"] = f"{found.shapes.loc[PUBLISHED, key]:.2f}" if there else MISSING
@@ -123,6 +149,7 @@ def claims(found: Found, seen: Sequence[str]) -> dict[str, bool]:
     off = (pixels["right"] - pixels["accuracy"]).abs()
     c3, coral = (again.loc[(name, "cosine")] for name in (CENTERING, "CORAL"))
     noise = found.like_jpeg
+    parts = found.centred_parts
     return {
         "closing saves answers from isotropic noise": noise["gain"] > 5 * noise["gain_error"],
         "no real change gains": found.highest < 0.3 * noise["gain"],
@@ -144,10 +171,14 @@ def claims(found: Found, seen: Sequence[str]) -> dict[str, bool]:
             again.loc[(SHIFT, "cosine"), "gain"] == again.loc[(CENTRED, "cosine"), "gain"] == 0
         ),
         "centring anew steadies answers": c3["gain"] > 2 * c3["gain_error"],
-        "centring anew makes none right": c3["right_gain"] < 2 * c3["right_gain_error"],
+        "most of that is where few answers stay": parts.loc[FEW, "gain"]
+        > 3 * parts.loc[MOST, "gain"],
+        "right answers are gained there": parts.loc[FEW, "right_gain"]
+        > 2 * parts.loc[FEW, "right_gain_error"],
+        "and nowhere else": parts.loc[MOST, "right_gain"] < 2 * parts.loc[MOST, "right_gain_error"],
         "CORAL loses right answers": coral["right_gain"] < -2 * coral["right_gain_error"],
         "one oblique projection gains nothing": bool(
-            (single[f"{OBLIQUE} gain"].abs() < 2 * single[f"{OBLIQUE} gain_error"]).all()
+            (single[f"{OBLIQUE} gain"].abs() <= 2 * single[f"{OBLIQUE} gain_error"]).all()
         ),
         "one for every template costs answers": bool(
             every[f"{OBLIQUE} gain"] < -2 * every[f"{OBLIQUE} gain_error"]
@@ -157,9 +188,32 @@ def claims(found: Found, seen: Sequence[str]) -> dict[str, bool]:
         ),
         "much of CLIP's change does not": bool(found.shapes["inside"].get(PUBLISHED, 0.0) < 0.6),
         "it lowers the noise of any two": bool((oblique["any two"] < 1).all()),
-        "and raises that of the nearest two": bool((single["nearest two"] > 1).all()),
+        "less that of the nearest two, or raises it": bool(
+            (single["nearest two"] > single["any two"]).all()
+        ),
+        "untouched, the nearest two's is smaller": bool((single["near"] < 1).all()),
+        "trained to the end, closing saves less": 0 < found.saved["gain"] < noise["gain"],
         "but not over every template": bool(every["nearest two"] < 1),
     }
+
+
+def _flips(steady: Tensor) -> float:
+    return float((~steady).any(dim=0).double().mean())
+
+
+def by_steadiness(
+    changes: Mapping[str, Embeddings], steady: Tensor, least: float = 0.75
+) -> dict[str, list[Embeddings]]:
+    """`changes` under which less than the share `least` of the answers stay, and the others.
+
+    `steady` (changes, n) is as from `steadiness`. A part without any is left out.
+    """
+    kept = (steady.double().mean(dim=1) >= least).tolist()
+    parts = {
+        name: [one for one, stays in zip(changes.values(), kept, strict=True) if stays == wanted]
+        for name, wanted in ((FEW, False), (MOST, True))
+    }
+    return {name: part for name, part in parts.items() if part}
 
 
 def _size(found: Found, name: str) -> float:

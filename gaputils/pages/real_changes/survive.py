@@ -113,6 +113,12 @@ def sizes(task: Embeddings, changes: Mapping[str, Embeddings], side: str = "gall
     return pd.Series({n: variance_between(before, getattr(c, side)) for n, c in changes.items()})
 
 
+def single_sizes(task: Embeddings, changes: Mapping[str, Embeddings]) -> pd.Series:
+    """`sizes` of the gallery without the step that all of its items share."""
+    moves = {name: (one.gallery - task.gallery).double() for name, one in changes.items()}
+    return pd.Series({n: float(m.var(dim=0, correction=0).sum()) for n, m in moves.items()})
+
+
 def as_several(change: Change) -> Sequence[Embeddings]:
     return [change] if isinstance(change, Embeddings) else change
 

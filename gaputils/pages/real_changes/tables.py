@@ -67,8 +67,8 @@ def obliquely(task: Embeddings, changes: Mapping[str, Change], size: int) -> pd.
     """The projection and the oblique one under each change: a row a change.
 
     Gains in unchanged and right answers over the untouched rows, which cosine and inner product
-    rank alike, with their errors; and by how much the oblique projection multiplies the noise of a
-    lead.
+    rank alike, with their errors; by how much the oblique projection multiplies the noise of a
+    lead; and `near`, the untouched noise of the lead of the nearest two over that of any two.
     """
     rows = {}
     for name, change in changes.items():
@@ -81,6 +81,7 @@ def obliquely(task: Embeddings, changes: Mapping[str, Change], size: int) -> pd.
             for value in ("gain", "gain_error", "right_gain", "right_gain_error"):
                 row[f"{closing} {value}"] = by.loc[closing, value]
         ratio = noise.loc[OBLIQUE] / noise.loc[ORIGINAL]
+        row["near"] = noise["nearest two"][ORIGINAL] / noise["any two"][ORIGINAL]
         rows[name] = row | ratio.to_dict()
     return pd.DataFrame(rows).T
 

@@ -26,6 +26,7 @@ from gaputils.pages.scores.cosines import (
 )
 from gaputils.pages.scores.labels import draw_labels, none_fits, probabilities, siglip
 from gaputils.pages.scores.means import (
+    cosine_of_gaps,
     how_many_rows,
     right_both_ways,
     rows_that_pay,
@@ -54,6 +55,7 @@ __all__ = [
     "average_table",
     "claims",
     "concatenated",
+    "cosine_of_gaps",
     "cosine_table",
     "cosines",
     "draw_labels",

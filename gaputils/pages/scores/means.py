@@ -72,6 +72,14 @@ def whose_mean(e: Embeddings, image_mean: Tensor | None = None, seed: int = 0) -
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def cosine_of_gaps(e: Embeddings, seed: int = 0) -> float:
+    """The cosine between the gaps of the two `topics`. Rows of `e` are pairs."""
+    topic = topics(e, seed=seed)
+    differences = e.queries.double() - e.gallery.double()
+    first, second = (differences[topic == which].mean(dim=0) for which in (0, 1))
+    return float(cosine_similarity(first, second, dim=0))
+
+
 def how_many_rows(
     e: Embeddings, counts: Iterable[int], draws: int = 20, seed: int = 0
 ) -> pd.DataFrame:
@@ -121,8 +129,8 @@ def rows_that_pay(e: Embeddings, items: int) -> float:
 
 def text_domains(names: Iterable[str], images: str) -> tuple[pd.DataFrame, str]:
     """How far apart the means of texts of several data sets are, beside their gaps to the mean of
-    `images`; all of one model. A row a set: `texts`, `nearest`, `farthest`, `gap`, `cosine` of the
-    gap with the mean gap. Empty with a reason where they are not at hand.
+    `images`; all of one model. A row a set: `texts`, `nearest`, `farthest`, `gap`, the least
+    `cosine` of the gap with that of another set. Empty with a reason where they are not at hand.
     """
     try:
         found = [published_rows(name, normalize=True) for name in names]
@@ -132,14 +140,17 @@ def text_domains(names: Iterable[str], images: str) -> tuple[pd.DataFrame, str]:
     means = torch.stack([rows.mean(dim=0) for rows, _ in found])
     apart = torch.cdist(means, means)
     gaps = image - means
+    alike = cosines(gaps, gaps)
     rows = [
         {
             "texts": str(about["data"]),
             "nearest": float(np.sort(distances)[1]),
             "farthest": float(distances.max()),
             "gap": float(gap.norm()),
-            "cosine": float(cosine_similarity(gap, gaps.mean(dim=0), dim=0)),
+            "cosine": float(least),
         }
-        for (_, about), distances, gap in zip(found, apart.numpy(), gaps, strict=True)
+        for (_, about), distances, gap, least in zip(
+            found, apart.numpy(), gaps, alike.amin(dim=1), strict=True
+        )
     ]
     return pd.DataFrame(rows), ""

@@ -52,6 +52,7 @@ def numbers(e: Embeddings, frames: Frames, labels: int) -> dict[str, str | int]:
         **_labels(frames["fitting"], frames["siglip"]),
         **_mixing(e, frames["averages"], frames["swaps"], frames["left"]),
         **_means(frames["means"], frames["rows"], frames["needed"]),
+        "topics_cosine": f"{frames['alike']:.2f}",
     }
 
 
@@ -136,6 +137,7 @@ def _mixing(
         "average_gain": told(*half.loc[CENTRED, ["gain", "gain_error"]], signed=True),
         "average_image": told(*ends.loc[0, ["right", "error"]]),
         "average_text": told(*ends.loc[1, ["right", "error"]]),
+        "average_more": told(*ends.loc[0.75, ["right", "error"]]),
         "third_text": f"{third['texts']:.2f}",
         "third_both": f"{third['image and text averaged']:.2f}",
         "third_image": f"{third['images']:.2f}",
@@ -177,6 +179,7 @@ def claims(frames: Frames) -> dict[str, bool]:
     plain, centred = fitting.loc["original"], fitting.loc[CENTRED]
     right = averages[averages["way"] == "original"].set_index("share")["right"]
     other, fewest = means.loc[OTHER], rows.iloc[0]
+    taken = [CENTRED, STANDARD]
     return {
         "unrelated captions are more alike than a pair": pairs.loc["two texts", "mean"]
         > match["mean"],
@@ -191,9 +194,16 @@ def claims(frames: Frames) -> dict[str, bool]:
             (few.loc[[CENTRED, CLOSED], "precision_gain"] <= 0).all()
         ),
         "a flat cutoff is mostly wrong": many.loc[UNTOUCHED, "precision"] < 0.1,
-        "closing does harm to telling whether it is there": bool(
-            (present["present_gain"] < -2 * present["present_gain_error"]).all()
+        "standardising and z-scores do harm to telling whether it is there": bool(
+            (
+                present.loc[taken, "present_gain"] < -2 * present.loc[taken, "present_gain_error"]
+            ).all()
         ),
+        "the centred projection does no good there": present.loc[CLOSED, "present_gain"]
+        < 2 * present.loc[CLOSED, "present_gain_error"],
+        "three quarters of the name are the most": right[0.75] == right.max(),
+        "the gaps of topics are more alike than 0.9": frames["alike"] > 0.9,
+        "means of hundreds gain nothing": rows.iloc[-1]["gain"] < 2 * rows.iloc[-1]["gain_error"],
         "the largest cosine tells better than the largest probability": plain["told_gain"]
         > 2 * plain["told_gain_error"],
         "the projection changes no probability": fitting.loc["hull projection", "changed"] < 1e-9,
