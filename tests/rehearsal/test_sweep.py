@@ -1,6 +1,7 @@
 """The paper's grid as it is, from the fetching to the page, on random weights and random images.
 
-`GAP_REHEARSAL_FULL=1` makes the six models at their full size, which takes 17 GB of disk and three hours on two cores.
+`GAP_REHEARSAL_FULL=1` makes the six models at their full size, which takes 17 GB of disk and three
+hours on two cores.
 """
 
 from __future__ import annotations
