@@ -276,6 +276,14 @@ def test_gains_over_axes_are_paired_means_over_seeds() -> None:
     assert line["centred_error"] == pytest.approx(gain.std() / len(gain) ** 0.5, rel=0.15)
     assert level["untouched"] + level["centred"] == pytest.approx(each["level"].mean())
     assert level["level"] == pytest.approx(level["untouched"] - line["untouched"])
+    others = frame.drop("rotated by OPQ")
+    gains = others[["centred", "plain"]].add(others["untouched"], axis=0).stack()
+    assert (frame["untouched"] - frame["ahead"]).to_list() == pytest.approx([gains.max()] * 6)
+    *row, closing = gains.idxmax()
+    same = others.loc[tuple(row)]
+    assert (same["ahead"], same["ahead_error"]) == pytest.approx(
+        (-same[closing], same[f"{closing}_error"]), rel=1e-9
+    )
     told = axes.axes_table(frame).loc["rotated at random, inner-product", "gain, centred"]
     assert told.startswith(f"{gain.mean():+.3f} ± ".replace("-", "−"))
 
