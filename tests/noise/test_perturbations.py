@@ -32,8 +32,8 @@ def test_gaussian_noise_has_its_variance_and_shape(per: str, on: str) -> None:
     """Chi-square of the sum of squares; a correct generator fails one time in 10^6."""
     clean, d = torch.zeros(500, 40, dtype=torch.float64), 40
     noise = gu.GaussianNoise(0.7, per=per, on=on)
-    queries, gallery = applied(noise, clean, clean)
-    moved, still = (gallery, queries) if on == "gallery" else (queries, gallery)
+    queries, gallery = applied(noise, clean + 3, clean)
+    moved, still = (gallery - 3, queries) if on == "gallery" else (queries, gallery - 3)
     assert torch.equal(still, clean)
     coordinate = 0.7 / d if per == "vector" else 0.7
     assert noise.coordinate_variance(d) == pytest.approx(coordinate)
@@ -48,6 +48,10 @@ def test_gaussian_noise_is_the_generators_normal_numbers_added(dtype: torch.dtyp
     drawn = torch.randn(clean.shape, dtype=dtype, generator=torch.Generator().manual_seed(0))
     noise = gu.GaussianNoise(0.25, per="coordinate")
     torch.testing.assert_close(applied(noise, clean)[1], clean + drawn / 2)
+
+
+def test_a_variance_is_kept_as_a_plain_number() -> None:
+    assert repr(gu.GaussianNoise(np.float32(0.5)).variance) == "0.5"
 
 
 def test_gaussian_noise_without_variance_is_none() -> None:
