@@ -74,10 +74,13 @@ def test_the_naive_shift_moves_each_kind_onto_the_queries(halves) -> None:
     torch.testing.assert_close(found["image"], searched.queries @ moved.mT)
 
 
-def test_z_scores_of_each_query_have_its_mean_and_deviation(halves) -> None:
-    for values in ways.WAYS["z-scores of each query"](*halves).values():
-        torch.testing.assert_close(values.mean(1), torch.zeros(20, dtype=torch.float64))
-        torch.testing.assert_close(values.std(1), torch.ones(20, dtype=torch.float64))
+def test_z_scores_of_each_query_have_its_mean_and_deviation_without_the_query(halves) -> None:
+    found = ways.WAYS["z-scores of each query"](*halves)
+    others = [row[np.arange(20) != i] for i, row in enumerate(found["text"].numpy())]
+    for values in (found["image"].numpy(), np.stack(others)):
+        np.testing.assert_allclose(values.mean(1), 0, atol=1e-12)
+        np.testing.assert_allclose(values.std(1, ddof=1), 1)
+    assert (found["text"].diagonal() > 2).all()
 
 
 def test_results_in_turn_and_reciprocal_ranks_are_one_list(halves) -> None:
@@ -87,6 +90,33 @@ def test_results_in_turn_and_reciprocal_ranks_are_one_list(halves) -> None:
     )
     pd.testing.assert_frame_equal(first, second)
     assert (first["share@10[image]"] == 0.5).all()
+
+
+@pytest.mark.parametrize("asked", mixture.KINDS)
+def test_of_results_in_turn_the_kind_that_asks_comes_last_or_first(asked: str) -> None:
+    rows = {kind: torch.eye(3, dtype=torch.float64) for kind in mixture.KINDS}
+    three = mixed.tuples("three", rows, asked)
+    for own_first in (False, True):
+        found = ways.interleaved(own_first, three, three)
+        order = sorted(found, key=lambda kind: -float(found[kind][0].max()))
+        assert order.index(asked) == (0 if own_first else 2)
+
+
+def test_the_scale_of_the_match_is_without_row_i_with_row_i(halves) -> None:
+    fitted, _ = halves
+    found, bare = (mixed.TERMS[name](*halves) for name in ("the match, scaled", "the match alone"))
+    for kind, rows in fitted.galleries.items():
+        spread = (fitted.queries - fitted.queries.mean(0)) @ (rows - rows.mean(0)).mT
+        others = spread.numpy()[~np.eye(20, dtype=bool)].std(ddof=1)
+        torch.testing.assert_close(found[kind], bare[kind] / others)
+
+
+def test_in_another_order_the_sample_scores_each_row_with_its_match(halves) -> None:
+    closing = gu.MixedGallery().fit(halves[0].queries[[*range(1, 20), 0]], halves[0].galleries)
+    queries, stored = closing.transform(halves[1].queries, halves[1].galleries)
+    found = mixed.in_another_order(*halves)
+    torch.testing.assert_close(found["text"], queries @ stored["text"].mT)
+    assert found["text"].std() < ways.WAYS[mixed.OURS](*halves)["text"].std()
 
 
 def test_ranks_count_from_one_and_put_the_query_itself_last(halves) -> None:

@@ -23,7 +23,7 @@ from gaputils.pages.mixed_galleries.mixture import (
     tuples,
 )
 from gaputils.pages.mixed_galleries.terms import TERMS, terms
-from gaputils.pages.mixed_galleries.ways import OURS, WAYS
+from gaputils.pages.mixed_galleries.ways import OURS, WAYS, in_another_order
 
 __all__ = [
     "OURS",
@@ -34,6 +34,7 @@ __all__ = [
     "each_scene",
     "emoji",
     "held_out",
+    "in_another_order",
     "nearer_than_own",
     "over",
     "paired",

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from gaputils.pages.mixed_galleries.mixture import Mixture, Scores
-from gaputils.pages.mixed_galleries.ways import Way
+from gaputils.pages.mixed_galleries.ways import Way, off_diagonal
 
 
 def terms(mixture: Mixture) -> pd.DataFrame:
@@ -40,7 +40,10 @@ def terms(mixture: Mixture) -> pd.DataFrame:
 
 
 def some_terms(names: Sequence[str], scaled: bool, fitted: Mixture, searched: Mixture) -> Scores:
-    """Scores of which only the terms `names` are left: "kind" (two), "handicap" and "match"."""
+    """Scores of which only the terms `names` are left: "kind" (two), "handicap" and "match".
+
+    The scale is that of the fitted matches of all pairs but row i with row i, as in `MixedGallery`.
+    """
     asked = fitted.queries.mean(dim=0)
     about = searched.queries - asked
     found = {}
@@ -52,6 +55,7 @@ def some_terms(names: Sequence[str], scaled: bool, fitted: Mixture, searched: Mi
             "match": about @ (items - own).mT,
         }
         spread = (fitted.queries - asked) @ (fitted.galleries[kind] - own).mT
+        spread = off_diagonal(spread) if len(spread) == spread.shape[1] else spread
         kept = sum(parts[name] for name in names) / (spread.std() if scaled else 1)
         found[kind] = torch.as_tensor(kept).expand(len(about), len(items))
     return found

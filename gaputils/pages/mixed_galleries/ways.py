@@ -55,11 +55,20 @@ def centred(fitted: Mixture, searched: Mixture) -> Scores:
 
 
 def standardized_by_query(fitted: Mixture, searched: Mixture) -> Scores:
-    """Each query's scores with a kind at mean 0 and deviation 1: needs all of them, every time."""
-    return {
-        kind: (values - values.mean(dim=1, keepdim=True)) / values.std(dim=1, keepdim=True)
-        for kind, values in by_cosine(fitted, searched).items()
-    }
+    """Each query's scores with a kind at mean 0 and deviation 1: needs all of them, every time.
+
+    Mean and deviation are of what is searched, so the query itself counts in neither.
+    """
+    found = {}
+    for kind, values in by_cosine(fitted, searched).items():
+        seen = off_diagonal(values) if kind == searched.own else values
+        found[kind] = (values - seen.mean(dim=1, keepdim=True)) / seen.std(dim=1, keepdim=True)
+    return found
+
+
+def off_diagonal(values: Tensor) -> Tensor:
+    """(n, n - 1) the scores (n, n) of row i with all items but item i."""
+    return values[~torch.eye(len(values), dtype=torch.bool)].view(len(values), -1)
 
 
 def ranks(fitted: Mixture, searched: Mixture) -> Scores:
@@ -73,14 +82,24 @@ def ranks(fitted: Mixture, searched: Mixture) -> Scores:
     return found
 
 
-def interleaved(fitted: Mixture, searched: Mixture) -> Scores:
-    """A search a kind, and their results in turn."""
-    return {kind: -places.double() for kind, places in ranks(fitted, searched).items()}
+def interleaved(own_first: bool, fitted: Mixture, searched: Mixture) -> Scores:
+    """A search a kind, and their results in turn: the kind that asks comes first or last."""
+    places = ranks(fitted, searched)
+    turns = sorted(places, key=lambda kind: kind == searched.asked, reverse=own_first)
+    return {kind: -(places[kind] + turn / len(turns)) for turn, kind in enumerate(turns)}
 
 
 def reciprocal_ranks(fitted: Mixture, searched: Mixture) -> Scores:
-    """A search a kind, fused by ``1 / (60 + rank)``."""
-    return {kind: 1 / (RRF + places.double()) for kind, places in ranks(fitted, searched).items()}
+    """A search a kind, fused by ``1 / (60 + rank)``; of equals the kind that asks comes last."""
+    taken = interleaved(False, fitted, searched)
+    return {kind: 1 / (RRF - places) for kind, places in taken.items()}
+
+
+def in_another_order(fitted: Mixture, searched: Mixture) -> Scores:
+    """`MixedGallery` of a sample in which no row i of a kind matches query i, yet another does."""
+    rolled = {kind: rows.roll(1, 0) for kind, rows in fitted.galleries.items()}
+    closing = MixedGallery().fit(fitted.queries, rolled)
+    return scores(*closing.transform(searched.queries, searched.galleries))
 
 
 OURS = "mixed gallery"
@@ -91,7 +110,8 @@ WAYS: dict[str, Way] = {
     "centring alone": centred,
     "offset and scale alone": partial(in_one_index, MixedGallery(center=False)),
     OURS: partial(in_one_index, MixedGallery()),
-    "two searches, interleaved": interleaved,
+    "two searches, interleaved": partial(interleaved, False),
+    "two searches, own kind first": partial(interleaved, True),
     "two searches, reciprocal ranks": reciprocal_ranks,
     "z-scores of each query": standardized_by_query,
 }
