@@ -215,14 +215,16 @@ def _standardization(queries: Tensor, items: Tensor, kind: str) -> tuple[float, 
         + (item_part @ asked).square().mean()
         + ((query_part.mT @ query_part) * (item_part.mT @ item_part)).sum() / pairs
     )
+    size = float(queries.square().sum(dim=1).mean() * items.square().sum(dim=1).mean())
+    least = 1e-24 * size
     if len(queries) == len(items):
+        least = max(least, 1e-12 * variance)  # rounding of what is taken away
         own_scores = (queries * items).sum(dim=1) - mean
         others = pairs - len(items)
         shift = -float(own_scores.sum()) / others if others else 0.0
         squares = pairs * variance - float(own_scores.square().sum())
         mean, variance = mean + shift, squares / others - shift**2 if others else 0.0
-    size = float(queries.square().sum(dim=1).mean() * items.square().sum(dim=1).mean())
-    if not variance > 1e-24 * size:
+    if not variance > least:
         raise ValueError(
             f"{_name(kind)}: expected rows whose scores differ, all those of the "
             f"{len(items)} row(s) with the {len(queries)} queries are alike"

@@ -166,6 +166,12 @@ def test_centring_changes_some_rankings_and_the_query_mean_alone_does() -> None:
     np.testing.assert_array_equal(shifted, order(queries @ items.T))
 
 
+@pytest.mark.parametrize("n", [2, 5, 50, 300])
+def test_scores_that_are_alike_but_for_row_i_with_row_i_are_refused(n: int) -> None:
+    with pytest.raises(ValueError, match=rf"galleries\['image'\]: .*the {n} queries are alike"):
+        gu.MixedGallery().fit(np.eye(n), {"image": np.eye(n)})
+
+
 @pytest.mark.parametrize("center", [True, False])
 def test_equal_norms_rank_alike_by_cosine(center: bool) -> None:
     queries, kinds = rows(4)

@@ -276,9 +276,9 @@ def test_gains_over_axes_are_paired_means_over_seeds() -> None:
     assert line["centred_error"] == pytest.approx(gain.std() / len(gain) ** 0.5, rel=0.15)
     assert level["untouched"] + level["centred"] == pytest.approx(each["level"].mean())
     assert level["level"] == pytest.approx(level["untouched"] - line["untouched"])
-    others = frame.drop("rotated by OPQ")
+    others = frame.drop(["rotated by OPQ", axes.ELSEWHERE])
     gains = others[["centred", "plain"]].add(others["untouched"], axis=0).stack()
-    assert (frame["untouched"] - frame["ahead"]).to_list() == pytest.approx([gains.max()] * 6)
+    assert (frame["untouched"] - frame["ahead"]).to_list() == pytest.approx([gains.max()] * 8)
     *row, closing = gains.idxmax()
     same = others.loc[tuple(row)]
     assert (same["ahead"], same["ahead_error"]) == pytest.approx(
@@ -286,6 +286,36 @@ def test_gains_over_axes_are_paired_means_over_seeds() -> None:
     )
     told = axes.axes_table(frame).loc["rotated at random, inner-product", "gain, centred"]
     assert told.startswith(f"{gain.mean():+.3f} ± ".replace("-", "−"))
+
+
+def test_opq_of_other_rows_is_learned_from_the_other_galleries() -> None:
+    blocks = [task(seed=seed) for seed in range(3)]
+    frame = axes.over_axes(blocks, [3], axes=[axes.ELSEWHERE])
+    found = []
+    for e, *others in (blocks, [blocks[1], blocks[0], blocks[2]], [blocks[2], *blocks[:2]]):
+        rotation = axes.optimized(torch.cat([one.gallery for one in others]), 3)
+        first = indexes.search(e.queries @ rotation, e.gallery @ rotation, "PQ", seed=3).items
+        found.append((first == truth(e, 1)).double())
+    untouched = frame.loc[(axes.ELSEWHERE, "inner-product"), "untouched"]
+    assert untouched == pytest.approx(float(torch.cat(found).mean()))
+    with pytest.raises(ValueError, match="blocks: expected two or more"):
+        axes.over_axes(blocks[:1], [3])
+
+
+def test_float_queries_are_scored_with_the_signs_of_the_items() -> None:
+    blocks = [task(seed=0), task(seed=1)]
+    hits = []
+    for e in blocks:
+        centred = gu.HullProjection(center=True).fit_transform(e.queries, e.gallery)
+        for queries, gallery in ((e.queries, e.gallery), centred):
+            sums = queries.numpy() @ np.where(gallery.numpy() < 0, -1.0, 1.0).T
+            hits.append(sums.argmax(1) == truth(e, 1)[:, 0].numpy())
+    untouched, closed = np.concatenate(hits[::2]) * 1.0, np.concatenate(hits[1::2]) * 1.0
+    found = page.floats_against_signs(blocks)
+    assert found["found"] == pytest.approx(untouched.mean())
+    assert found["gain"] == pytest.approx((closed - untouched).mean())
+    error = (closed - untouched).std() / len(closed) ** 0.5
+    assert found["gain_error"] == pytest.approx(error, rel=0.15)
 
 
 def test_figures_show_what_the_frames_hold() -> None:

@@ -279,6 +279,28 @@ def oblique_gain(blocks: Sequence[Embeddings], index: str, seed: int = 0) -> tup
     return paired_gain(oblique, centred, seed=seed)
 
 
+def floats_against_signs(blocks: Sequence[Embeddings], seed: int = 0) -> dict[str, float]:
+    """What float queries find among the items' signs: `found` untouched, `gain` by centring.
+
+    By inner product, so that only the items lose; with `found_error` and the paired `gain_error`.
+    """
+    truth = [nearest(*side, "inner-product") for side in _closed(None, blocks)]
+    untouched, centred = (
+        torch.cat(
+            [
+                nearest(queries, torch.where(gallery >= 0, 1.0, -1.0).to(gallery), "inner-product")
+                == right
+                for (queries, gallery), right in zip(_closed(way, blocks), truth, strict=True)
+            ]
+        ).double()
+        for way in (None, CLOSINGS[CENTRED])
+    )
+    values = torch.stack([untouched, centred - untouched], dim=1)
+    found, gain = values.mean(dim=0).tolist()
+    errors = bootstrap_means(values, seed=seed).std(axis=0)
+    return {"found": found, "gain": gain, "found_error": errors[0], "gain_error": errors[1]}
+
+
 def over_bins(blocks: Sequence[Embeddings], bins: Iterable[int], seed: int = 0) -> pd.DataFrame:
     """Answers that survive rounding to one grid for all coordinates, as in the paper's Figure 10.
 

@@ -49,11 +49,13 @@ def optimized(gallery: Tensor, seed: int) -> Tensor:
     return rotation
 
 
+ELSEWHERE = "rotated by OPQ of other rows"
 Turn = Callable[[Tensor, int], Tensor]
 AXES: dict[str, Turn] = {
     "as they come": as_they_come,
     "rotated at random": at_random,
     "rotated by OPQ": optimized,
+    ELSEWHERE: optimized,
 }
 
 
@@ -66,22 +68,27 @@ def over_axes(
     """What an index of faiss finds after both sides are rotated to other `axes`, of `AXES`.
 
     A row for each, and for each of `RANKINGS` of the decoded rows: by inner product their lengths
-    count, by cosine they do not. A rotation changes no score of floats and turns every closing
-    with it. `untouched` is the share of the floats' answers; `centred` and `plain` are what the
-    projection adds with its centre taken away and without; `five` is what five candidates of
-    centred rows hold beyond ten of untouched ones, `level` what the ranking adds to untouched rows
-    by inner product, and `ahead` what untouched rows find beyond the closing that finds the most
-    without OPQ, by any axes and ranking. Each is a mean over `seeds`, of codebooks and rotations,
-    with its paired bootstrap error over the queries.
+    count, by cosine they do not. A rotation changes no score of floats and turns every closing with
+    it; that of `ELSEWHERE` is learned from the galleries of all other blocks. `untouched` is the
+    share of the floats' answers; `centred` and `plain` are what the projection adds with its centre
+    taken away and without; `five` is what five candidates of centred rows hold beyond ten of
+    untouched ones, `level` what the ranking adds to untouched rows by inner product, and `ahead`
+    what untouched rows find beyond the closing that finds the most without OPQ, by any axes and
+    ranking. Each is a mean over `seeds`, of codebooks and rotations, with its paired bootstrap
+    error over the queries.
     """
+    if ELSEWHERE in axes and len(blocks) < 2:
+        raise ValueError(f"blocks: expected two or more for {ELSEWHERE!r}, got {len(blocks)}")
     drawn, counts = list(seeds), {ORIGINAL: (1, 10), CENTRED: (1, 5), PLAIN: (1,)}
     hits: dict[tuple[str, str, str, int], list[Tensor]] = {}
-    for block in blocks:
+    for place, block in enumerate(blocks):
+        other = [one.gallery for one in (*blocks[:place], *blocks[place + 1 :])]
         sides = work(block.queries), work(block.gallery)
         truth = nearest(*sides, "inner-product")[:, None]
         closed = {name: moved(fitted(CLOSINGS[name], *sides), *sides) for name in counts}
         for each, seed in product(axes, drawn):
-            rotation = AXES[each](block.gallery, seed)
+            source = torch.cat(other) if each == ELSEWHERE else block.gallery
+            rotation = AXES[each](source, seed)
             for name, (queries, gallery) in closed.items():
                 back = decoded(gallery @ rotation, index, seed=seed)
                 for ranking in RANKINGS:
