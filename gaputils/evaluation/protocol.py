@@ -72,6 +72,16 @@ def mean_over_groups(
     return float(values.mean()), float(means.std())
 
 
+def mean_and_error(values: Any, resamples: int = 1000, seed: int = 0) -> tuple[float, float]:
+    """Mean of `values` (n,) and its standard error, over `resamples` bootstrap draws of the n.
+
+    >>> mean_and_error(np.array([1.0, 1.0, 1.0]))
+    (1.0, 0.0)
+    """
+    each = np.asarray(values, dtype=float)[:, None]
+    return float(each.mean()), float(bootstrap_means(each, resamples, seed).std())
+
+
 def paired_gain(
     values: Any, baseline: Any, resamples: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
@@ -87,5 +97,4 @@ def paired_gain(
     ours, theirs = (np.asarray(side, dtype=float) for side in (values, baseline))
     if ours.ndim != 1 or ours.shape != theirs.shape:
         raise ValueError(f"baseline: expected shape {ours.shape} as values, got {theirs.shape}")
-    difference = (ours - theirs)[:, None]
-    return float(difference.mean()), float(bootstrap_means(difference, resamples, seed).std())
+    return mean_and_error(ours - theirs, resamples, seed)

@@ -14,7 +14,7 @@ from torch import Tensor
 from gaputils.datasets import load
 from gaputils.datasets.base import ClassificationDataset
 from gaputils.encoding.embed import embed, embed_classes, image_batches, in_batches
-from gaputils.evaluation.protocol import bootstrap_means
+from gaputils.evaluation.protocol import mean_and_error
 from gaputils.models.loading import load_model
 from gaputils.models.model import Model
 from gaputils.pages import with_error
@@ -113,9 +113,8 @@ def by_step(
     for step in steps:
         model = load_model("tiny-openmoji", step=step, device="cpu")
         e = embed(model, data, templates=template)
-        right = e.right(nearest(e.queries, e.gallery, "cosine")).double()[:, None]
-        share, error = float(right.mean()), float(bootstrap_means(right).std())
-        rows["the last" if step is None else str(step)] = with_error(share, error)
+        right = e.right(nearest(e.queries, e.gallery, "cosine"))
+        rows["the last" if step is None else str(step)] = with_error(*mean_and_error(right))
     accuracy = list(rows.values())
     return pd.DataFrame({"step": list(rows), f"accuracy on {name}": accuracy})
 

@@ -14,7 +14,7 @@ from gaputils._checks import Seed, as_direction, as_generator, as_pair, integer,
 from gaputils.closing import MeanShift
 from gaputils.closing.on_hull import comparing
 from gaputils.embeddings import Embeddings
-from gaputils.evaluation.protocol import bootstrap_means, paired_gain
+from gaputils.evaluation.protocol import mean_and_error, paired_gain
 from gaputils.geometry import gap_vector
 from gaputils.noise import GaussianNoise, robustness
 from gaputils.pages import SCORING_WORDS
@@ -234,10 +234,9 @@ def compared(
                     for queries, _, gallery in each
                 ]
             ).double()
-            error = float(bootstrap_means(kept[name][:, None]).std())
             gain = paired_gain(kept[name], kept[SHIFTS[0]])
             share = float(torch.cat(changed).double().mean())
-            rows.append((name, scoring, share, float(kept[name].mean()), error, *gain))
+            rows.append((name, scoring, share, *mean_and_error(kept[name]), *gain))
     columns = ["gallery", "scoring", "changed", "robustness", "robustness_error", "gain"]
     return pd.DataFrame(rows, columns=[*columns, "gain_error"])
 

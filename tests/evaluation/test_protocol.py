@@ -13,6 +13,7 @@ import gaputils as gu
 from gaputils.evaluation.protocol import (
     answerable_blocks,
     bootstrap_means,
+    mean_and_error,
     mean_over_groups,
     paired_gain,
 )
@@ -49,6 +50,13 @@ def test_the_bootstrap_error_is_that_of_a_mean_and_seeded() -> None:
     np.testing.assert_allclose(means.std(0), values.std(0) / 20, rtol=0.08)
     np.testing.assert_array_equal(means, bootstrap_means(values, 2000, seed=3))
     assert (means != bootstrap_means(values, 2000, seed=4)).any()
+
+
+def test_the_error_of_a_mean_is_its_spread_over_the_root_of_their_number() -> None:
+    values = np.random.default_rng(0).normal(2, 3, size=500)
+    mean, error = mean_and_error(values, resamples=20_000)
+    assert mean == pytest.approx(values.mean())
+    assert error == pytest.approx(values.std() / np.sqrt(500), rel=0.03)
 
 
 def test_a_paired_gain_has_no_error_where_every_query_gains_alike() -> None:

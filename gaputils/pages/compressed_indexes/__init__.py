@@ -19,7 +19,7 @@ from gaputils.datasets import DataUnavailable, load, published_rows
 from gaputils.embeddings import Embeddings
 from gaputils.encoding.embed import embed
 from gaputils.evaluation.compare import compare_blocks
-from gaputils.evaluation.protocol import bootstrap_means, paired_gain
+from gaputils.evaluation.protocol import bootstrap_means, mean_and_error, paired_gain
 from gaputils.geometry.hull import principal_components, project
 from gaputils.models import load_model
 from gaputils.noise import BinaryQuantization, UniformQuantization, covariance_between
@@ -295,10 +295,9 @@ def floats_against_signs(blocks: Sequence[Embeddings], seed: int = 0) -> dict[st
         ).double()
         for way in (None, CLOSINGS[CENTRED])
     )
-    values = torch.stack([untouched, centred - untouched], dim=1)
-    found, gain = values.mean(dim=0).tolist()
-    errors = bootstrap_means(values, seed=seed).std(axis=0)
-    return {"found": found, "gain": gain, "found_error": errors[0], "gain_error": errors[1]}
+    found, found_error = mean_and_error(untouched, seed=seed)
+    gain, gain_error = paired_gain(centred, untouched, seed=seed)
+    return {"found": found, "gain": gain, "found_error": found_error, "gain_error": gain_error}
 
 
 def over_bins(blocks: Sequence[Embeddings], bins: Iterable[int], seed: int = 0) -> pd.DataFrame:

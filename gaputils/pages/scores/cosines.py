@@ -15,7 +15,7 @@ from torch.nn.functional import normalize
 from gaputils.closing import Centering, Closing, HullProjection
 from gaputils.closing.catalogue import close
 from gaputils.embeddings import Embeddings
-from gaputils.evaluation.protocol import bootstrap_means
+from gaputils.evaluation.protocol import mean_and_error
 from gaputils.scoring import first_equals, settle
 
 UNTOUCHED = "original"
@@ -70,18 +70,18 @@ def pair_cosines(e: Embeddings) -> pd.DataFrame:
         for name, values in samples(task).items():
             row = rows.setdefault(name, {})
             row[f"{prefix}mean"] = float(values.mean())
-            row[f"{prefix}error"] = float(bootstrap_means(_shares(values, len(e.queries))).std())
+            row[f"{prefix}error"] = mean_and_error(_shares(values, len(e.queries)))[1]
             row[f"{prefix}spread"] = float(values.std())
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def _shares(values: Tensor, pairs: int) -> Tensor:
-    """(pairs, 1) what each pair adds to the mean of `values`, one a pair or one for any two."""
+    """(pairs,) what each pair adds to the mean of `values`, one a pair or one for any two."""
     if len(values) == pairs:
-        return values[:, None]
+        return values
     table = values.new_zeros(pairs, pairs)
     table[~torch.eye(pairs, dtype=torch.bool)] = values
-    return ((table.sum(dim=0) + table.sum(dim=1)) / (pairs - 1))[:, None]
+    return (table.sum(dim=0) + table.sum(dim=1)) / (pairs - 1)
 
 
 def separation(

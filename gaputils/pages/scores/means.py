@@ -15,7 +15,7 @@ from gaputils.closing import MeanShift
 from gaputils.closing.on_hull import comparing
 from gaputils.datasets import DataUnavailable, published_rows
 from gaputils.embeddings import Embeddings
-from gaputils.evaluation.protocol import bootstrap_means, paired_gain
+from gaputils.evaluation.protocol import mean_and_error, paired_gain
 from gaputils.pages.scores.cosines import cosines
 
 Means = tuple[Tensor, Tensor]
@@ -61,13 +61,14 @@ def whose_mean(e: Embeddings, image_mean: Tensor | None = None, seed: int = 0) -
     values = {name: torch.cat(parts).numpy() for name, parts in found.items()}
     rows = {}
     for name, right in values.items():
-        gain, error = paired_gain(right, values["none"])
+        share, error = mean_and_error(right)
+        gain, gain_error = paired_gain(right, values["none"])
         rows[name] = {
             "apart": float(np.mean(away[name])) if name in away else float("nan"),
-            "right": float(right.mean()),
-            "error": float(bootstrap_means(right[:, None]).std()),
+            "right": share,
+            "error": error,
             "gain": gain,
-            "gain_error": error,
+            "gain_error": gain_error,
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 

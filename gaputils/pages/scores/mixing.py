@@ -15,7 +15,7 @@ from gaputils.datasets import DataUnavailable, load, published_rows
 from gaputils.datasets.openmoji import catalogue
 from gaputils.embeddings import Embeddings
 from gaputils.encoding.embed import embed_images
-from gaputils.evaluation.protocol import bootstrap_means, paired_gain
+from gaputils.evaluation.protocol import bootstrap_means, mean_and_error, paired_gain
 from gaputils.models import Model
 from gaputils.pages.scores.cosines import CENTRED, cosines
 from gaputils.scoring import least, nearest
@@ -144,9 +144,8 @@ def swapped(e: Embeddings, k: int = 10) -> tuple[pd.DataFrame, float]:
         share = (found[:, :, None] == wanted[:, None]).any(dim=2).double().mean(dim=1).numpy()
         base = share if base is None else base
         gain, error = paired_gain(share, base)
-        rows[name] = {"found": float(share.mean())}
-        rows[name] |= {"error": float(bootstrap_means(share[:, None]).std())}
-        rows[name] |= {"gain": gain, "gain_error": error}
+        found_share, found_error = mean_and_error(share)
+        rows[name] = {"found": found_share, "error": found_error, "gain": gain, "gain_error": error}
     rows["chance"] = {"found": k / (len(images) - 1)}
     left = (images - texts - gap).square().sum() / (images - texts).square().sum()
     return pd.DataFrame.from_dict(rows, orient="index"), float(left)
