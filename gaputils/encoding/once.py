@@ -10,12 +10,10 @@ from gaputils.datasets._sources import cache_folder
 from gaputils.embeddings import Embeddings
 from gaputils.encoding._sources import source_digest
 from gaputils.encoding._texts import AnyDataset, gather_texts, kept
-from gaputils.encoding.to_folder import _describe, embed_to_folder
+from gaputils.encoding.to_folder import BATCH_SIZE, SHARD_SIZE, describe, embed_to_folder
 from gaputils.models.model import Model
 from gaputils.storage._manifest import plan
 from gaputils.storage.folder import load_folder
-
-_SHARD, _BATCH = 8192, 256
 
 
 def embed_once(
@@ -31,19 +29,12 @@ def embed_once(
     folder = cache_folder() / "embedded" / _key(model, dataset, templates)
     folder.mkdir(parents=True, exist_ok=True)
     with only_writer(folder, wait=True):
-        place = embed_to_folder(
-            model,
-            dataset,
-            folder / "shards",
-            shard_size=_SHARD,
-            batch_size=_BATCH,
-            templates=templates,
-        )
+        place = embed_to_folder(model, dataset, folder / "shards", templates=templates)
     return load_folder(place)
 
 
 def _key(model: Model, dataset: AnyDataset, templates: str | tuple[str, ...] | None) -> str:
     texts = gather_texts(dataset, templates)
-    described = plan(_describe(model, dataset, texts, _SHARD, _BATCH)).fingerprint
+    described = plan(describe(model, dataset, texts, SHARD_SIZE, BATCH_SIZE)).fingerprint
     images = source_digest(dataset.images, range(len(dataset)))
     return hashlib.sha256(f"{described} {images}".encode()).hexdigest()[:32]

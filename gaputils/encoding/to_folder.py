@@ -42,6 +42,7 @@ from gaputils.storage._manifest import (
 from gaputils.storage._shard import read_shard, shard_source, write_shard
 from gaputils.storage.folder import refuse_strangers
 
+SHARD_SIZE, BATCH_SIZE = 8192, 256
 _calls = itertools.count()
 _LIBRARIES = ("gaputils", "torch", "open_clip_torch", "torchvision", "safetensors", "pillow")
 
@@ -51,8 +52,8 @@ def embed_to_folder(
     dataset: AnyDataset,
     folder: str | os.PathLike[str],
     *,
-    shard_size: int = 8192,
-    batch_size: int = 256,
+    shard_size: int = SHARD_SIZE,
+    batch_size: int = BATCH_SIZE,
     templates: str | Iterable[str] | None = None,
     workers: int = 0,
     skip_broken: bool = False,
@@ -86,7 +87,7 @@ def embed_to_folder(
             if skip_broken:
                 dataset = _whole_images(model, dataset, place, workers)
             texts = gather_texts(dataset, templates)
-            wanted = plan(_describe(model, dataset, texts, shard_size, batch_size))
+            wanted = plan(describe(model, dataset, texts, shard_size, batch_size))
             _open(place, wanted)
         wait()
         manifest = read_manifest(place)
@@ -108,7 +109,7 @@ def embed_to_folder(
     return place
 
 
-def _describe(
+def describe(
     model: Model, dataset: AnyDataset, texts: Texts, shard_size: int, batch_size: int
 ) -> dict[str, Any]:
     versions = {}
