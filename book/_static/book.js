@@ -6,7 +6,8 @@
 
   // A formula wider than its place is set smaller, down to the LEAST size; what is wider still scrolls.
   const LEAST = 85; // per cent of the text
-  const MARK = 12; // pixels for the punctuation behind it, here and in the style
+  // Pixels for the punctuation behind a formula, as the style has them.
+  const MARK = parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--gu-mark"));
   function tame() {
     const formulas = [...document.querySelectorAll(".bd-article mjx-container")];
     for (const formula of formulas) {
