@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -272,6 +272,11 @@ def choose_items(embeddings: Embeddings, items: Sequence[int] | Tensor) -> Embed
     if "class_names" in info:
         info["class_names"] = [info["class_names"][i] for i in chosen.tolist()]
     return Embeddings(embeddings.queries[kept], embeddings.gallery[chosen], targets[kept], info)
+
+
+def without_owners(info: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of an `info` without the captions' owners: kept elsewhere, or of rows now gone."""
+    return {key: value for key, value in info.items() if key != OWNERS}
 
 
 def unit_rows(embeddings: Embeddings) -> Embeddings:

@@ -25,7 +25,7 @@ from gaputils.closing import (
     fit_mean_shift,
 )
 from gaputils.closing.base import as_given
-from gaputils.embeddings import OWNERS, Embeddings
+from gaputils.embeddings import Embeddings, without_owners
 from gaputils.geometry.sums import hand_back
 from gaputils.storage._written import (
     Write,
@@ -152,8 +152,7 @@ def _in_blocks(
     arrays |= {name: whole(value.numpy()) for name, value in _beside(out, labels).items()}
     if out.suffix == ".npy":
         return write_npy_files(out, arrays)
-    info = {key: value for key, value in labels.info.items() if key != OWNERS}
-    return [write_npz_file(out, arrays, info)]
+    return [write_npz_file(out, arrays, without_owners(labels.info))]
 
 
 def _beside(out: Path, labels: Embeddings) -> dict[str, torch.Tensor]:

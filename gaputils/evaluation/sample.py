@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from gaputils import _checks
-from gaputils.embeddings import OWNERS, Embeddings, draw, draw_beside
+from gaputils.embeddings import Embeddings, draw, draw_beside, without_owners
 from gaputils.geometry.sums import hand_back
 
 ITEMS = 5000
@@ -48,8 +48,7 @@ class Sample:
             places = torch.searchsorted(kept, answers.clamp_min(0))
             answers = torch.where(answers < 0, -1, places)
             targets = answers[:, 0] if bool((answers[:, 0] >= 0).all()) else None
-        info: dict[str, Any] = dict(source.info) if isinstance(source, Embeddings) else {}
-        info.pop(OWNERS, None)
+        info = without_owners(source.info) if isinstance(source, Embeddings) else {}
         if answers is None:
             info["paired"] = False
         part = Embeddings(_take(queries, shown), _take(gallery, kept), targets, info)

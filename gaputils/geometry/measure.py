@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, overload
+from typing import overload
 
 import pandas as pd
 import torch
 
 from gaputils import _checks
-from gaputils.embeddings import OWNERS, Embeddings, draw, draw_beside, require_embeddings
+from gaputils.embeddings import Embeddings, draw, draw_beside, require_embeddings, without_owners
 from gaputils.geometry.catalogue import MEASURES, Sample
 from gaputils.geometry.moments import Moments, moment_measures
 
@@ -189,27 +189,23 @@ def _sample(e: Embeddings, limit: int, seed: int) -> Embeddings:
     generator = _checks.as_generator(seed)
     rows = draw(len(e.queries), limit, generator)
     if e.paired:
-        return Embeddings(e.queries[rows], e.gallery[rows], None, _about(e))
+        return Embeddings(e.queries[rows], e.gallery[rows], None, without_owners(e.info))
     if e.targets is None:
         items = draw(len(e.gallery), limit, generator)
         return Embeddings(e.queries[rows], e.gallery[items], None, {"paired": False})
     wanted = torch.unique(e.targets[rows]).cpu()
     items = draw_beside(wanted, len(e.gallery), limit, generator)
     index = torch.searchsorted(items, e.targets[rows].cpu())
-    return Embeddings(e.queries[rows], e.gallery[items], index.to(e.queries.device), _about(e))
+    targets = index.to(e.queries.device)
+    return Embeddings(e.queries[rows], e.gallery[items], targets, without_owners(e.info))
 
 
 def _half(e: Embeddings, generator: torch.Generator) -> Embeddings:
     """Half of the rows, drawn without replacement, in the way that the data were drawn."""
     rows = draw(len(e.queries), len(e.queries) // 2, generator)
     if e.paired:
-        return Embeddings(e.queries[rows], e.gallery[rows], None, _about(e))
+        return Embeddings(e.queries[rows], e.gallery[rows], None, without_owners(e.info))
     if e.targets is None:
         items = draw(len(e.gallery), len(e.gallery) // 2, generator)
         return Embeddings(e.queries[rows], e.gallery[items], None, {"paired": False})
-    return Embeddings(e.queries[rows], e.gallery, e.targets[rows], _about(e))
-
-
-def _about(e: Embeddings) -> dict[str, Any]:
-    """What is known of all rows; owners are not, once some rows are gone."""
-    return {key: value for key, value in e.info.items() if key != OWNERS}
+    return Embeddings(e.queries[rows], e.gallery, e.targets[rows], without_owners(e.info))

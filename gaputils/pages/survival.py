@@ -13,7 +13,7 @@ from torch import Tensor
 from gaputils.closing import Closing, HullProjection, MeanShift
 from gaputils.closing.catalogue import Closings
 from gaputils.closing.on_hull import comparing
-from gaputils.embeddings import OWNERS, Embeddings, known_targets, require_embeddings
+from gaputils.embeddings import Embeddings, known_targets, require_embeddings, without_owners
 from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.protocol import answerable_blocks
 from gaputils.noise import GaussianNoise
@@ -65,8 +65,9 @@ def distinct_items(embeddings: Embeddings) -> Embeddings:
     targets = known_targets(embeddings)
     first = nearly_equal(embeddings.gallery, embeddings.gallery).to(torch.uint8).argmax(1)
     kept, item = torch.unique(first, return_inverse=True)
-    info = {key: value for key, value in embeddings.info.items() if key != OWNERS}
-    return Embeddings(embeddings.queries, embeddings.gallery[kept], item[targets], info)
+    return Embeddings(
+        embeddings.queries, embeddings.gallery[kept], item[targets], without_owners(embeddings.info)
+    )
 
 
 def over_sizes(

@@ -13,7 +13,7 @@ import numpy as np
 from gaputils import _checks
 from gaputils._files import read_safetensors, unchanged
 from gaputils._reading import Path_, named_place
-from gaputils.embeddings import OWNERS, Embeddings
+from gaputils.embeddings import OWNERS, Embeddings, without_owners
 from gaputils.storage._arrays import SUFFIXES, arrays_of, known
 from gaputils.storage._folders import CLIP_RETRIEVAL, OWN, shards_of
 from gaputils.storage._labels import (
@@ -208,9 +208,8 @@ def write_npy(embeddings: Embeddings, path: Path_) -> list[Path]:
 def write_npz(embeddings: Embeddings, path: Path_) -> Path:
     """Write one ``.npz`` file that `read_pair` reads with targets, owners and info."""
     e = embeddings
-    info = {key: value for key, value in e.info.items() if key != OWNERS}
     beside = {"targets": e.targets, "owners": e.owners}
-    return write_npz_file(named_place("path", path), _writers(e, beside), info)
+    return write_npz_file(named_place("path", path), _writers(e, beside), without_owners(e.info))
 
 
 def _writers(e: Embeddings, beside: dict[str, Any]) -> dict[str, Write]:
