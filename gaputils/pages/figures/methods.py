@@ -11,7 +11,7 @@ import seaborn as sns
 
 from gaputils.pages import SCORING_WORDS
 from gaputils.plots.report import broken
-from gaputils.plots.theme import COLOR, closing_color
+from gaputils.plots.theme import COLOR, TASK_COLORS, closing_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,7 +87,7 @@ def template_dots(frame: pd.DataFrame, value: str, ax: Axes, legend: bool = True
 
     `frame` has the columns "closing", "template", "kind" and `value`; a bar marks each mean.
     """
-    palette = {"seen": COLOR["image"], "unseen": COLOR["text"]}
+    palette = dict(zip(("seen", "unseen"), TASK_COLORS, strict=False))
     sns.stripplot(
         frame,
         x=value,

@@ -46,9 +46,9 @@ def change_table(frame: pd.DataFrame, sizes: pd.Series) -> pd.DataFrame:
     columns = {
         "total variance": [typeset(f"{value:.1e}") for value in sizes],
         "unchanged": plus_minus(before["robustness"], before["robustness_error"]),
-        "closing adds": plus_minus(after["gain"], after["gain_error"], signed=True),
+        "adds to unchanged": plus_minus(after["gain"], after["gain_error"], signed=True),
         "right": plus_minus(before["right"], before["right_error"]),
-        "closing adds ": plus_minus(after["right_gain"], after["right_gain_error"], signed=True),
+        "adds to right": plus_minus(after["right_gain"], after["right_gain_error"], signed=True),
     }
     return pd.DataFrame(columns, index=list(sizes.index))
 
