@@ -151,7 +151,7 @@ def test_the_error_of_a_mean_over_splits_is_that_of_fresh_scenes_and_splits(
         for split in range(10):
             chosen = rng.permutation(80)[:searched]
             parts[split] = pd.Series(scene[chosen] + of_fit * rng.normal(), pd.Index(chosen))
-        return comparison.mean_and_error(pd.concat(parts, names=["split", "scene"]))
+        return comparison.over_scenes(pd.concat(parts, names=["split", "scene"]))
 
     means, errors = np.array([drawn() for _ in range(300)]).T
     assert np.sqrt(np.square(errors).mean()) == pytest.approx(means.std(), rel=0.15)

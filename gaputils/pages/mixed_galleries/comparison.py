@@ -53,7 +53,7 @@ def each_scene(
 
 
 def summary(scenes: Mapping[str, pd.DataFrame], ours: str = OURS) -> pd.DataFrame:
-    """A row a way: each measure and its error (`mean_and_error`), and how far `ours` is ahead.
+    """A row a way: each measure and its error (`over_scenes`), and how far `ours` is ahead.
 
     `ahead` is the mean over scenes of `ours` less the way in NDCG; its error is paired.
     """
@@ -62,10 +62,10 @@ def summary(scenes: Mapping[str, pd.DataFrame], ours: str = OURS) -> pd.DataFram
     for name, table in scenes.items():
         row = {}
         for column in table:
-            row[column], row[f"{column} error"] = mean_and_error(table[column])
+            row[column], row[f"{column} error"] = over_scenes(table[column])
         if ours in scenes:
             lead = scenes[ours][first] - table[first]
-            row["ahead"], row["ahead error"] = mean_and_error(lead)
+            row["ahead"], row["ahead error"] = over_scenes(lead)
         rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("way")
 
@@ -75,7 +75,7 @@ def summaries(scenes: Mapping[str, Mapping[str, pd.DataFrame]]) -> dict[str, pd.
     return {task: summary(tables) for task, tables in scenes.items()}
 
 
-def mean_and_error(values: pd.Series[float]) -> tuple[float, float]:
+def over_scenes(values: pd.Series[float]) -> tuple[float, float]:
     """The mean over scenes of their means over splits, and its standard error.
 
     `values` are by split and scene; those that are not there are left out. The error is over
