@@ -147,8 +147,8 @@ def as_pair(
     return first.to(dtype), second.to(dtype)
 
 
-def as_direction(name: str, value: Any, dim: int) -> Tensor:
-    """`value` as a finite (dim,) vector other than zero, of any length."""
+def as_direction(name: str, value: Any, dim: int, device: torch.device) -> Tensor:
+    """`value` as a finite (dim,) vector on `device` other than zero, of any length."""
     vector = as_tensor(name, value).detach()
     if vector.is_complex() or vector.dtype == torch.bool:
         raise TypeError(f"{name}: expected real numbers, got dtype {vector.dtype}")
@@ -156,7 +156,7 @@ def as_direction(name: str, value: Any, dim: int) -> Tensor:
         raise ValueError(f"{name}: expected shape ({dim},), got {tuple(vector.shape)}")
     if not bool(torch.isfinite(vector).all()) or not bool(vector.any()):
         raise ValueError(f"{name}: expected a finite vector that is not zero")
-    return vector
+    return vector.to(device)
 
 
 def _as_integers(name: str, value: Any, device: torch.device) -> Tensor:

@@ -17,6 +17,7 @@ from gaputils import _checks
 from gaputils.scoring import top_k
 
 NOISE = gu.GaussianNoise(0.1)
+CPU = torch.device("cpu")
 N, M, D = 6, 4, 5
 
 
@@ -70,7 +71,7 @@ def test_labels_may_have_any_strides_and_byte_order(reordered: Any, rows: int) -
     assert _checks.as_targets("v", reordered(one), *given).tolist() == one.tolist()
     assert _checks.as_answers("v", reordered(several), *given).tolist() == several.tolist()
     direction = one + 1.5
-    found = _checks.as_direction("v", reordered(direction), rows)
+    found = _checks.as_direction("v", reordered(direction), rows, CPU)
     assert found.tolist() == direction.tolist()
 
 
@@ -210,11 +211,11 @@ def test_bad_arguments_are_named(call, error: type[Exception], message: str) -> 
 )
 def test_directions(value: object, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
-        _checks.as_direction("v", value, 2)
+        _checks.as_direction("v", value, 2, CPU)
 
 
 def test_a_direction_keeps_its_length() -> None:
-    assert _checks.as_direction("v", np.array([3.0, 4.0]), 2).tolist() == [3.0, 4.0]
+    assert _checks.as_direction("v", np.array([3.0, 4.0]), 2, CPU).tolist() == [3.0, 4.0]
 
 
 def test_unit_rows() -> None:

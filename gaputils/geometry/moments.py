@@ -45,6 +45,10 @@ class Moments:
     def dim(self) -> int:
         return len(self.mean)
 
+    def direction(self, value: Any) -> Tensor:
+        """`value` as a direction (d,) beside these moments."""
+        return _checks.as_direction("direction", value, self.dim, self.mean.device)
+
     @cached_property
     def total(self) -> float:
         """Total variance: the mean squared distance from the mean."""
@@ -131,7 +135,7 @@ def variance_share(embeddings: Any, direction: Any) -> float:
     baselines give it a meaning: 1/d on average over directions, and `random_shares`.
     """
     moments = Moments.of(embeddings)
-    return share_along(moments, _checks.as_direction("direction", direction, moments.dim))
+    return share_along(moments, moments.direction(direction))
 
 
 def share_along(moments: Moments, direction: Tensor) -> float:
@@ -156,7 +160,7 @@ def hull_angle(embeddings: Any, direction: Any) -> float:
     Golub (1973), with a line as the one subspace.
     """
     moments = Moments.of(embeddings)
-    return angle_to(moments, _checks.as_direction("direction", direction, moments.dim))
+    return angle_to(moments, moments.direction(direction))
 
 
 def angle_to(moments: Moments, direction: Tensor) -> float:

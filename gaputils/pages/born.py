@@ -42,7 +42,7 @@ def cosine_sample(e: Embeddings, pairs: int = 4000, seed: Seed = 0) -> pd.DataFr
     with a row of norm zero.
     """
     integer("pairs", pairs, low=1)
-    generator = as_generator(seed, e.queries.device)
+    generator = as_generator(seed)
     unit = {"image": unit_rows("queries", e.queries), "text": unit_rows("gallery", e.gallery)}
     for name, rows in (("queries", e.queries), ("gallery", e.gallery)):
         if len(rows) < 2:

@@ -75,7 +75,7 @@ def changed_by_shift(
     whose rows are all alike, or differ along `direction` alone.
     """
     queries, gallery = as_pair(queries, gallery)
-    unit = as_direction("direction", direction, gallery.shape[1]).to(gallery)
+    unit = as_direction("direction", direction, gallery.shape[1], gallery.device).to(gallery)
     unit = unit / torch.linalg.vector_norm(unit)
     lengths = [number("lengths", length) for length in lengths]
     degrees = [number("degrees", tilt) for tilt in degrees]

@@ -49,7 +49,7 @@ def constant_direction_gradient(x: Any, y: Any, tau: Any, direction: Any) -> Ten
     """
     x, y = as_paired_points(x, y)
     temperature = as_setting("tau", tau, x)[..., 0]
-    along = moderate(work(as_direction("direction", direction, x.shape[-1])))
+    along = moderate(work(as_direction("direction", direction, x.shape[-1], x.device)))
     unit = normalize(along, dim=0).to(x)
     step = inner(y - x, unit[None]).mean(-2)
     mass = received_mass(x, y, tau)[1]
