@@ -52,6 +52,7 @@ class Sample:
         if answers is None:
             info["paired"] = False
         part = Embeddings(_take(queries, shown), _take(gallery, kept), targets, info)
+        answers = None if answers is None else answers.to(part.queries.device)
         return cls(part, answers, queries, gallery)
 
     @property
