@@ -56,7 +56,8 @@ def load_model(
     last if left out), a name of open_clip with a tag or a local file as `pretrained`,
     "hf-hub:owner/model", or a local folder with an `open_clip_config.json`: one that
     `gaputils train` wrote (`step` as above) or any that open_clip reads. `device` "auto" takes
-    CUDA, then MPS, then the CPU; `precision` "auto" bf16 on CUDA and fp32 elsewhere.
+    CUDA, then MPS, then the CPU; `precision` "auto" bf16 on CUDA and fp32 elsewhere, and fp32
+    everywhere for a model with a training history, which is to say the same on every device.
     `preprocess` overrides single values of the image preprocessing: "mean", "std" (three numbers
     each), "interpolation", "resize_mode"; `info["preprocess"]` then says so.
 
@@ -98,6 +99,7 @@ def load_model(
     values = _open_clip.checked_preprocess({} if preprocess is None else preprocess)
     folder = _history_folder(name, pretrained)
     if folder is not None:
+        dtype = torch.float32 if precision == "auto" else dtype
         parts = _load_history(folder, step, values)
     elif step is None:
         register()
