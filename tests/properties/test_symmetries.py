@@ -21,6 +21,7 @@ from property_theory import THEORY
 from symmetries import GALLERY, MOVE, PAIRS, QUERIES, SCALE, TURN
 
 from bad_input.entries import ENTRIES
+from pretended_gpu import pretended_gpu
 
 pytestmark = pytest.mark.filterwarnings("ignore::gaputils.closing.ClosingDoesNothing")
 
@@ -189,6 +190,15 @@ def test_the_form_of_the_rows_does_not_matter(one: Subject, form: str, tmp_path:
     assert distance(found, answer(one, c)) <= tolerance
     for side, before in zip(given_so, kept, strict=True):
         assert np.array_equal(parts(side)[0], before), "the rows were changed"
+
+
+@pytest.mark.parametrize("one", ALL, ids=[one.name for one in ALL])
+def test_rows_may_lie_on_a_gpu(one: Subject) -> None:
+    c = case(17, one.paired)
+    with pretended_gpu():
+        sides = [torch.tensor(side, device="cuda") for side in (c.queries, c.gallery)]
+        found = answer(one, replace(c, queries=sides[0], gallery=sides[1]))
+    assert distance(found, answer(one, c)) <= max(one.single, 1e-9)
 
 
 NOT_HERE = {
