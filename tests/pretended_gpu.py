@@ -177,6 +177,8 @@ def pretended_gpu() -> Iterator[None]:
         patch.setattr(torch, "Generator", _Generator)
         patch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
         patch.setattr(torch.cuda, "current_device", lambda: 0)
+        patch.setattr(torch.cuda, "get_device_name", lambda *_: "a pretended GPU")
+        patch.setattr(torch.cuda, "synchronize", lambda *_: None)
         patch.setattr(torch.inference_mode, "__enter__", _enter)
         patch.setattr(torch.inference_mode, "__exit__", _leave)
         torch._C._ensureCUDADeviceGuardSet()

@@ -15,6 +15,7 @@ import gaputils as gu
 from gaputils.pages.figures.speed import time_ratios
 from gaputils.pages.speed import contenders, timing
 from gaputils.pages.speed.memory import peak_memory
+from pretended_gpu import pretended_gpu
 
 
 @pytest.fixture
@@ -117,6 +118,31 @@ def test_hulls_are_the_same_and_the_randomised_one_a_part() -> None:
     torch.testing.assert_close(variances, gram.eigenvalues.flip(0) / 60)
     assert leading.n_components_ == 2
     np.testing.assert_allclose(leading.explained_variance_, variances[:2] * 60 / 59, rtol=1e-3)
+
+
+ON_GPU = {
+    "robustness": lambda: contenders.robustness_calls(20, 6, 16, device="cuda"),
+    "a curve": lambda: contenders.curve_calls(3, 10, 8, 16, device="cuda"),
+    "moments": lambda: contenders.moments_calls(contenders.random_rows(100, 16, device="cuda")),
+    "a classifier": lambda: contenders.classifier_calls(2, _on_gpu()),
+    "images": lambda: contenders.image_calls(4, _on_gpu(), batch_size=2),
+    "a simulation": lambda: contenders.simulation_calls(2, 3, 8, 4, device="cuda"),
+    "a hull": lambda: contenders.hull_calls(30, 16, device="cuda"),
+}
+
+
+def _on_gpu() -> gu.Model:
+    return gu.load_model("tiny-openmoji", device="cuda", precision="fp32")
+
+
+@pytest.mark.parametrize("name", ON_GPU)
+def test_what_is_timed_runs_on_a_gpu(name: str) -> None:
+    pytest.importorskip("clip_benchmark")
+    with pretended_gpu():
+        calls = ON_GPU[name]()
+        calls.pop("one seed, autograd", None)  # the pretended one has no engine of gradients
+        for call in calls.values():
+            call()
 
 
 @pytest.mark.parametrize(
