@@ -13,6 +13,8 @@ from typing import Any
 import papermill
 import pytest
 
+import kernel_start
+import pretended_gpu
 from forked_kernels import forked_kernels
 from gaputils.models.loading import export_checkpoint
 from siblings import sibling
@@ -206,20 +208,40 @@ def test_page_runs_with_other_parameters(
     nightly = pytestconfig.getoption("--nightly")
     if list(OTHER).index(page) % 3 != THIRD and not nightly:
         pytest.skip("another third of the pages has its turn today")
+    other = OTHER[page] | (NIGHTLY.get(page, {}) if nightly else {})
+    chosen = {k: str(checkpoint) if v == LOCAL else v for k, v in other.items()}
+    execute(page, chosen, tmp_path / "out.ipynb", monkeypatch)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("page", OTHER)
+def test_page_runs_on_a_gpu(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = tmp_path / "begun"
+    lines = (
+        "import pretended_gpu as p; kept = p.pretended_gpu(); kept.__enter__(); "
+        f"open({str(begun)!r}, 'w').close()"
+    )
+    start = kernel_start.write(tmp_path / "ipython", [Path(pretended_gpu.__file__).parent], lines)
+    monkeypatch.setenv("IPYTHONDIR", str(start))
+    chosen = {name: value for name, value in OTHER[page].items() if value != LOCAL}
+    execute(page, chosen, tmp_path / "out.ipynb", monkeypatch)
+    assert begun.exists()
+
+
+def execute(page: str, chosen: dict[str, Any], out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a page with the parameters `chosen`."""
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("TQDM_DISABLE", "1")
     notebook = NOTEBOOKS / f"{page}.ipynb"
-    other = OTHER[page] | (NIGHTLY.get(page, {}) if nightly else {})
-    chosen = {k: str(checkpoint) if v == LOCAL else v for k, v in other.items()}
     assert set(chosen) <= set(papermill.inspect_notebook(str(notebook)))
     with forked_kernels():
         papermill.execute_notebook(
             str(notebook),
-            str(tmp_path / "out.ipynb"),
+            str(out),
             parameters=chosen,
             cwd=str(NOTEBOOKS),
             progress_bar=False,
             log_output=False,
         )
-    assert (tmp_path / "out.ipynb").stat().st_size > 0
+    assert out.stat().st_size > 0

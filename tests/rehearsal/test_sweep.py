@@ -27,11 +27,12 @@ import papermill
 import pytest
 
 import gaputils as gu
+import kernel_start
 from gaputils.pages.born import one_row_a_run
 from gaputils.pages.figures.many_models import gain_by
 from gaputils.pages.many_models import with_sweep
 from gaputils.sweep.results import load_results
-from rehearsal import checkpoints, data, kernel, small
+from rehearsal import checkpoints, data, small
 from rehearsal.hub import Hub, serving, sha256
 
 pytestmark = pytest.mark.nightly
@@ -92,7 +93,13 @@ def named(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "PYTHONWARNINGS": "ignore",
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     }
-    return told if FULL else {**told, "IPYTHONDIR": str(kernel.write(home / "ipython"))}
+    if FULL:
+        return told
+    # Kernels know the small architectures by the real names.
+    configs = str(home / "ipython" / "configs")
+    lines = f"from pathlib import Path; import small; small.register(Path({configs!r}))"
+    start = kernel_start.write(home / "ipython", [Path(small.__file__).parent], lines)
+    return {**told, "IPYTHONDIR": str(start)}
 
 
 @pytest.fixture(scope="module")
