@@ -16,6 +16,7 @@ from torch.nn.functional import normalize
 import gaputils as gu
 from gaputils.models._text_tower import causal_tower, plan_texts
 from gaputils.models._tokens import tokenize
+from pretended_gpu import pretended_gpu
 
 VISION = {"image_size": 16, "patch_size": 8, "layers": 1, "width": 64}
 TEXT = {"context_length": 20, "vocab_size": 49408, "width": 32, "heads": 4, "layers": 3}
@@ -91,6 +92,19 @@ def test_other_towers_run_as_they_are(change):
     assert causal_tower(module) is None
     tokens = tokenizer()(TEXTS)
     torch.testing.assert_close(encode(module, tokens, 2), module.encode_text(tokens))
+
+
+@pytest.mark.parametrize("change", [*CAUSAL.values(), *OTHERS.values()], ids=[*CAUSAL, *OTHERS])
+def test_a_tower_on_a_gpu_gives_the_same_rows(change):
+    module, tokens = build(custom=True, **change), tokenizer()(TEXTS)
+    wanted = encode(module, tokens, 4)
+    with pretended_gpu():
+        run, batches = plan_texts(module.to("cuda"), tokens, 4)
+        found = torch.full((len(tokens), 32), torch.nan, device="cuda")
+        for places, batch in batches:
+            found[places] = run(batch.to("cuda"))
+        found = found.cpu()
+    torch.testing.assert_close(found, wanted)
 
 
 def test_towers_that_only_look_alike_run_as_they_are():

@@ -13,6 +13,7 @@ from PIL import Image
 
 import gaputils as gu
 from gaputils._reading import UnreadableFile
+from pretended_gpu import pretended_gpu
 
 tf = pytest.importorskip("transformers")
 
@@ -89,6 +90,16 @@ def test_a_saved_folder_is_the_same_model(pair, tmp_path: Path) -> None:
     )
     data = gu.datasets.load("emoji10", copies=1)
     assert gu.embed(ours, data).dim == ours.dim
+
+
+def test_on_a_gpu_it_embeds_the_same(pair, tmp_path: Path) -> None:
+    model, processor = pair
+    model.save_pretrained(tmp_path)
+    processor.save_pretrained(tmp_path)
+    with pretended_gpu():
+        there = gu.load_model(str(tmp_path), device="cuda", precision="fp32")
+        found = there.encode_images(IMAGES).cpu(), there.encode_texts(TEXTS).cpu()
+    torch.testing.assert_close(found, reference(model, processor), rtol=1e-4, atol=1e-5)
 
 
 def test_what_it_cannot_take_is_named(pair, tmp_path: Path) -> None:
