@@ -9,11 +9,13 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from gaputils._checks import Seed, as_generator, as_matrix, as_targets, integer, unit_rows, work
-from gaputils.closing import Closing, HullProjection, MeanShift
+from gaputils.closing import Closing, HullProjection, MeanShift, Standardizing
 from gaputils.closing.on_hull import comparing
-from gaputils.embeddings import Embeddings
+from gaputils.embeddings import Embeddings, items_of
+from gaputils.evaluation.protocol import mean_and_error
 from gaputils.evaluation.table import Comparison, Key, Outcome
 from gaputils.geometry import gap_vector
 from gaputils.geometry.hull import Hull
@@ -22,21 +24,27 @@ from gaputils.noise._monte_carlo import Estimate
 from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise
 from gaputils.noise.robustness import Answers
+from gaputils.pages import with_error
 from gaputils.pages.survival import plus_minus, told
 from gaputils.scoring import SCORINGS, check_scoring, choice_costs, first_equals, least, settle
 
 Sides = tuple[Tensor, Tensor]
+RIVAL = "standardising (I0T)"
+"""What takes both means away, which costs next to nothing and changes answers."""
 
 
 def hard_choices(
     texts: Any, targets: Any, options: int = 4, seed: Seed = 0
-) -> tuple[Tensor, Tensor]:
-    """For each query the right text and the `options` - 1 texts that are most like it.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Questions with options that are alike, one about the right text of each query.
 
-    `texts` (m, d), `targets` (n,) the right text of each query. Returns (n, `options`) rows of
-    `texts`, in an order drawn from `seed` so that places tell nothing, and (n,) the right place.
-    "Most like" is the greatest cosine between texts: which distractors are hard is not decided by
-    the image. Raises `ValueError` if there are fewer texts than options, or a zero one.
+    `texts` (m, d), `targets` (n,) the right text of each query. The options of question i are text
+    `targets[i]` and the `options` - 1 texts most like it, by their cosine: which are hard is not
+    decided by the image. Which of them is asked for is drawn from `seed` among those that are right
+    for some query: were it always the one about which the others lie, the options would tell it.
+    Returns (n,) rows of the queries that ask, (n, `options`) rows of `texts` in an order that is
+    drawn, too, and (n,) the right place. Raises `ValueError` if there are fewer texts than options,
+    or a zero one.
     """
     texts = as_matrix("texts", texts)
     if integer("options", options, low=2) > len(texts):
@@ -46,10 +54,40 @@ def hard_choices(
     unit = unit_rows("texts", texts)
     unlike = settle(-unit[right] @ unit.mT, first_equals(texts))
     unlike[torch.arange(len(right)), right] = -math.inf
-    chosen = least(unlike, options)
-    draws = torch.rand(len(right), options, generator=as_generator(seed))
-    order = draws.argsort(dim=1).to(texts.device)
-    return chosen.gather(1, order), order.argmin(dim=1)
+    generator = as_generator(seed)
+    order = torch.rand(len(right), options, generator=generator).argsort(dim=1).to(texts.device)
+    chosen = least(unlike, options).gather(1, order)
+    asker = items_of(right, len(texts))[:, 0]
+    draws = torch.rand(len(right), options, generator=generator).to(texts.device)
+    places = draws.masked_fill(asker[chosen] < 0, -1).argmax(dim=1)
+    return asker[chosen.gather(1, places[:, None])[:, 0]], chosen, places
+
+
+def most_central(options: Tensor) -> Tensor:
+    """(n,) the place of the option that is most like the others of `options` (n, k, d), by cosine.
+
+    What somebody would guess who does not look at the picture.
+    """
+    unit = normalize(options, dim=2)
+    return (unit @ unit.mT).sum(dim=2).argmax(dim=1)
+
+
+def without_looking(
+    options: Tensor, answers: Tensor, gathered: Tensor
+) -> tuple[dict[str, str], dict[str, bool]]:
+    """What the options alone tell, for the page's sentences, and what must hold for these.
+
+    `options` (n, k, d), `answers` (n,) the right places, `gathered` (n, k) whether an option is the
+    one about which the others were gathered.
+    """
+    guess = most_central(options)
+    middle = mean_and_error(gathered.gather(1, guess[:, None])[:, 0])
+    right, error = mean_and_error(guess == answers)
+    claims = {
+        "the middle one would be told": middle[0] > 0.5,
+        "the options alone do not tell": abs(right - 1 / options.shape[1]) < 3 * error,
+    }
+    return {"middle": with_error(*middle), "blind": with_error(right, error)}, claims
 
 
 def easy_choices(count: int, targets: Any, options: int = 4, seed: Seed = 0) -> Tensor:
@@ -67,7 +105,7 @@ def close_in_all_ways(embeddings: Embeddings, queries: Tensor, options: Tensor) 
     """The questions of `embeddings` after each closing of the page, the original first.
 
     The paper's shift is fitted once, on all texts, or on each question, with the gap of the whole
-    data set or with that to the question's own options.
+    data set or with that to the question's own options. `RIVAL` is fitted once.
     """
     everything = embeddings.queries, embeddings.gallery
     gap = gap_vector(*everything)
@@ -79,6 +117,7 @@ def close_in_all_ways(embeddings: Embeddings, queries: Tensor, options: Tensor) 
             "mean shift": close_each(MeanShift(), queries, options, gap),
             "hull projection": close_each(HullProjection(), queries, options),
             "hull projection, centred": close_each(HullProjection(center=True), queries, options),
+            RIVAL: close_once(Standardizing().fit(*everything), queries, options),
         }
 
 
@@ -228,6 +267,7 @@ def sentences(
     same with random options under cosine, `lengths` of `shift_lengths`.
     """
     centred, shift = "hull projection, centred", curves["mean shift"]
+    keeping = found[found["closing"] != RIVAL]
     strongest = shift["variance"].max()
     on_the_way = shift[shift["alpha"] <= 1].sort_values("alpha").groupby("variance")["robustness"]
     own = curves["mean shift, own gap"]
@@ -237,6 +277,11 @@ def sentences(
     by, drawn = (frame.set_index(["closing", "scoring"]) for frame in (found, easy))
     hard = by.loc[(centred, "cosine")]
     soft = drawn.loc[(centred, "cosine")]
+    rival = by.loc[(RIVAL, "cosine")]
+    lost = {
+        name: 1 - frame.loc[("original", "cosine"), "robustness"]
+        for name, frame in (("hard", by), ("soft", drawn))
+    }
 
     def end(name: str) -> float:
         rows = curves[name][curves[name]["variance"] == strongest]
@@ -263,6 +308,9 @@ def sentences(
         "cosine_original": told(by.loc[("original", "cosine")], "robustness"),
         "cosine_centred": told(hard, "gain", signed=True),
         "cosine_right": told(hard, "right_gain", signed=True),
+        "rival": told(rival, "gain", signed=True),
+        "rival_right": told(rival, "right_gain", signed=True),
+        "rival_changed": f"{100 * (1 - rival['unchanged']):.0f} %",
         "product_projection": told(by.loc[("hull projection", "inner-product")], "gain", True),
         "product_centred": told(by.loc[(centred, "inner-product")], "gain", signed=True),
         "easy_original": told(drawn.loc[("original", "cosine")], "robustness"),
@@ -271,7 +319,7 @@ def sentences(
     product = by.xs("inner-product", level="scoring")["gain"]
     claims = {
         "robustness rises at every step": bool((on_the_way.diff().dropna() > 0).all()),
-        "no clean answer changes": bool((found["unchanged"] == 1).all()),
+        "no clean answer changes": bool((keeping["unchanged"] == 1).all()),
         "with its own gap the summit comes earlier": float(last.idxmax()) < 1,
         "the projection does more than the shift": end("hull projection") > end("mean shift"),
         "closing pays under cosine": hard["gain"] > 5 * hard["gain_error"],
@@ -279,6 +327,11 @@ def sentences(
         "the plain projection next to nothing": abs(float(product["hull projection"])) < 0.01,
         "centring does much": float(product[centred]) > 0.1,
         "right answers gain less": bool(0 < hard["right_gain"] < hard["gain"]),
+        "the rival adds less by cosine": hard["gain"] - rival["gain"]
+        > 2 * math.hypot(hard["gain_error"], rival["gain_error"]),
+        "and changes answers": rival["unchanged"] < 0.95,
+        "of what easy ones lose no less is saved": soft["gain"] / lost["soft"]
+        > hard["gain"] / lost["hard"] - 2 * soft["gain_error"] / lost["soft"],
         "hard distractors are where it pays": bool(
             hard["gain"] - soft["gain"] > 2 * math.hypot(hard["gain_error"], soft["gain_error"])
         ),

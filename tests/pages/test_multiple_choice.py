@@ -16,23 +16,51 @@ from pages.helpers import row, task
 
 def questions(seed: int = 0) -> tuple[gu.Embeddings, torch.Tensor, torch.Tensor]:
     e = task(40, 30, 16, seed)
-    indices, answers = multiple_choice.hard_choices(e.gallery, e.targets, 4, seed=seed)
+    asked, indices, answers = multiple_choice.hard_choices(e.gallery, e.targets, 4, seed=seed)
+    e = gu.Embeddings(e.queries[asked], e.gallery, e.targets[asked])
     return e, e.gallery[indices], answers
 
 
-def test_hard_choices_are_the_right_text_and_its_nearest():
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_hard_choices_are_a_text_and_its_nearest_one_of_them_asked_for():
     e = task(40, 30, 16)
-    indices, answers = multiple_choice.hard_choices(e.gallery, e.targets, 4)
-    assert torch.equal(indices[torch.arange(40), answers], e.targets)
+    asked, indices, answers = multiple_choice.hard_choices(e.gallery, e.targets, 4)
+    assert torch.equal(indices[torch.arange(40), answers], e.targets[asked])
     likeness = e.gallery @ e.gallery.mT
     for i in range(40):
         expected = set(likeness[e.targets[i]].topk(4).indices.tolist())
         assert set(indices[i].tolist()) == expected
     assert len(answers.unique()) == 4
     again = multiple_choice.hard_choices(e.gallery, e.targets, 4)
-    assert torch.equal(indices, again[0])
+    assert all(map(torch.equal, (asked, indices, answers), again))
     with pytest.raises(ValueError, match="options: expected at most the 30 texts, got 31"):
         multiple_choice.hard_choices(e.gallery, e.targets, 31)
+
+
+def test_a_text_that_nobody_asks_for_is_an_option_alone():
+    e = task(40, 30, 16)
+    some = e.targets < 10
+    asked, indices, answers = multiple_choice.hard_choices(e.gallery, e.targets[some], 6)
+    right = indices[torch.arange(len(asked)), answers]
+    assert torch.equal(right, e.targets[some][asked])
+    assert (indices >= 10).any()
+
+
+def test_the_options_alone_do_not_tell_the_right_one():
+    texts = torch.nn.functional.normalize(torch.randn(800, 12, generator=seeded(0)), dim=1)
+    targets = torch.arange(800)
+    _, indices, answers = multiple_choice.hard_choices(texts, targets, 4)
+    guess = multiple_choice.most_central(texts[indices])
+    assert abs((guess == answers).double().mean() - 0.25) < 4 * (0.25 * 0.75 / 800) ** 0.5
+    gathered = indices == targets[:, None]
+    values, claims = multiple_choice.without_looking(texts[indices], answers, gathered)
+    assert all(claims.values())
+    assert float(values["middle"][:5]) == pytest.approx(
+        float(gathered[torch.arange(800), guess].double().mean()), abs=5e-4
+    )
 
 
 @pytest.mark.parametrize("scoring", ["euclidean", "inner-product"])
