@@ -132,7 +132,7 @@ def _run(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     wrapped = {id(value.held): value for value in tensors if isinstance(value, OnCuda)}
     if goes and torch.version.cuda and not _computes(func):
         raise NotImplementedError(f"Could not run '{func.name()}' with arguments from 'CUDA'")
-    if torch.Tag.inplace_view in func.tags:
+    if there and torch.Tag.inplace_view in func.tags:
         with no_dispatch():
             func(*args, **kwargs)
     out = func(*tree_map(_held, list(args)), **tree_map(_held, options))
