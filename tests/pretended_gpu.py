@@ -176,7 +176,7 @@ def pretended_gpu() -> Iterator[None]:
         patch.setattr(torch.cuda, "device_count", lambda: 1)
         patch.setattr(torch, "Generator", _Generator)
         patch.setattr(Tensor, "pin_memory", lambda self, *_: self)
-        patch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+        patch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
         patch.setattr(torch.cuda, "current_device", lambda: 0)
         patch.setattr(torch.cuda, "get_device_name", lambda *_: "a pretended GPU")
         patch.setattr(torch.cuda, "synchronize", lambda *_: None)

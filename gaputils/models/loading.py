@@ -56,8 +56,8 @@ def load_model(
     last if left out), a name of open_clip with a tag or a local file as `pretrained`,
     "hf-hub:owner/model", or a local folder with an `open_clip_config.json`: one that
     `gaputils train` wrote (`step` as above) or any that open_clip reads. `device` "auto" takes
-    CUDA, then MPS, then the CPU; `precision` "auto" bf16 on CUDA and fp32 elsewhere, and fp32
-    everywhere for a model with a training history, which is to say the same on every device.
+    CUDA, then MPS, then the CPU; `precision` "auto" bf16 on CUDA, fp16 on a card that only emulates
+    bf16, and fp32 elsewhere and, on every device, for a model with a training history.
     `preprocess` overrides single values of the image preprocessing: "mean", "std" (three numbers
     each), "interpolation", "resize_mode"; `info["preprocess"]` then says so.
 
@@ -144,11 +144,15 @@ def training_steps(folder: str | Path = checkpoints.SHIPPED) -> list[int]:
 
 
 def pick_dtype(precision: str, device: torch.device) -> torch.dtype:
-    """The type the encoders compute in; "auto" is bf16 on CUDA and fp32 elsewhere."""
+    """The type the encoders compute in; "auto" is what `load_model` says, by the device alone."""
     choice("precision", precision, ("auto", *_PRECISIONS))
     if precision == "auto":
-        precision = "bf16" if device.type == "cuda" else "fp32"
+        precision = _half() if device.type == "cuda" else "fp32"
     return _PRECISIONS[precision]
+
+
+def _half() -> str:
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
 
 
 def _history_folder(name: str, pretrained: str | Path | None) -> Path | None:

@@ -124,10 +124,18 @@ def test_low_precision_is_close_and_comes_back_in_float32(model):
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected"),
-    [("cuda", torch.bfloat16), ("mps", torch.float32), ("cpu", torch.float32)],
+    ("kind", "computed", "expected"),
+    [
+        ("cuda", True, torch.bfloat16),
+        ("cuda", False, torch.float16),
+        ("mps", True, torch.float32),
+        ("cpu", True, torch.float32),
+    ],
 )
-def test_automatic_precision(kind, expected):
+def test_automatic_precision(kind, computed, expected, monkeypatch):
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation: including_emulation or computed
+    )
     assert loading.pick_dtype("auto", torch.device(kind)) == expected
     assert loading.pick_dtype("fp16", torch.device(kind)) == torch.float16
 
