@@ -213,12 +213,16 @@ def test_page_runs_with_other_parameters(
     execute(page, chosen, tmp_path / "out.ipynb", monkeypatch)
 
 
-# Its runtimes are on the processor, and what exports to them asks the driver of a GPU.
-WITHOUT_GPU = {"real_changes"}
+# Those that load a model, which goes to a GPU; the runtimes of real changes are on the processor.
+ON_GPU = [
+    page
+    for page in sorted(set(OTHER) - {"real_changes"})
+    if re.search(r"load_model|^model: str", (NOTEBOOKS / f"{page}.md").read_text("utf-8"), re.M)
+]
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("page", sorted(set(OTHER) - WITHOUT_GPU))
+@pytest.mark.parametrize("page", ON_GPU)
 def test_page_runs_on_a_gpu(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun = tmp_path / "begun"
     lines = (
