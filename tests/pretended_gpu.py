@@ -7,7 +7,7 @@ is the processor's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten, tree_map
+from torch.utils._pytree import tree_map
 
 CUDA = torch.device("cuda", 0)
 _ACROSS = {"_to_copy", "copy_", "copy", "set_", "lift_fresh"}
@@ -100,41 +100,44 @@ class _Generators(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
-        given = tree_flatten((args, kwargs or {}))[0]
-        used = [value for value in given if isinstance(value, _Generator)]
-        if used and not isinstance(given[0], _Generator):
-            tensors = [value.device for value in given if isinstance(value, Tensor)]
-            place = torch.device((kwargs or {}).get("device") or next(iter(tensors), "cpu"))
-            if place.type != used[0].asked.type:
+        options = kwargs or {}
+        used = options.get("generator")
+        if isinstance(used, _Generator):
+            place = options.get("device") or next((t.device for t in _tensors(args)), "cpu")
+            if torch.device(place).type != used.asked.type:
                 raise RuntimeError(
-                    f"Expected a '{place.type}' device type for generator but found "
-                    f"'{used[0].asked.type}'"
+                    f"Expected a '{torch.device(place).type}' device type for generator but found "
+                    f"'{used.asked.type}'"
                 )
-        return func(*args, **(kwargs or {}))
+        return func(*args, **options)
 
 
 def _run(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    name = func._schema.name.partition("::")[2]
-    given = tree_flatten((args, dict(kwargs)))[0]
-    tensors = [value for value in given if isinstance(value, Tensor)]
-    there = any(isinstance(value, OnCuda) for value in tensors)
+    there = any(isinstance(value, OnCuda) for value in _tensors([*args, *kwargs.values()]))
     wanted = kwargs.get("device")
     goes = there if wanted is None else torch.device(wanted).type == "cuda"
+    if not there and not goes:
+        return func(*args, **kwargs)
+    name = func._schema.name.partition("::")[2]
     if there and name not in _ACROSS:
         operands = [args[0], *args[2:]] if name in _BY_INDEX else [*args, *kwargs.values()]
-        for value in tree_flatten(operands)[0]:
-            if isinstance(value, Tensor) and not isinstance(value, OnCuda) and value.dim():
+        for value in _tensors(operands):
+            if not isinstance(value, OnCuda) and value.dim():
                 raise RuntimeError(
                     f"Expected all tensors to be on the same device, but {name} got "
                     f"{CUDA} and cpu, of shape {tuple(value.shape)}"
                 )
-    options = {**kwargs, "device": torch.device("cpu")} if wanted is not None else dict(kwargs)
-    wrapped = {id(value.held): value for value in tensors if isinstance(value, OnCuda)}
     if goes and torch.version.cuda and not _computes(func):
         raise NotImplementedError(f"Could not run '{func.name()}' with arguments from 'CUDA'")
     if there and torch.Tag.inplace_view in func.tags:
         with no_dispatch():
             func(*args, **kwargs)
+    options = {**kwargs, "device": torch.device("cpu")} if wanted is not None else dict(kwargs)
+    wrapped = {
+        id(value.held): value
+        for value in _tensors([*args, *kwargs.values()])
+        if isinstance(value, OnCuda)
+    }
     out = func(*tree_map(_held, list(args)), **tree_map(_held, options))
 
     def back(value: Any) -> Any:
@@ -146,6 +149,15 @@ def _run(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         return OnCuda(value) if goes else value
 
     return tree_map(back, out)
+
+
+def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
+    """The tensors among `values` and in their lists."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, (list, tuple)):
+            yield from _tensors(value)
 
 
 @cache
