@@ -25,7 +25,7 @@ from gaputils.noise._wins import ExactWins
 from gaputils.noise.perturbations import GaussianNoise
 from gaputils.noise.robustness import Answers
 from gaputils.pages import with_error
-from gaputils.pages.survival import plus_minus, told
+from gaputils.pages.survival import CENTRED, ORIGINAL, plus_minus, told
 from gaputils.scoring import SCORINGS, check_scoring, choice_costs, first_equals, least, settle
 
 Sides = tuple[Tensor, Tensor]
@@ -125,6 +125,11 @@ def shift_lengths(sides: Mapping[str, Sides]) -> dict[str, float]:
     """How far each closing moved a question's first option, on average."""
     start = sides["original"][1]
     return {name: float((pair[1] - start)[:, 0].norm(dim=1).mean()) for name, pair in sides.items()}
+
+
+def query_lengths(sides: Mapping[str, Sides]) -> dict[str, float]:
+    """How long the queries are after each closing, on average."""
+    return {name: float(pair[0].norm(dim=1).mean()) for name, pair in sides.items()}
 
 
 def scoring_table(found: pd.DataFrame, closings: Sequence[str]) -> pd.DataFrame:
@@ -254,42 +259,77 @@ def compare_choices(
     return Comparison(outcomes, labels, right).table(bootstrap, seed)
 
 
+def further(
+    sides: Mapping[str, Sides],
+    answers: Tensor,
+    noises: Mapping[str, GaussianNoise],
+    seed: int = 0,
+) -> dict[str, pd.DataFrame]:
+    """Comparisons of `sides` as from `compare_choices`, with gains over another than the original.
+
+    "shifts": over the mean shift, by Euclidean distance. "two means": over `RIVAL`, by cosine.
+    """
+    shifts = ["mean shift", "mean shift, own gap", "mean shift, fitted once", "hull projection"]
+    chosen = {
+        "shifts": (shifts, "euclidean"),
+        "two means": ([RIVAL, ORIGINAL, CENTRED], "cosine"),
+    }
+    return {
+        key: compare_choices(
+            {name: sides[name] for name in names}, answers, noises, [scoring], seed=seed
+        )
+        for key, (names, scoring) in chosen.items()
+    }
+
+
 def sentences(
     embeddings: Embeddings,
     curves: Mapping[str, pd.DataFrame],
     found: pd.DataFrame,
-    easy: pd.DataFrame,
+    others: Mapping[str, pd.DataFrame],
     lengths: Mapping[str, float],
+    asking: Mapping[str, float],
+    chance: float,
 ) -> tuple[dict[str, Any], dict[str, bool]]:
     """The numbers that the page's sentences quote, by name, and what must hold for these.
 
-    `curves` are of `choice_curve`, `found` of `compare_choices` at the largest variance, `easy` the
-    same with random options under cosine, `lengths` of `shift_lengths`.
+    `curves` are of `choice_curve`, `found` of `compare_choices` at the largest variance, `others`
+    the two of `further`, and by cosine "easy", with random options, and, where there are any,
+    "unseen", of drawings that the model was not trained on; `lengths` of `shift_lengths`, `asking`
+    of `query_lengths`; `chance` is the accuracy of guessing.
     """
-    centred, shift = "hull projection, centred", curves["mean shift"]
+    shift = curves["mean shift"]
     keeping = found[found["closing"] != RIVAL]
     strongest = shift["variance"].max()
-    on_the_way = shift[shift["alpha"] <= 1].sort_values("alpha").groupby("variance")["robustness"]
-    own = curves["mean shift, own gap"]
-    last = own[own["variance"] == strongest].set_index("alpha")["robustness"]
+    summits = {
+        name: frame.loc[frame.groupby("variance")["robustness"].idxmax()].set_index("variance")
+        for name, frame in curves.items()
+    }
+    whole = [name for name in curves if name != "mean shift, own gap"]
+    own_summit = summits["mean shift, own gap"]["alpha"]
     by: Any
     drawn: Any
-    by, drawn = (frame.set_index(["closing", "scoring"]) for frame in (found, easy))
-    hard = by.loc[(centred, "cosine")]
-    soft = drawn.loc[(centred, "cosine")]
-    rival = by.loc[(RIVAL, "cosine")]
-    lost = {
-        name: 1 - frame.loc[("original", "cosine"), "robustness"]
-        for name, frame in (("hard", by), ("soft", drawn))
+    by, drawn = (frame.set_index(["closing", "scoring"]) for frame in (found, others["easy"]))
+    hard, soft = (frame.loc[(CENTRED, "cosine")] for frame in (by, drawn))
+    shifts: Any = others["shifts"].set_index("closing")
+    means: Any = others["two means"].set_index("closing")
+    saved = {
+        "hard": hard["gain"] / (1 - by.loc[(ORIGINAL, "cosine"), "robustness"]),
+        "easy": soft["gain"] / (1 - drawn.loc[(ORIGINAL, "cosine"), "robustness"]),
     }
 
     def end(name: str) -> float:
         rows = curves[name][curves[name]["variance"] == strongest]
         return float(rows.loc[(rows["alpha"] - 1).abs().idxmin(), "robustness"])
 
+    def over_shift(name: str) -> str:
+        return plus_minus(
+            [shifts.loc[name, "gain"]], [shifts.loc[name, "gain_error"]], signed=True
+        )[0]
+
     values = {
         "strongest": f"{strongest:g}",
-        "accuracy": told(by.loc[("original", "cosine")], "accuracy"),
+        "accuracy": told(by.loc[(ORIGINAL, "cosine")], "accuracy"),
         "gap": gap_vector(embeddings.queries, embeddings.gallery).norm(),
         "rank": len(Hull.of(embeddings.gallery).components),
         "dim": embeddings.dim,
@@ -297,43 +337,99 @@ def sentences(
         "once": lengths["mean shift, fitted once"],
         "own": lengths["mean shift, own gap"],
         "each": lengths["mean shift"],
-        "original": float(by.loc[("original", "euclidean"), "robustness"]),
-        "original_error": float(by.loc[("original", "euclidean"), "robustness_error"]),
+        "original": float(by.loc[(ORIGINAL, "euclidean"), "robustness"]),
+        "original_error": float(by.loc[(ORIGINAL, "euclidean"), "robustness_error"]),
         "shift": end("mean shift"),
         "shift_gain": float(by.loc[("mean shift", "euclidean"), "gain"]),
         "shift_gain_error": float(by.loc[("mean shift", "euclidean"), "gain_error"]),
-        "rob_once": end("mean shift, fitted once"),
+        "over_once": over_shift("mean shift, fitted once"),
+        "over_own": over_shift("mean shift, own gap"),
+        "over_projection": over_shift("hull projection"),
         "projection": end("hull projection"),
-        "peak_own": float(last.idxmax()),
-        "cosine_original": told(by.loc[("original", "cosine")], "robustness"),
+        "peak_own": float(own_summit[strongest]),
+        "cosine_original": told(by.loc[(ORIGINAL, "cosine")], "robustness"),
+        "cosine_shift": told(by.loc[("mean shift", "cosine")], "gain", signed=True),
         "cosine_centred": told(hard, "gain", signed=True),
         "cosine_right": told(hard, "right_gain", signed=True),
-        "rival": told(rival, "gain", signed=True),
-        "rival_right": told(rival, "right_gain", signed=True),
-        "rival_changed": f"{100 * (1 - rival['unchanged']):.0f} %",
+        "rival": told(by.loc[(RIVAL, "cosine")], "gain", signed=True),
+        "means_lead": told(means.loc[CENTRED], "right_gain", signed=True),
+        "means_changed": f"{100 * (1 - means.loc[ORIGINAL, 'unchanged']):.0f} %",
         "product_projection": told(by.loc[("hull projection", "inner-product")], "gain", True),
-        "product_centred": told(by.loc[(centred, "inner-product")], "gain", signed=True),
-        "easy_original": told(drawn.loc[("original", "cosine")], "robustness"),
+        "product_centred": told(by.loc[(CENTRED, "inner-product")], "gain", signed=True),
+        "asks_projection": asking["hull projection"],
+        "asks_centred": asking[CENTRED],
+        "easy_original": told(drawn.loc[(ORIGINAL, "cosine")], "robustness"),
         "easy_centred": told(soft, "gain", signed=True),
+        "easy_right": told(soft, "right_gain", signed=True),
+        "saved_hard": f"{100 * saved['hard']:.0f} %",
+        "saved_easy": f"{100 * saved['easy']:.0f} %",
     }
     product = by.xs("inner-product", level="scoring")["gain"]
     claims = {
-        "robustness rises at every step": bool((on_the_way.diff().dropna() > 0).all()),
+        "robustness rises at every step": all(_rises(curves[name]) for name in whole),
+        "its summit is at the closed gap": all(
+            bool((summits[name]["alpha"] == 1).all()) for name in whole
+        ),
+        "clean accuracy is flat": all(
+            frame["accuracy"].nunique() == 1 for frame in curves.values()
+        ),
         "no clean answer changes": bool((keeping["unchanged"] == 1).all()),
-        "with its own gap the summit comes earlier": float(last.idxmax()) < 1,
-        "the projection does more than the shift": end("hull projection") > end("mean shift"),
+        "with its own gap the summit comes earlier": bool((own_summit < 1).all()),
+        "the whole gap does more than the own, a little": bool(
+            -0.02 < _above_error(shifts.loc["mean shift, own gap"], -1) < 0
+        ),
+        "and more than fitted once": _above_error(shifts.loc["mean shift, fitted once"], -1) < 0,
+        "the projection does much more than the shift": (
+            _above_error(shifts.loc["hull projection"], 1) > 0.05
+        ),
+        "the shift pays under cosine": _above_error(by.loc[("mean shift", "cosine")], 1) > 0,
         "closing pays under cosine": hard["gain"] > 5 * hard["gain_error"],
         "under inner product a shift does nothing": abs(float(product["mean shift"])) < 1e-6,
         "the plain projection next to nothing": abs(float(product["hull projection"])) < 0.01,
-        "centring does much": float(product[centred]) > 0.1,
-        "right answers gain less": bool(0 < hard["right_gain"] < hard["gain"]),
-        "the rival adds less by cosine": hard["gain"] - rival["gain"]
-        > 2 * math.hypot(hard["gain_error"], rival["gain_error"]),
-        "and changes answers": rival["unchanged"] < 0.95,
-        "of what easy ones lose no less is saved": soft["gain"] / lost["soft"]
-        > hard["gain"] / lost["hard"] - 2 * soft["gain_error"] / lost["soft"],
+        "centring does much": float(product[CENTRED]) > 0.1,
+        "as long as the query is": (
+            abs(asking["mean shift"] - asking[ORIGINAL]) < 1e-6
+            and asking["hull projection"] > 0.9 * asking[ORIGINAL]
+            and asking[CENTRED] < 0.5 * asking[ORIGINAL]
+        ),
+        "right answers gain less than half": bool(0 < hard["right_gain"] < hard["gain"] / 2),
+        "two means are not right more often": _above_error(
+            means.loc[CENTRED, ["right_gain", "right_gain_error"]].set_axis(["gain", "gain_error"]),
+            -1,
+        )
+        > 0,
+        "and change answers": float(means.loc[ORIGINAL, "unchanged"]) < 0.95,
         "hard distractors are where it pays": bool(
             hard["gain"] - soft["gain"] > 2 * math.hypot(hard["gain_error"], soft["gain_error"])
         ),
+        "of what noise costs as large a share is saved": bool(saved["easy"] > saved["hard"]),
     }
+    if "unseen" in others:
+        new: Any = others["unseen"].set_index("closing")
+        before, after = new.loc[ORIGINAL], new.loc[CENTRED]
+        values |= {
+            "unseen": told(before, "accuracy"),
+            "unseen_centred": told(after, "gain", signed=True),
+            "unseen_right": told(after, "right_gain", signed=True),
+        }
+        accuracy, error = before["accuracy"], 2 * before["accuracy_error"]
+        claims["new drawings are guessed better than by chance"] = accuracy > chance + error
+        claims["and far worse than the others"] = (
+            accuracy < by.loc[(ORIGINAL, "cosine"), "accuracy"] - 2 * error
+        )
+        claims["as many answers to these are saved"] = bool(
+            abs(after["gain"] - hard["gain"])
+            < 2 * math.hypot(after["gain_error"], hard["gain_error"])
+        )
+        claims["and next to no right ones"] = bool(after["right_gain"] < 0.2 * after["gain"])
     return values, claims
+
+
+def _rises(curve: pd.DataFrame) -> bool:
+    way = curve[curve["alpha"] <= 1].sort_values("alpha").groupby("variance")["robustness"]
+    return bool((way.diff().dropna() > 0).all())
+
+
+def _above_error(row: Any, sign: int) -> float:
+    """The gain less twice its error towards zero, `sign` the gain's expected one."""
+    return float(row["gain"] - sign * 2 * row["gain_error"])

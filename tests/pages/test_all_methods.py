@@ -204,6 +204,14 @@ def test_unit_rows_and_the_circumcentre():
     assert moved.gallery.norm(dim=1).mean() < e.gallery.norm(dim=1).mean()
 
 
+def test_no_scoring_has_the_colour_of_another_thing():
+    from gaputils.pages.figures.methods import SCORING_COLOR
+    from gaputils.plots.theme import CLOSING_COLOR, COLOR, TASK_COLORS
+
+    taken = {*CLOSING_COLOR.values(), *COLOR.values(), *TASK_COLORS}
+    assert taken.isdisjoint(SCORING_COLOR.values())
+
+
 def test_the_figures_draw_what_they_are_given():
     import matplotlib.pyplot as plt
 

@@ -147,3 +147,97 @@ def test_robustness_rises_along_the_projection_and_accuracy_stays():
     assert found["gain"] > 3 * found["gain_error"] > 0
     assert found["unchanged"] == 1
     assert set(table["scoring"]) == set(SCORINGS)
+
+
+def test_further_gains_are_over_the_shift_and_over_two_means():
+    e, options, answers = questions()
+    sides = multiple_choice.close_in_all_ways(e, e.queries, options)
+    noise = {"noise": gu.GaussianNoise(0.05)}
+    found = multiple_choice.further(sides, answers, noise)
+    plain = multiple_choice.compare_choices(sides, answers, noise, ["euclidean"])
+    for name in ("mean shift, own gap", "hull projection"):
+        expected = row(plain, closing=name)["gain"] - row(plain, closing="mean shift")["gain"]
+        assert row(found["shifts"], closing=name)["gain"] == pytest.approx(expected)
+    unit = gu.Centering(renormalize=True).fit(e.queries, e.gallery)
+    moved = multiple_choice.close_once(unit, e.queries, options)
+    kept = gu.multiple_choice(*moved) == gu.multiple_choice(e.queries, options)
+    means = row(found["two means"], closing="original")
+    assert means["unchanged"] == pytest.approx(float(kept.double().mean()))
+
+
+def page(seed: int = 0) -> dict:
+    e, options, answers = questions(seed)
+    sides = multiple_choice.close_in_all_ways(e, e.queries, options)
+    noise = {"noise": gu.GaussianNoise(0.05)}
+    easy = {name: sides[name] for name in ("original", "hull projection, centred")}
+    same = multiple_choice.compare_choices(easy, answers, noise, ["cosine"])
+    others = multiple_choice.further(sides, answers, noise)
+    return {
+        "embeddings": e,
+        "curves": {
+            name: multiple_choice.choice_curve(
+                sides["original"], sides[name], answers, [0, 0.5, 1, 1.5], [0.02, 0.05]
+            )
+            for name in list(sides)[1:5]
+        },
+        "found": multiple_choice.compare_choices(sides, answers, noise),
+        "others": {**others, "easy": same, "unseen": same.copy()},
+        "lengths": multiple_choice.shift_lengths(sides),
+        "asking": multiple_choice.query_lengths(sides),
+        "chance": 0.25,
+    }
+
+
+def set_unseen(given, column, value):
+    frame = given["others"]["unseen"]
+    frame.loc[frame["closing"] == "hull projection, centred", column] = value
+
+
+def set_summit(given, name, alpha):
+    frame = given["curves"][name]
+    frame.loc[frame["alpha"] == alpha, "robustness"] = 2.0
+
+
+@pytest.mark.parametrize(
+    ("claim", "change"),
+    [
+        ("its summit is at the closed gap", lambda g: set_summit(g, "mean shift", 1.5)),
+        ("robustness rises at every step", lambda g: set_summit(g, "mean shift", 0.5)),
+        ("with its own gap the summit comes earlier",
+         lambda g: set_summit(g, "mean shift, own gap", 1.5)),
+        ("as long as the query is", lambda g: g["asking"].update({"mean shift": 1.1})),
+        ("as many answers to these are saved", lambda g: set_unseen(g, "gain", 0.9)),
+        ("and next to no right ones", lambda g: set_unseen(g, "right_gain", 0.9)),
+        ("new drawings are guessed better than by chance", lambda g: g.update(chance=1.0)),
+    ],
+)  # fmt: skip
+def test_a_sentence_is_no_longer_borne_out_by_another_number(claim, change):
+    given = page()
+    change(given)
+    values, claims = multiple_choice.sentences(**given)
+    assert not claims[claim]
+    assert (
+        values["original"]
+        == row(given["found"], closing="original", scoring="euclidean")["robustness"]
+    )
+
+
+def test_sentences_do_without_drawings_that_were_held_out():
+    given = page()
+    del given["others"]["unseen"]
+    values, claims = multiple_choice.sentences(**given)
+    assert not [key for key in values if key.startswith("unseen")]
+    assert claims["no clean answer changes"]
+    assert "new drawings are guessed better than by chance" not in claims
+
+
+def test_an_embedded_set_of_questions_takes_the_place_of_ours():
+    e, options, answers = questions()
+    places = torch.arange(40) * 4 + answers
+    asked = gu.Embeddings(e.queries, options.flatten(0, 1), places, {"options": 4})
+    queries, choices, right = gu.as_choices(asked)
+    sides = multiple_choice.close_in_all_ways(asked, queries, choices)
+    found = multiple_choice.compare_choices(sides, right, {"noise": gu.GaussianNoise(0.05)})
+    assert row(found, closing="hull projection", scoring="euclidean")["gain"] > 0
+    keeping = found[found["closing"] != multiple_choice.RIVAL]
+    assert bool((keeping["unchanged"] == 1).all())

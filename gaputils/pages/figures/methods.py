@@ -11,16 +11,17 @@ import seaborn as sns
 
 from gaputils.pages import SCORING_WORDS
 from gaputils.plots.report import broken
-from gaputils.plots.theme import COLOR, TASK_COLORS, closing_color
+from gaputils.plots.theme import TASK_COLORS, closing_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SCORING_COLOR: dict[str, str] = {
-    "cosine": COLOR["projection"],
-    "inner-product": COLOR["centered"],
-    "euclidean": COLOR["image"],
+    "cosine": "#CC6677",
+    "inner-product": "#44AA99",
+    "euclidean": "#3B4A66",
 }
+"""Of scorings, which stand in rows of closings: of no closing, no modality and no task."""
 SCORING_MARKER: dict[str, str] = {"euclidean": "o", "inner-product": "s", "cosine": "D"}
 
 
