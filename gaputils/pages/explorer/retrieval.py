@@ -133,7 +133,7 @@ def _on_white(rgba: Tensor) -> Tensor:
 
 def _noisy(query: Tensor, gallery: Tensor, noise: GaussianNoise, seed: int) -> list[int]:
     """The items nearest to the query under one draw of the noise."""
-    _, noisy = noise.apply(query, gallery, as_generator(seed))
+    _, noisy = noise.apply(query, gallery, as_generator(seed, gallery.device))
     return top_k(query, noisy, _SHOWN, "euclidean")[0].tolist()
 
 
