@@ -18,7 +18,10 @@ import gaputils as gu
 sides = [np.load(path, mmap_mode="r") for path in sys.argv[1:]]
 gu.report(tuple(sides))
 used = resource.getrusage(resource.RUSAGE_SELF)
-print(time.perf_counter() - started, used.ru_maxrss / 2**20, used.ru_utime + used.ru_stime)
+# Not ru_maxrss, which a process inherits from the one that it was forked from.
+status = open("/proc/self/status").read()
+peak = int(status.partition("VmHWM:")[2].split()[0])
+print(time.perf_counter() - started, peak / 2**20, used.ru_utime + used.ru_stime)
 """
 
 
