@@ -98,7 +98,6 @@ def lend(names: Iterable[str], folder: Path, python: Path) -> None:
 
 def small(page: str) -> dict[str, Any]:
     """The parameters with which the page's test runs it, but for models in files."""
-    sys.path.append(str(ROOT / "tests"))
     tested = runpy.run_path(str(ROOT / "tests" / "book" / "test_pages.py"))
     chosen: dict[str, Any] = tested["OTHER"].get(page, {})
     return {key: value for key, value in chosen.items() if value != tested["LOCAL"]}

@@ -393,11 +393,9 @@ def sentences(
             and asking[CENTRED] < 0.5 * asking[ORIGINAL]
         ),
         "right answers gain less than half": bool(0 < hard["right_gain"] < hard["gain"] / 2),
-        "two means are not right more often": _above_error(
-            means.loc[CENTRED, ["right_gain", "right_gain_error"]].set_axis(["gain", "gain_error"]),
-            -1,
-        )
-        > 0,
+        "two means are not right more often": (
+            means.loc[CENTRED, "right_gain"] > -2 * means.loc[CENTRED, "right_gain_error"]
+        ),
         "and change answers": float(means.loc[ORIGINAL, "unchanged"]) < 0.95,
         "hard distractors are where it pays": bool(
             hard["gain"] - soft["gain"] > 2 * math.hypot(hard["gain_error"], soft["gain_error"])

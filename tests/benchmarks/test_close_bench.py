@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-MEASURE = """
+from gaputils.pages.speed.memory import PEAK
+
+MEASURE = f"""
+{PEAK}
 import resource, sys, time
 started = time.perf_counter()
 from gaputils.cli import app
 app(sys.argv[1:], standalone_mode=False)
 used = resource.getrusage(resource.RUSAGE_SELF)
-# Not ru_maxrss, which a process inherits from the one that it was forked from.
-status = open("/proc/self/status").read()
-peak = int(status.partition("VmHWM:")[2].split()[0])
-print(time.perf_counter() - started, peak / 2**20, used.ru_utime + used.ru_stime)
+print(time.perf_counter() - started, peak() / 2**20, used.ru_utime + used.ru_stime)
 """
 
 

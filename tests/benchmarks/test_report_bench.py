@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gaputils.pages.speed.memory import PEAK
+
 ITEMS = 1000
-MEASURE = """
+MEASURE = f"""
+{PEAK}
 import resource, sys, time
 started = time.perf_counter()
 import numpy as np
@@ -18,10 +21,7 @@ import gaputils as gu
 sides = [np.load(path, mmap_mode="r") for path in sys.argv[1:]]
 gu.report(tuple(sides))
 used = resource.getrusage(resource.RUSAGE_SELF)
-# Not ru_maxrss, which a process inherits from the one that it was forked from.
-status = open("/proc/self/status").read()
-peak = int(status.partition("VmHWM:")[2].split()[0])
-print(time.perf_counter() - started, peak / 2**20, used.ru_utime + used.ru_stime)
+print(time.perf_counter() - started, peak() / 2**20, used.ru_utime + used.ru_stime)
 """
 
 

@@ -13,8 +13,6 @@ from typing import Any
 import papermill
 import pytest
 
-import kernel_start
-import pretended_gpu
 from forked_kernels import forked_kernels
 from gaputils.models.loading import export_checkpoint
 from siblings import sibling
@@ -224,6 +222,9 @@ ON_GPU = [
 @pytest.mark.nightly
 @pytest.mark.parametrize("page", ON_GPU)
 def test_page_runs_on_a_gpu(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import kernel_start  # not above: `tools/clean_run.py` takes the parameters from this file
+    import pretended_gpu
+
     begun = tmp_path / "begun"
     lines = (
         "import pretended_gpu as p; kept = p.pretended_gpu(); kept.__enter__(); "

@@ -7,14 +7,16 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-_PROGRAM = """
-import time
-
+PEAK = """
 def peak():
     # Not ru_maxrss, which a child process inherits from the parent that it was forked from.
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-
+"""
+"""The part of a program that tells its process's peak so far, in kB."""
+_PROGRAM = """
+import time
+{peak}
 {setup}
 before, started = peak(), time.perf_counter()
 {code}
@@ -39,7 +41,7 @@ def peak_memory(code: str, setup: str = "") -> Peak:
     """
     if not Path("/proc/self/status").exists():
         raise OSError(f"peak_memory: expected Linux with /proc, got {sys.platform}")
-    program = _PROGRAM.format(setup=setup, code=code)
+    program = _PROGRAM.format(peak=PEAK, setup=setup, code=code)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"code: the process ended with {done.returncode}: {done.stderr[-2000:]}")
