@@ -40,7 +40,6 @@ JUSTIFIED = {
     "noise/_wins.py": (5, "which items are looked at; all that equal the last are, by count"),
     "noise/bounds.py": (1, FIRST),
     "noise/robustness.py": (1, FIRST),
-    "pages/all_methods.py": (1, VALUES),
     "pages/exact_robustness/cost.py": (2, "a contender: what others would write"),
     "pages/explorer/boundary.py": (1, FIRST),
     "pages/figures/groups.py": (1, STABLE),

@@ -62,9 +62,10 @@ def compare_closings(
 
     `order` "closing first" perturbs what the closing returns, as an index that stores closed rows
     is perturbed. With "noise first" the noise falls on the raw sides and the fitted closing moves
-    what is left of them: no scale or shape that a closing gives its gallery can help it. The first
-    is exact where `robustness` is, and takes `draws` draws of any other noise; the second always
-    takes `draws`. All closings see the same draws.
+    what is left of them: no scale that a closing gives its gallery can help it, and where its shape
+    stretches rows it stretches their noise. The first is exact where `robustness` is, and takes
+    `draws` draws of any other noise; the second always takes `draws`. All closings see the same
+    draws.
 
     Columns:
 

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 
 import pandas as pd
 import torch
+from torch import Tensor
 
 from gaputils._checks import work
-from gaputils.closing import Closing, Procrustes
-from gaputils.closing.catalogue import Closings, copy, fit, moved, standard_closings
+from gaputils.closing import Closing, HullProjection, Procrustes
+from gaputils.closing.catalogue import Closings, copy, fit, fit_all, moved, standard_closings
 from gaputils.embeddings import Embeddings, known_targets
-from gaputils.evaluation.compare import ORDERS, over_blocks
+from gaputils.evaluation.compare import ORDERS, compared, over_blocks
+from gaputils.evaluation.protocol import mean_and_error, paired_gain
 from gaputils.evaluation.table import Comparison
 from gaputils.noise import GaussianNoise
-from gaputils.noise.robustness import certified_radius
+from gaputils.noise.perturbations import Noise
 from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, SCALED, plus_minus
-from gaputils.scoring import SCORINGS, cost, nearest, top_k
+from gaputils.scoring import nearest
 
 _RESOLUTION = 2e-4
 _DIM = 4
@@ -64,23 +67,17 @@ def _band(closing: Closing) -> str:
 
 
 def beside(closing_first: pd.DataFrame, noise_first: pd.DataFrame) -> pd.DataFrame:
-    """Two tables of `compare_blocks` of one scoring in one, the second's columns with " first".
+    """Two tables of `compare_blocks` in one, the second's columns with " first".
 
-    With the closing as index, and `band`.
+    Of the scorings of the second alone; with the closing as index, and `band`.
     """
-    frame = closing_first.set_index("closing")
-    frame = frame.join(noise_first.set_index("closing").add_suffix(" first"))
+    keys = ["closing", "scoring"]
+    frame = closing_first.set_index(keys).join(
+        noise_first.set_index(keys).add_suffix(" first"), how="inner"
+    )
+    frame = frame.reset_index("scoring")
     frame["band"] = [bands().get(name, "") for name in frame.index]
     return frame
-
-
-def by_scoring(closing_first: pd.DataFrame, noise_first: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """`beside` of each scoring in two tables of `compare_blocks`."""
-    both = closing_first, noise_first
-    return {
-        scoring: beside(*(frame[frame["scoring"] == scoring] for frame in both))
-        for scoring in dict.fromkeys(closing_first["scoring"])
-    }
 
 
 def short_table(frame: pd.DataFrame, names: Sequence[str] = SHOWN) -> pd.DataFrame:
@@ -158,69 +155,111 @@ def _by_cosine(comparison: Comparison, against: str | None = None) -> pd.DataFra
     return frame[frame["scoring"] == "cosine"].set_index("closing")
 
 
-def rotated(blocks: Sequence[Embeddings]) -> tuple[float, float]:
-    """Right answers (cosine) on the first block after `Procrustes`, learned from the pairs of the
-    next block and from those of all others.
+@dataclass(frozen=True)
+class WithinHull:
+    """Of a noise on the gallery the part along the gallery's affine hull."""
+
+    noise: GaussianNoise
+    random = True
+
+    def apply(
+        self, queries: Tensor, gallery: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        along = HullProjection().fit(queries, gallery).components_
+        _, noisy = self.noise.apply(queries, gallery, generator)
+        return queries, gallery + ((noisy - gallery).to(along) @ along.mT @ along).to(gallery)
+
+
+def size_or_shape(
+    blocks: Sequence[Embeddings],
+    closings: Closings,
+    noise: GaussianNoise,
+    draws: int = 30,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Where closings gain by distance: by their gallery's size, or by its shape.
+
+    Index: closing. Unchanged answers and paired gains over the untouched rows, each with its error:
+    `after`, noise on what a closing returns; `sized`, the same with both sides scaled until the
+    gallery's spread is the untouched one's; `before`, noise on the raw rows, in `draws` draws;
+    `inside`, the part of that noise along the gallery's hull. `spread` is the closed gallery's over
+    the untouched one's, a mean over the blocks.
     """
-    task, others = (
-        blocks[0],
-        [(b.queries, b.gallery[known_targets(b)]) for b in blocks[1:] or blocks],
+    scoring = "euclidean"
+    noises: dict[str, Noise] = {"after": noise}
+    after = over_blocks(blocks, closings, noises, scorings=[scoring])
+    raw: dict[str, Noise] = {"before": noise, "inside": WithinHull(noise)}
+    before = over_blocks(
+        blocks, closings, raw, scorings=[scoring], order="noise first", draws=draws, seed=seed
     )
-    found = []
+    tables = pd.concat([after.table(), before.table()])
+    values = ["robustness", "robustness_error", "gain", "gain_error"]
+    frame = tables.pivot(index="closing", columns="noise", values=values)
+    names = dict(zip(values, ("", "_error", " gain", " gain_error"), strict=True))
+    frame.columns = frame.columns.map(lambda pair: f"{pair[1]}{names[pair[0]]}")
+    base = after.outcomes[None, scoring, "after"].kept.per_query
+    for label, closing in closings.items():
+        kept, spread = _at_untouched_spread(blocks, closing, noise, scoring)
+        frame.loc[label, ["sized", "sized_error"]] = mean_and_error(kept)
+        frame.loc[label, ["sized gain", "sized gain_error"]] = paired_gain(kept, base)
+        frame.loc[label, "spread"] = spread
+    return frame.loc[list(closings)]
+
+
+def _at_untouched_spread(
+    blocks: Sequence[Embeddings], closing: Closing | None, noise: GaussianNoise, scoring: str
+) -> tuple[Tensor, float]:
+    """Each query's chance to keep its answer, and the mean spread over the untouched one.
+
+    Sides that are scaled under the same noise are sides as they are under a scaled noise.
+    """
+    kept, spreads = [], []
+    for place, block in enumerate(blocks):
+        learned = fit_all({"": closing}, block, blocks[place - 1])
+        sides = block.queries, block.gallery
+        spreads.append(_spread(moved(learned[""], *sides)[1]) / _spread(block.gallery))
+        scaled = GaussianNoise(noise.variance * spreads[-1] ** 2)
+        found = compared(sides, learned, {"": scaled}, None, [scoring])
+        key = None if closing is None else ""
+        kept.append(found.outcomes[key, scoring, ""].kept.per_query)
+    return torch.cat(kept), sum(spreads) / len(spreads)
+
+
+def size_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """`size_or_shape` for readers: gains in brackets, a row a closing."""
+    columns = {
+        "after": "closing, then noise",
+        "sized": "the same at the untouched spread",
+        "before": "noise, then closing",
+        "inside": "noise within the hull, then closing",
+    }
+    table = {}
+    for name, title in columns.items():
+        gains = plus_minus(frame[f"{name} gain"], frame[f"{name} gain_error"], signed=True)
+        pairs = zip(frame.index, frame[name], gains, strict=True)
+        table[title] = [
+            f"{v:.3f}" if label == ORIGINAL else f"{v:.3f} ({gain})" for label, v, gain in pairs
+        ]
+    return pd.DataFrame(table, index=list(frame.index))
+
+
+def rotated(blocks: Sequence[Embeddings]) -> tuple[Tensor, Tensor, Tensor]:
+    """Which queries of the first block are right (cosine) untouched, and after `Procrustes`,
+    learned from the pairs of the next block and from those of all others.
+    """
+    task, others = blocks[0], [_pairs(block) for block in blocks[1:] or blocks]
+    found = [task.right(nearest(task.queries, task.gallery, "cosine"))]
     for some in (others[:1], others):
         learned = Procrustes().fit(*(torch.cat(side) for side in zip(*some, strict=True)))
-        right = task.right(nearest(*moved(learned, task.queries, task.gallery), "cosine"))
-        found.append(float(right.double().mean()))
-    return found[0], found[1]
+        found.append(task.right(nearest(*moved(learned, task.queries, task.gallery), "cosine")))
+    untouched, one, every = (right.double() for right in found)
+    return untouched, one, every
 
 
-def properties(
-    embeddings: Embeddings,
-    closings: Closings,
-    *,
-    calibration: Embeddings | None = None,
-    ks: Sequence[int] = (1, 5, 10),
-) -> pd.DataFrame:
-    """What there is to know of each closing besides its robustness; `embeddings` need targets.
-
-    A row for each closing and scoring, with columns `closing`, `scoring`, ``recall@k`` (share of
-    queries with their target among the k nearest), `certified_radius` (mean; missing for cosine),
-    and `spread` of the gallery over the original's. Raises `ValueError` without targets, or for a
-    gallery whose rows are all alike.
-    """
-    targets, width = known_targets(embeddings), _spread(embeddings.gallery)
-    if width == 0:
-        raise ValueError("gallery: expected rows that differ, they are all alike")
-    most = min(max(ks), len(embeddings.gallery))
-    rows = []
-    for label, closing in closings.items():
-        learned = None if closing is None else fit(copy(closing), embeddings, calibration)
-        sides = moved(learned, embeddings.queries, embeddings.gallery)
-        told = {"spread": _spread(sides[1]) / width}
-        for scoring in SCORINGS:
-            hits = top_k(*sides, most, scoring) == targets[:, None]
-            recalls = {f"recall@{k}": float(hits[:, :k].any(dim=1).double().mean()) for k in ks}
-            radius = {"certified_radius": _certificate(*sides, scoring)}
-            names = {"closing": label, "scoring": scoring}
-            rows.append({**names, **recalls, **radius, **told})
-    return pd.DataFrame(rows)
+def _pairs(block: Embeddings) -> tuple[Tensor, Tensor]:
+    return block.queries, block.gallery[known_targets(block)]
 
 
-def _certificate(queries: torch.Tensor, gallery: torch.Tensor, scoring: str) -> float:
-    """Mean norm of the smallest joint change of the gallery that changes the nearest item.
-
-    For inner products ``(s_1 - s_2) / (sqrt(2) |y|)`` of the two greatest (our derivation).
-    """
-    if scoring == "euclidean":
-        return float(certified_radius(queries, gallery).double().mean())
-    if scoring == "cosine" or len(gallery) == 1:
-        return float("nan")
-    queries = work(queries)
-    two = cost(queries, work(gallery), scoring).topk(2, dim=1, largest=False).values
-    norms = torch.linalg.vector_norm(queries, dim=1)
-    return float(((two[:, 1] - two[:, 0]) / (2**0.5 * norms)).mean())
-
-
-def _spread(gallery: torch.Tensor) -> float:
+def _spread(gallery: Tensor) -> float:
     """Root mean squared distance of the rows of `gallery` (m, d) from their mean."""
     return float(work(gallery).var(dim=0, correction=0).sum().sqrt())

@@ -12,7 +12,6 @@ import gaputils as gu
 from bad_input.arrays import D, Entry, good
 from gaputils import closing, geometry, theory
 from gaputils.embeddings import choose_items, unit_rows
-from gaputils.pages.all_methods import properties
 from gaputils.pages.born import cosine_sample, gap_and_robustness
 from gaputils.pages.compressed_indexes import about_circumcentre
 from gaputils.pages.why_distance_hurts import changed_by_shift
@@ -243,9 +242,6 @@ def _described() -> list[Entry]:
         "compressed_indexes.about_circumcentre": about_circumcentre,
         "embeddings.choose_items": lambda e: choose_items(e, [0]),
         "answerable_blocks": lambda e: len(gu.answerable_blocks(e, 2)),
-        "all_methods.properties": lambda e: properties(e, {"none": None}, ks=[1])[
-            ["recall@1", "spread"]
-        ],
     }
     cosine = (
         "zero_shot",
@@ -254,14 +250,12 @@ def _described() -> list[Entry]:
         "report",
         "born.cosine_sample",
         "embeddings.unit_rows",
-        "all_methods.properties",
     )
     few = dict.fromkeys(BOTH, ("ValueError", "expected at least 2 rows"))
     one_row: dict[str, Any] = {
         "benefits": {"gallery": few["gallery"]},
         "report": {"gallery": few["gallery"]},
         "born.cosine_sample": few,
-        "all_methods.properties": {"gallery": ("ValueError", "expected rows that differ")},
     }
     return [
         Entry(

@@ -15,43 +15,12 @@ from gaputils.evaluation.compare import compare_blocks
 from gaputils.evaluation.table import Comparison, Outcome
 from gaputils.noise._monte_carlo import Estimate
 from gaputils.pages import all_methods, survival, with_error
-from gaputils.pages.all_methods import properties
 from gaputils.pages.compressed_indexes import about_circumcentre
 from gaputils.pages.moving_the_gap import accuracy_curve, summarize_curve
 from gaputils.scoring import nearest
 
 mpl.use("agg")
 from pages.helpers import QUICK, row, task
-
-
-def test_properties_are_what_the_plain_calls_give():
-    e = task()
-    frame = properties(e, QUICK)
-    queries, gallery = gu.MeanShift().fit_transform(e.queries, e.gallery)
-    found = row(frame, closing="mean shift", scoring="euclidean")
-    distances = torch.cdist(queries, gallery)
-    ranks = (distances < distances.gather(1, e.targets[:, None])).sum(1)
-    for k in (1, 5):
-        assert found[f"recall@{k}"] == pytest.approx(float((ranks < k).double().mean()))
-    near = distances.sort(dim=1).values
-    assert found["certified_radius"] == pytest.approx(
-        float((near[:, 1] - near[:, 0]).mean()) / 2**0.5
-    )
-    assert found["spread"] == pytest.approx(1)
-    assert np.isnan(row(frame, closing="original", scoring="cosine")["certified_radius"])
-
-
-def test_the_inner_product_certificate_is_the_smallest_change_that_ties():
-    e = task(1, 2)
-    radius = row(properties(e, {"original": None}), scoring="inner-product")["certified_radius"]
-    y, scores = e.queries[0], (e.gallery @ e.queries[0])
-    best = int(scores.argmax())
-    direction = y / y.norm() / 2**0.5
-    moved = e.gallery.clone()
-    moved[best] -= radius * direction
-    moved[1 - best] += radius * direction
-    assert float((moved - e.gallery).norm()) == pytest.approx(radius)
-    assert float(moved[0] @ y) == pytest.approx(float(moved[1] @ y))
 
 
 def measured(order: str = "closing first") -> pd.DataFrame:
@@ -93,7 +62,7 @@ def test_bands_follow_each_other_and_begin_with_what_the_short_table_shows():
 
 def test_both_orders_stand_beside_each_other_with_their_errors():
     after, before = measured(), measured("noise first")
-    frame = all_methods.by_scoring(after, before)["cosine"]
+    frame = all_methods.beside(after, before)
     alone = before.set_index("closing")["robustness"]
     assert frame.loc["CORAL", "robustness first"] == alone["CORAL"]
     assert frame.loc["original", "band"] == ""
@@ -241,10 +210,67 @@ def test_the_figures_draw_what_they_are_given():
 
 def test_a_rotation_of_more_pairs_is_learned_from_all_other_blocks():
     blocks = gu.answerable_blocks(task(), 2)
-    one, every = all_methods.rotated(blocks)
+    untouched, one, every = all_methods.rotated(blocks)
     first, rest = blocks[0], blocks[1:]
     pairs = [torch.cat([b.queries for b in rest]), torch.cat([b.gallery[b.targets] for b in rest])]
     sides = gu.Procrustes().fit(*pairs).transform(first.queries, first.gallery)
-    right = first.right(nearest(*sides, "cosine")).double().mean()
-    assert every == pytest.approx(float(right))
-    assert 0 <= one <= 1
+    assert torch.equal(every, first.right(nearest(*sides, "cosine")).double())
+    raw = first.right(nearest(first.queries, first.gallery, "cosine"))
+    assert torch.equal(untouched, raw.double())
+    assert one.shape == every.shape
+
+
+class Enlarged(gu.MeanShift):
+    """A shift whose gallery and queries are then three times as large."""
+
+    def transform_queries(self, queries: object) -> object:
+        return 3 * super().transform_queries(queries)
+
+    def transform_gallery(self, gallery: object) -> object:
+        return 3 * super().transform_gallery(gallery)
+
+
+def galleries() -> list[gu.Embeddings]:
+    """Two galleries of ten pairs with a gap, most of which lies across the galleries' hulls."""
+    generator = torch.Generator().manual_seed(0)
+    items = torch.randn(20, 24, generator=generator, dtype=torch.float64)
+    queries = items + torch.randn(20, 24, generator=generator, dtype=torch.float64)
+    offset = 4 * torch.eye(24, dtype=torch.float64)
+    return survival.tasks(gu.Embeddings(queries + offset[0], items + offset[1], normalize=True), 10)
+
+
+def test_what_is_size_is_gone_at_the_untouched_spread_and_when_the_noise_falls_first():
+    closings = {"original": None, "shift": gu.MeanShift(), "large": Enlarged()}
+    frame = all_methods.size_or_shape(galleries(), closings, gu.GaussianNoise(0.3), draws=20)
+    large, shift = frame.loc["large"], frame.loc["shift"]
+    assert large["spread"] == pytest.approx(3)
+    assert large["after"] > shift["after"] + 0.05
+    for name in ("sized", "before", "inside"):
+        assert large[name] == pytest.approx(shift[name], abs=1e-6), name
+        told = large[[f"{name} gain", f"{name} gain_error"]].astype(float)
+        assert told.to_list() == pytest.approx(
+            shift[[f"{name} gain", f"{name} gain_error"]].astype(float).to_list(), abs=1e-6
+        )
+    assert frame.loc["original", "sized gain"] == 0
+    table = all_methods.size_table(frame)
+    assert table.loc["original"].str.contains("±").sum() == 0
+    gain = with_error(shift["after gain"], shift["after gain_error"], signed=True)
+    assert table.loc["shift", "closing, then noise"] == f"{shift['after']:.3f} ({gain})"
+
+
+def test_within_the_hull_a_projection_has_nothing_to_gain():
+    closings = {"original": None, "hull": gu.HullProjection()}
+    frame = all_methods.size_or_shape(galleries(), closings, gu.GaussianNoise(0.3), draws=20)
+    assert frame.loc["hull", "inside gain"] == pytest.approx(0, abs=1e-9)
+    assert frame.loc["hull", "before gain"] > 0.02
+
+
+def test_noise_within_the_hull_leaves_what_is_across_it():
+    e = galleries()[0]
+    noise = all_methods.WithinHull(gu.GaussianNoise(0.5))
+    queries, noisy = noise.apply(e.queries, e.gallery, torch.Generator().manual_seed(0))
+    assert torch.equal(queries, e.queries)
+    rows = torch.cat([e.gallery, noisy]) - e.gallery.mean(0)
+    assert torch.linalg.matrix_rank(rows) == len(e.gallery) - 1
+    moved = (noisy - e.gallery).square().sum(1).mean()
+    assert 0.05 < float(moved) < 0.5

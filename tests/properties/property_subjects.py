@@ -36,7 +36,6 @@ from symmetries import (
 import gaputils as gu
 from gaputils import closing, geometry
 from gaputils.embeddings import unit_rows
-from gaputils.pages.all_methods import properties
 from gaputils.pages.born import cosine_sample, gap_and_robustness
 from gaputils.pages.compressed_indexes import about_circumcentre
 from gaputils.scoring import nearest, top_k
@@ -146,10 +145,6 @@ def _robust() -> list[Subject]:
                 ("..",)),
         Subject("report", lambda c: gu.report(
                     c.embeddings(), c.variance()).benefits[["unchanged", "robustness"]],
-                ("..",), fails={MOVE: ANGLES}),
-        Subject("all_methods.properties", lambda c: properties(
-                    c.embeddings(), {"shift": gu.MeanShift()}
-                ).filter(regex="recall"),
                 ("..",), fails={MOVE: ANGLES}),
         Subject("born.gap_and_robustness", lambda c: gap_and_robustness(
                     {0: c.embeddings()}, c.noise())[["accuracy", "robustness"]], ("..",)),
