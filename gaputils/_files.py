@@ -163,6 +163,12 @@ _NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
+def require_safetensors_name(name: str, path: Path) -> None:
+    """Raise unless the file `path`, argument `name`, would be found by its name again."""
+    if path.suffix in _OTHERS:
+        raise ValueError(f"{name}: expected a name that ends in .safetensors, got {path}")
+
+
 def write_safetensors(
     path: str | os.PathLike[str], tensors: dict[str, Tensor], metadata: dict[str, str]
 ) -> Path:
@@ -173,8 +179,7 @@ def write_safetensors(
     content shall give the same bytes.
     """
     path = named_place("path", path)
-    if path.suffix in _OTHERS:
-        raise ValueError(f"path: expected a name that ends in .safetensors, got {path}")
+    require_safetensors_name("path", path)
     if path.is_dir():
         raise IsADirectoryError(f"path: expected a file, got the folder {path}")
     if not path.parent.is_dir():

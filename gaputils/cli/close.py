@@ -17,6 +17,7 @@ from gaputils import _checks
 from gaputils._files import replacing, safetensors_head
 from gaputils._progress import bar
 from gaputils._steps import require_finite
+from gaputils.cli.support import kept
 from gaputils.closing import (
     Closing,
     HullProjection,
@@ -97,10 +98,9 @@ def close_files(
     labels = Embeddings(few["queries"], few["gallery"], found.targets, dict(found.info))
     _require_none_beside(out, labels)
     fitted = _fitted(closing, sides) if fit else closing
-    if save is not None:
-        fitted.save(save)
     labels.info["closing"] = repr(closing)
-    return _in_blocks(fitted, sides, labels, out)
+    with kept(fitted, save):
+        return _in_blocks(fitted, sides, labels, out)
 
 
 def _whole(
@@ -119,11 +119,10 @@ def _whole(
         for name, side, dtype in zip(moved._fields, moved, dtypes, strict=True)
     )
     e.info = {**e.info, "closing": repr(closing)}
-    if save is not None:
-        closing.save(save)
-    if out.suffix == ".npy":
-        return write_npy(e, out)
-    return [write_npz(e, out) if out.suffix == ".npz" else e.save(out)]
+    with kept(closing, save):
+        if out.suffix == ".npy":
+            return write_npy(e, out)
+        return [write_npz(e, out) if out.suffix == ".npz" else e.save(out)]
 
 
 def _by_blocks(closing: Closing, fit: bool) -> bool:

@@ -259,9 +259,15 @@ def require_folder(path: Path) -> None:
 
 
 def require_outputs(
-    outputs: Mapping[str, Path | None], inputs: Iterable[str | os.PathLike[str] | None]
+    outputs: Mapping[str, Path | None],
+    inputs: Iterable[str | os.PathLike[str] | None],
+    closing: Path | None = None,
 ) -> None:
-    """Raise unless the `outputs`, by their options, can be written without loss of an input."""
+    """Raise unless the `outputs`, by their options, can be written without loss of an input.
+
+    Of them `closing` is where `--save` keeps one.
+    """
+    from gaputils._files import require_safetensors_name
     from gaputils.storage.files import SUFFIXES
 
     read_from = [Path(one) for one in inputs if one is not None and Path(one).exists()]
@@ -287,6 +293,8 @@ def require_outputs(
             raise ValueError(f"{option}: {path} is read here and would be lost; name another file")
         if path.is_dir():
             raise IsADirectoryError(f"{option}: expected a file, but {path} is a folder")
+    if closing is not None:
+        require_safetensors_name("--save", closing)
 
 
 def write(text: str, out: Path | None) -> None:
@@ -367,3 +375,19 @@ def draw_clouds(e: Embeddings, path: Path, seed: int) -> None:
     ax = plots.clouds(principal_coordinates(e, seed=seed))
     with replacing(path) as part:
         ax.figure.savefig(part, format=path.suffix.removeprefix("."))
+
+
+@contextmanager
+def kept(closing: Closing, path: Path | None) -> Iterator[None]:
+    """Keep `closing` at `path`, if one is given, once what the block writes is in its place.
+
+    A stop before that leaves there what was, and so no closing beside rows of another.
+    """
+    from gaputils._files import replacing
+
+    if path is None:
+        yield
+        return
+    with replacing(path) as part:
+        closing.save(part)
+        yield

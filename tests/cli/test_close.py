@@ -199,6 +199,7 @@ def test_rows_beyond_the_dtype_they_are_written_in_leave_no_file(
     for name, side in (("x", X), ("y", Y)):
         np.save(tmp_path / f"{name}.npy", (3e4 * side).astype(np.float16))
     options = ["--closing", "HullProjection", "--radius", "9", "-o", str(tmp_path / "z.npy")]
+    options += ["--save", str(tmp_path / "z.safetensors")]
     pair = [str(tmp_path / "x.npy"), str(tmp_path / "y.npy")]
     done = CliRunner().invoke(app, ["close", *pair, *options])
     assert done.exit_code == 1
@@ -332,3 +333,32 @@ def test_a_sweep_shows_its_runs(
     told = capsys.readouterr().err
     assert "runs" in told
     assert "2/2" in told
+
+
+@pytest.mark.parametrize("by_blocks", [True, False])
+def test_a_closing_takes_its_place_after_what_it_moved(
+    files: list[str], tmp_path: Path, by_blocks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(close, "_by_blocks", lambda *_: by_blocks)
+    save = tmp_path / "c.safetensors"
+    command = ["-o", tmp_path / "z.npz", "--save", save]
+    run(*files, *command, "--alpha", "0.5")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def stopped(*_: object) -> None:
+        raise OSError("stopped")
+
+    for writer in ("write_npz", "write_npz_file"):
+        monkeypatch.setattr(close, writer, stopped)
+    done = CliRunner().invoke(app, ["close", *files, *map(str, command)])
+    assert "stopped" in done.output
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    monkeypatch.undo()
+    run(*files, *command)
+    assert gu.closing.load(save).alpha == 1
+
+
+def test_a_closing_is_kept_under_a_name_that_is_found_again(files: list[str]) -> None:
+    done = CliRunner().invoke(app, ["close", *files, "-o", "z.npz", "--save", "c.npz"])
+    assert done.exit_code == 1
+    assert "--save: expected a name that ends in .safetensors, got c.npz" in done.output

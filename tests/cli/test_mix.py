@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import gaputils as gu
 from gaputils import closing
-from gaputils.cli import app
+from gaputils.cli import app, mix
 
 
 def run(*arguments: object, code: int = 0):
@@ -69,6 +69,20 @@ def test_one_array_has_all_rows_and_the_queries_beside_it(files, tmp_path: Path)
     np.testing.assert_array_equal(np.load(out), np.concatenate([rows["image"], rows["text"]]))
     np.testing.assert_array_equal(np.load(tmp_path / "mixed.queries.npy"), asking)
     assert "rows 0 to 19 image, rows 20 to 44 text" in told
+
+
+def test_a_closing_takes_its_place_after_what_it_lifted(files, tmp_path: Path, monkeypatch) -> None:
+    saved = tmp_path / "mixed.safetensors"
+    command = [*arguments(tmp_path), "--query", tmp_path / "q.npy", "-o", tmp_path / "new.npz"]
+    run(*command, "--save", saved, "--no-center")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def stopped(*_: object) -> None:
+        raise OSError("stopped")
+
+    monkeypatch.setattr(mix, "write_npz_file", stopped)
+    assert "stopped" in run(*command, "--save", saved, code=1).stderr
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_saved_closing_lifts_new_rows(files, tmp_path: Path) -> None:
