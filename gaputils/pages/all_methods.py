@@ -226,20 +226,18 @@ def _at_untouched_spread(
 
 
 def size_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """`size_or_shape` for readers: gains in brackets, a row a closing."""
+    """`size_or_shape` for readers: the original's shares, and the others' gains over them."""
     columns = {
         "after": "closing, then noise",
         "sized": "the same at the untouched spread",
         "before": "noise, then closing",
         "inside": "noise within the hull, then closing",
     }
-    table = {}
+    table = {"spread": [f"{spread:.2f}" for spread in frame["spread"]]}
     for name, title in columns.items():
         gains = plus_minus(frame[f"{name} gain"], frame[f"{name} gain_error"], signed=True)
-        pairs = zip(frame.index, frame[name], gains, strict=True)
-        table[title] = [
-            f"{v:.3f}" if label == ORIGINAL else f"{v:.3f} ({gain})" for label, v, gain in pairs
-        ]
+        shares = zip(frame.index, frame[name], gains, strict=True)
+        table[title] = [f"{v:.3f}" if label == ORIGINAL else gain for label, v, gain in shares]
     return pd.DataFrame(table, index=list(frame.index))
 
 

@@ -48,7 +48,7 @@ def test_bands_have_a_row_for_each_of_their_closings() -> None:
     closings = {name: all_methods.contestants()[name] for name in names}
     blocks = survival.tasks(pairs(), 10)
     each = compare_blocks(blocks, closings, {"": NOISE}, scorings=["cosine"])
-    frame = all_methods.by_scoring(each, each)["cosine"]
+    frame = all_methods.beside(each, each)
     figure = limits.bands(frame)
     assert [ax.get_title(loc="left") for ax in figure.axes] == list(frame["band"][1:])
     assert [ax.get_yticklabels()[0].get_text() for ax in figure.axes] == names[1:]
