@@ -71,7 +71,8 @@ def test_one_array_has_all_rows_and_the_queries_beside_it(files, tmp_path: Path)
     assert "rows 0 to 19 image, rows 20 to 44 text" in told
 
 
-def test_a_closing_takes_its_place_after_what_it_lifted(files, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.usefixtures("files")
+def test_a_closing_takes_its_place_after_what_it_lifted(tmp_path: Path, monkeypatch) -> None:
     saved = tmp_path / "mixed.safetensors"
     command = [*arguments(tmp_path), "--query", tmp_path / "q.npy", "-o", tmp_path / "new.npz"]
     run(*command, "--save", saved, "--no-center")
