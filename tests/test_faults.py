@@ -8,7 +8,6 @@ the ordinary run, fifty with ``--nightly``. A disk is full from a size on that o
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 import re
@@ -23,10 +22,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(
-    ["gaputils.encoding.to_folder", "gaputils.tiny_openmoji.training", "gaputils.sweep.run"]
-)
+from forked_kernels import fork_server
+
+IMPORTED = ["gaputils.encoding.to_folder", "gaputils.tiny_openmoji.training", "gaputils.sweep.run"]
 
 EMBED = """
 import gaputils as gu
@@ -94,7 +92,9 @@ exec(compile(code, "campaign", "exec"), dict(names))
 
 
 def start(code: str, names: dict[str, str]) -> BaseProcess:
-    process = SERVER.Process(target=exec, args=(WORK, {"code": code, "names": names}))
+    process = fork_server(IMPORTED).Process(
+        target=exec, args=(WORK, {"code": code, "names": names})
+    )
     process.start()
     return process
 

@@ -12,6 +12,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -37,13 +39,23 @@ IMPORTED = [
     "torchmetrics",
 ]
 
-_SERVER = multiprocessing.get_context("forkserver")
+
+def fork_server(preload: list[str]) -> ForkServerContext:
+    """The fork server of this process, with the modules `preload` imported and no others.
+
+    A process has but one: that of another caller, which imported something else, ends here.
+    """
+    server = forkserver._forkserver
+    if server._preload_modules != preload:
+        server._stop()
+        server.set_forkserver_preload(preload)
+    return multiprocessing.get_context("forkserver")
 
 
 @contextmanager
 def forked_kernels() -> Iterator[None]:
     """Kernels that this process starts here are forks."""
-    _SERVER.set_forkserver_preload(IMPORTED)
+    fork_server(IMPORTED)
     place = EntryPoint(NAME, f"{__name__}:ForkedProvisioner", KernelProvisionerFactory.GROUP_NAME)
     KernelProvisionerFactory.provisioners[NAME] = place
     factory = KernelProvisionerFactory.instance()
@@ -104,7 +116,7 @@ class ForkedProvisioner(LocalProvisioner):
         """Fork one that answers at the connection file that `cmd` names."""
         self.cwd = kwargs.get("cwd") or Path.cwd()
         arguments = (cmd[cmd.index("-f") + 1], dict(kwargs["env"]), str(self.cwd))
-        process = _SERVER.Process(target=_kernel, args=arguments)
+        process = fork_server(IMPORTED).Process(target=_kernel, args=arguments)
         process.start()
         self.process = _Child(process)
         # It makes a session, hence a group, of its own.

@@ -11,7 +11,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
-from forked_kernels import forked_kernels
+from forked_kernels import fork_server, forked_kernels
 
 DRAWN = """
 import os, sys, torch
@@ -42,6 +42,14 @@ def test_a_forked_kernel_is_like_any_other(tmp_path: Path, monkeypatch: pytest.M
     assert "image/png" in figure["data"]
     assert int(number) != os.getpid()
     assert not psutil.pid_exists(int(number)) or psutil.Process(int(number)).status() == "zombie"
+
+
+def test_what_another_server_imported_is_not_in_a_kernel(tmp_path: Path) -> None:
+    told = "import sys; print('gaputils' in sys.modules)"
+    process = fork_server(["gaputils"]).Process(target=exec, args=("import gaputils",))
+    process.start()
+    process.join()
+    assert run(told, tmp_path)[0]["text"] == "False\n"
 
 
 def test_what_fails_or_hangs_is_told(tmp_path: Path) -> None:
