@@ -1,8 +1,9 @@
 """One side's move as named steps: a file can hold them, and arrays and tensors take them alike.
 
 A step is a name and its arguments, ``("shift", "mean_", -1.0)``; an argument that is a string
-names a learned tensor. Each is written in operators that NumPy and PyTorch share, so that what is
-served without PyTorch is what was fitted with it. Rows come as (n, d) in double precision.
+names a learned tensor. All but a row's length is written in operators that NumPy and PyTorch
+share, so that what is served without PyTorch is what was fitted with it. Rows come as (n, d) in
+double precision.
 """
 
 from __future__ import annotations
@@ -11,13 +12,30 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 Steps = Sequence[Sequence[Any]]
+
+_ROUNDING = 64 * 2.0**-52  # relative, of a sum of one coordinate
 
 
 def run(steps: Steps, rows: Any, learned: Callable[[str], Any]) -> Any:
-    """`rows` (n, d) after all `steps`, whose tensors `learned` gives by name."""
-    for name, *arguments in steps:
-        rows = STEPS[name](rows, *(learned(a) if isinstance(a, str) else a for a in arguments))
+    """`rows` (n, d) after all `steps`, whose tensors `learned` gives by name.
+
+    Where steps cancel a row to rounding it is lengthened no more than a row of zeros is: the
+    direction that is left of it is an accident of the processor.
+    """
+    steps = list(steps)
+    last = max((place for place, step in enumerate(steps) if step[0] == "lengthen"), default=-1)
+    before: Any = 0.0
+    for place, (name, *arguments) in enumerate(steps):
+        given = [learned(a) if isinstance(a, str) else a for a in arguments]
+        if name == "lengthen":
+            given.append(before * (_ROUNDING * rows.shape[-1] ** 0.5))
+            before = 0.0
+        elif place < last:
+            before = before + _lengths(rows)
+        rows = STEPS[name](rows, *given)
     return rows
 
 
@@ -40,8 +58,9 @@ def require_finite(side: str, rows: Any) -> None:
 
 
 def _lengths(rows: Any) -> Any:
-    squares = (rows * rows).sum(-1)
-    return squares[..., None] ** 0.5
+    if isinstance(rows, np.ndarray):
+        return np.sqrt(np.einsum("...i,...i->...", rows, rows))[..., None]
+    return rows.norm(dim=-1, keepdim=True)
 
 
 def _shift(rows: Any, vector: Any, factor: float = 1.0) -> Any:
@@ -66,10 +85,11 @@ def _project(rows: Any, components: Any, duals: Any) -> Any:
     return (rows @ components.T) @ duals
 
 
-def _lengthen(rows: Any, length: float) -> Any:
-    """To one length; a row of zeros stays."""
+def _lengthen(rows: Any, length: float, rounding: Any = 0.0) -> Any:
+    """To one length; a row of zeros stays, and one no longer than `rounding` becomes one."""
     lengths = _lengths(rows)
-    return rows * (length / (lengths + (lengths == 0)))
+    tells = lengths > rounding
+    return rows * (length / (lengths + ~tells) * tells)
 
 
 def _unit(rows: Any) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gaputils import _steps
 
@@ -38,6 +40,28 @@ def test_a_step_does_what_it_says_to_arrays_and_tensors(step, expected) -> None:
     tensor = _steps.run([step], torch.tensor(ROWS), lambda name: torch.tensor(LEARNED[name]))
     np.testing.assert_allclose(tensor, expected)
     assert np.array_equal(ROWS, kept)
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**32 - 1), d=st.integers(1, 700), exponent=st.integers(-9, 9))
+@pytest.mark.parametrize("kind", [np.asarray, torch.tensor])
+def test_what_cancels_to_rounding_is_not_lengthened(kind: Any, seed, d, exponent) -> None:
+    rng = np.random.default_rng(seed)
+    row = rng.normal(size=d) * 10.0**exponent
+    far = row * (1 + 1e-9)
+    learned = {"mean_": kind(np.array([row, row, row]).mean(axis=0))}
+    steps = [("shift", "mean_", -1.0), ("lengthen", 3.0)]
+    moved = np.asarray(_steps.run(steps, kind(np.array([row, far])), learned.__getitem__))
+    assert not moved[0].any()
+    np.testing.assert_allclose(moved[1], 3 * row / np.linalg.norm(row), atol=1e-5)
+
+
+def test_what_was_long_before_it_was_lengthened_counts_no_more() -> None:
+    rows = np.full((1, 4), 1e20)
+    steps = [("lengthen", 1.0), ("shift", "almost_", -1.0), ("lengthen", 1.0)]
+    almost = {"almost_": np.array([0.5, 0.5, 0.5, 0.5 - 1e-9])}
+    moved = _steps.run(steps, rows, almost.__getitem__)
+    np.testing.assert_allclose(moved, [[0, 0, 0, 1]], atol=1e-6)
 
 
 def test_unit_refuses_a_row_of_zeros_of_either_kind() -> None:

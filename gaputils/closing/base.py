@@ -241,7 +241,8 @@ class Closing(BaseEstimator):  # type: ignore[misc]
         move that side, null where they need more than its rows. Steps are ``[name, argument, …]``,
         an argument that is a string names a tensor; in their order: ``shift`` (vector, factor)
         adds, ``scale`` (factor) and ``divide`` (vector) act on coordinates, ``map`` (matrix) and
-        ``project`` (components, duals) multiply, ``lengthen`` (length) and ``unit`` set norms,
+        ``project`` (components, duals) multiply, ``lengthen`` (length) and ``unit`` set norms (a
+        row that the steps before cancelled to rounding is not lengthened but becomes zeros),
         ``zero`` (columns) and ``append`` (values) change columns. `gaputils.serving` reads them.
         """
         check_is_fitted(self, "dim_")

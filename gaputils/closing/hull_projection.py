@@ -40,7 +40,8 @@ class HullProjection(OnHull):
     distances as small as any translation orthogonal to the hull can. (Our derivation.)
 
     **radius** puts each projected query at that multiple of the circumradius from the
-    circumcentre ``c``, along its ray; ``radius=2`` is the one to take. ``c`` is the point of the
+    circumcentre ``c``, along its ray (one that has none, equally far from all items, goes to
+    ``c``); ``radius=2`` is the one to take. ``c`` is the point of the
     hull that is equally far from all items. Affinely independent rows, as m <= d + 1 rows in
     general position are, have one, whatever their norms; so have rows of equal norms, in any
     number, where it is the projection of the origin; then no ranking changes. Other galleries,

@@ -45,6 +45,20 @@ def random_covariance(seed: int, d: int) -> np.ndarray:
 
 
 @settings(max_examples=60, deadline=None)
+@given(seed=SEEDS, m=st.integers(2, 9), far=st.floats(0, 10))
+@pytest.mark.parametrize("radius", [2, "auto"])
+def test_a_query_equally_far_from_all_items_goes_to_the_center(radius, seed, m, far) -> None:
+    """It has no ray, and what rounding leaves of one is an accident of the processor."""
+    queries, gallery = sides(seed, 4, m, 40)
+    closing = gu.HullProjection(radius=radius).fit(queries, gallery)
+    center = closing.center_.numpy()
+    across = queries - center
+    across = far * (across - across @ closing.components_.numpy().T @ closing.components_.numpy())
+    moved, _ = closing.transform(center + across, gallery)
+    np.testing.assert_allclose(moved, np.tile(center, (4, 1)), atol=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
 @given(seed=SEEDS, spread=st.floats(0, 0.9), m=st.integers(3, 9), extra=st.integers(0, 4))
 def test_affinely_independent_items_are_equally_far_from_the_center_whatever_their_norms(
     seed: int, spread: float, m: int, extra: int
