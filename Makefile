@@ -11,10 +11,16 @@ AUDIT := _build/audit
 # only the building of the book runs.
 REFUSED := GNU General Public License;Affero;AGPL;GPL-2.0;GPL-3.0;SSPL;Commons Clause
 
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/benchmarks
+
+# What libraries of numbers do on older processors, where sums end in other digits.
+AVX2 := MKL_CBWR=AVX2 ATEN_CPU_CAPABILITY=avx2 OPENBLAS_CORETYPE=Haswell
+SSE := MKL_CBWR=COMPATIBLE ATEN_CPU_CAPABILITY=default OPENBLAS_CORETYPE=Nehalem
+
 export TOKENIZERS_PARALLELISM := false
 
 # `tests` is a folder, too.
-.PHONY: book pages test tests release lint types check-notebooks notebooks stubs vendor bench nightly reproduce
+.PHONY: book pages test tests release lint types check-notebooks notebooks stubs vendor bench nightly processors reproduce
 .PHONY: audit mutation singlehtml clean
 
 book: pages
@@ -31,7 +37,7 @@ test: $(READY) vendor lint check-notebooks
 	$(MAKE) --no-print-directory --jobs types tests
 
 tests: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/benchmarks
+	$(PYTEST)
 
 # All cores compile what pip would compile on one; some packages hold files for other Pythons.
 $(READY): pyproject.toml constraints.txt
@@ -78,8 +84,13 @@ mutation: $(READY)
 	$(BIN)/python tools/survivors.py --write tests/survivors.md
 
 nightly: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/pytest --nightly -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/benchmarks --cov --cov-report=term
+	$(PYTEST) --nightly --cov --cov-report=term
 	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/many.py --damages 1000000
+
+# Nothing that a test asks may depend on the last digit, and so on the machine of the day.
+processors: $(READY)
+	$(AVX2) $(PYTEST) --ignore tests/browser
+	$(SSE) $(PYTEST) --ignore tests/browser
 
 # Run the pages behind the paper map and compare with the committed values and their uncertainty.
 reproduce: $(READY)
