@@ -55,9 +55,9 @@ def measure_gap(
 
     `describe_measures` says what each row is and where it is from. Measures of matched pairs are
     left out if the embeddings have no targets, and any measure for which a side has too few rows;
-    NaN says that a measure is not defined: the share of a variance that is zero, a cosine of rows
-    of which one is zero, neighbours where fewer than three rows or items differ. The last two are
-    errors if the measure is asked for by name.
+    NaN says that a measure is not defined: the share of a variance that is zero, what lies along a
+    gap that is zero to rounding, a cosine of rows of which one is zero, neighbours where fewer than
+    three rows or items differ. The last two are errors if the measure is asked for by name.
     `tau` is the temperature of `double_stochastic_deviation`. What takes time or memory quadratic
     in the rows is computed on at most `max_rows` rows a side, drawn with `seed` (pairs stay
     together); what means and covariances determine always uses all rows.

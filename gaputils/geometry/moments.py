@@ -54,6 +54,12 @@ class Moments:
         """Total variance: the mean squared distance from the mean."""
         return float(self.covariance.diagonal().sum())
 
+    @property
+    def rounding(self) -> float:
+        """The distance of two means that the embeddings' precision cannot tell from zero."""
+        relative = max(self.epsilon, 64 * torch.finfo(torch.float64).eps)
+        return relative * math.sqrt(self.total + float(self.mean.square().sum()))
+
     @cached_property
     def _spectrum(self) -> tuple[Tensor, Tensor]:
         if self.few is not None:
@@ -184,10 +190,13 @@ def moment_measures(
 ) -> dict[str, float]:
     """The measures that means and covariances determine, under the names of `measure_gap`.
 
-    All of them, or those among `names`; NaN where a side does not vary or the means coincide.
+    All of them, or those among `names`; NaN where a side does not vary or the means coincide, to
+    rounding: a gap that is closed has no direction.
     """
     gap = queries.mean - gallery.mean
     norm = float(gap.norm())
+    if norm <= max(queries.rounding, gallery.rounding):
+        gap = torch.zeros_like(gap)
     spread = math.sqrt((queries.total + gallery.total) / 2)
     compute: dict[str, Callable[[], float]] = {
         "gap_norm": lambda: norm,
@@ -213,6 +222,10 @@ def _side_measures(
     def at_random() -> Tensor:
         return random_shares(side, directions, seed)
 
+    def emptier() -> float:
+        share = share_along(side, gap)
+        return math.nan if math.isnan(share) else float((at_random() < share).double().mean())
+
     return {
         "effective_rank": lambda: rank_of(side),
         "variance": lambda: side.total,
@@ -221,6 +234,6 @@ def _side_measures(
         "variance_share_gap": lambda: share_along(side, gap),
         "variance_share_random": lambda: float(at_random().median()),
         "variance_share_leading": lambda: float(side.variances[0]) / side.total,
-        "emptier_than_gap": lambda: float((at_random() < share_along(side, gap)).double().mean()),
+        "emptier_than_gap": emptier,
         "gap_angle": lambda: angle_to(side, gap),
     }

@@ -230,6 +230,33 @@ def test_measures_from_moments_are_those_named_with_the_seed_given() -> None:
     assert math.isnan(geo.moment_measures(still, still)["rmg_centroid"])
 
 
+ALONG_GAP = ["variance_gap", "variance_share_gap", "emptier_than_gap", "gap_angle"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("close", [gu.Centering(), gu.ReAlign(), None], ids=repr)
+def test_a_gap_that_is_closed_to_rounding_has_no_direction(close, dtype) -> None:
+    sides = [torch.tensor(side, dtype=dtype) for side in pair(n=300, m=300)]
+    if close is None:  # the same rows in another order
+        sides[0] = sides[1][torch.randperm(300, generator=torch.Generator().manual_seed(0))]
+    else:
+        sides = list(close.fit_transform(*sides))
+    found = geo.moment_measures(*map(geo.Moments.of, sides))
+    for name in ALONG_GAP:
+        assert math.isnan(found[f"{name}_queries"]), name
+        assert math.isnan(found[f"{name}_gallery"]), name
+    rest = {k: v for k, v in found.items() if k.rpartition("_")[0] not in ALONG_GAP}
+    assert all(map(math.isfinite, rest.values())), rest
+
+
+def test_a_gap_a_little_above_rounding_has_its_direction() -> None:
+    _, gallery = pair(n=300, m=300)
+    shift = 1e-9 * np.eye(8)[2]
+    found = geo.moment_measures(geo.Moments.of(gallery + shift), geo.Moments.of(gallery))
+    assert found["gap_norm"] == pytest.approx(1e-9, rel=1e-4)
+    assert found["variance_gap_gallery"] == pytest.approx(gallery.var(0)[2], rel=1e-4)
+
+
 def test_what_does_not_vary_has_no_shares_and_a_line_has_rank_one() -> None:
     still = np.ones((4, 3))
     assert math.isnan(geo.variance_share(still, np.eye(3)[0]))
