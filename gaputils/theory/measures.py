@@ -18,14 +18,16 @@ def gap_measures(x: Any, y: Any) -> dict[str, Tensor]:
     both modalities: `cosine_with_gap` is the mean absolute cosine with the gap vector,
     `variance_along_gap` and `variance_across` the variance along it and the mean variance of a
     direction orthogonal to it (squared units of the embeddings), `share_along_gap` the first over
-    the total. `matched` is the share of points whose nearest neighbour in the other modality is
-    their pair.
+    the total: all three 0 along a gap that is zero to rounding, which has no direction. `matched`
+    is the share of points whose nearest neighbour in the other modality is their pair.
     """
     x, y = as_paired_points(x, y)
     mean_x, mean_y = x.mean(-2, keepdim=True), y.mean(-2, keepdim=True)
     gap = mean_y - mean_x
     length = torch.linalg.vector_norm(gap, dim=-1, keepdim=True)
-    direction = gap / length.clamp_min(torch.finfo(x.dtype).tiny)
+    size = torch.stack([x, y]).square().sum(-1).mean(-1).amax(0).sqrt()[..., None, None]
+    told = length > torch.finfo(x.dtype).eps * size
+    direction = torch.where(told, gap, 0) / length.clamp_min(torch.finfo(x.dtype).tiny)
     centred = torch.stack([x - mean_x, y - mean_y])
     along = (centred * direction).sum(-1)
     norms = torch.linalg.vector_norm(centred, dim=-1).clamp_min(torch.finfo(x.dtype).tiny)

@@ -103,6 +103,10 @@ def test_without_a_gap_or_a_spread_the_shares_are_zero() -> None:
     x, _ = points(5, 3)
     found = gu.theory.gap_measures(x, x)
     assert [float(found[name]) for name in ("gap", "cosine_with_gap", "share_along_gap")] == [0] * 3
+    x, _ = points(300, 7)
+    found = gu.theory.gap_measures(x, x.roll(1, dims=0))  # summed up in another order
+    along = ("cosine_with_gap", "variance_along_gap", "share_along_gap")
+    assert [float(found[name]) for name in along] == [0] * 3
     still = torch.zeros(5, 3)
     found = gu.theory.gap_measures(still, still + 1)
     assert float(found["gap"]) == pytest.approx(math.sqrt(3))
