@@ -320,6 +320,20 @@ def work(value: Tensor) -> Tensor:
     return value if value.device.type == "mps" else value.double()
 
 
+def centred(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean (d,) of `rows` (n, d) and their offsets from it, in double precision.
+
+    Offsets of rows that are all alike to rounding are zeros: what is left of them is an accident of
+    the order in which they were added up.
+    """
+    wide = work(rows)
+    mean = wide.mean(dim=0)
+    offset = wide - mean
+    rounding = 64 * torch.finfo(wide.dtype).eps
+    alike = bool(torch.linalg.norm(offset) <= rounding * torch.linalg.norm(wide))
+    return mean, torch.zeros_like(offset) if alike else offset
+
+
 def device_here(name: str, value: torch.device | str) -> torch.device:
     """`value` as a device that this machine has; raises `ValueError` that says which it has."""
     if not isinstance(value, (str, torch.device)):

@@ -335,3 +335,14 @@ def test_seeds() -> None:
 def test_an_error_says_what_to_pass_instead(value: object, hint: str) -> None:
     with pytest.raises(TypeError, match=f"x: .*{hint}"):
         _checks.as_matrix("x", value)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_offsets_of_rows_that_are_alike_are_zeros(dtype: torch.dtype) -> None:
+    rows = torch.rand(3, 50, generator=torch.Generator().manual_seed(0)).to(dtype)
+    mean, offset = _checks.centred(rows)
+    torch.testing.assert_close(mean + offset, rows.double())
+    assert float(offset.sum(dim=0).abs().max()) < 1e-15
+    mean, offset = _checks.centred(rows[:1].expand(3, 50))
+    torch.testing.assert_close(mean, rows[0].double())
+    assert not offset.any()

@@ -6,7 +6,7 @@ import torch
 from scipy.linalg import orthogonal_procrustes
 from torch import Tensor
 
-from gaputils._checks import flag, work
+from gaputils._checks import centred, flag
 from gaputils._steps import Steps
 from gaputils.closing.base import Closing
 
@@ -42,9 +42,8 @@ class Procrustes(Closing):
                 f"gallery: Procrustes is fitted on pairs, expected {len(queries)} rows as in "
                 f"queries, got {len(gallery)}; for classes pass gallery[targets]"
             )
-        first, second = work(queries), work(gallery)
-        self.query_mean_, self.gallery_mean_ = first.mean(dim=0), second.mean(dim=0)
-        first, second = first - self.query_mean_, second - self.gallery_mean_
+        self.query_mean_, first = centred(queries)
+        self.gallery_mean_, second = centred(gallery)
         rotation, total = orthogonal_procrustes(second.cpu().numpy(), first.cpu().numpy())
         self.rotation_ = torch.from_numpy(rotation).to(first)
         energy = float(second.square().sum())

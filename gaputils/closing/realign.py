@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from gaputils._checks import flag, work
+from gaputils._checks import centred, flag, work
 from gaputils._steps import Steps, run
 from gaputils.closing.base import Closing
 
@@ -34,11 +34,11 @@ class ReAlign(Closing):
 
     def _fit(self, queries: Tensor, gallery: Tensor) -> None:
         flag("renormalize", self.renormalize)
-        first, second = work(queries), work(gallery)
-        self.query_mean_, self.gallery_mean_ = first.mean(dim=0), second.mean(dim=0)
-        traces = [values.var(dim=0, correction=0).sum() for values in (first, second)]
-        self.scale_ = float(torch.sqrt(traces[0] / traces[1])) if float(traces[1]) > 0 else 1.0
-        on_sphere = run(self._to_sphere(), second, lambda name: getattr(self, name))
+        self.query_mean_, first = centred(queries)
+        self.gallery_mean_, second = centred(gallery)
+        variances = [float(offset.square().sum(dim=1).mean()) for offset in (first, second)]
+        self.scale_ = math.sqrt(variances[0] / variances[1]) if variances[1] > 0 else 1.0
+        on_sphere = run(self._to_sphere(), work(gallery), lambda name: getattr(self, name))
         self.drift_ = on_sphere.mean(dim=0) - self.query_mean_
 
     def _to_sphere(self) -> list[tuple[Any, ...]]:

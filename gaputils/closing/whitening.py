@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gaputils._checks import number, work
+from gaputils._checks import centred, number
 from gaputils._steps import Steps
 from gaputils.closing.base import Closing
 
@@ -89,10 +89,8 @@ class _Spectrum:
 
 def _spectrum(values: Tensor, regularization: float) -> tuple[Tensor, _Spectrum]:
     """The rows' mean (d,) and the spectrum of their regularised covariance."""
-    wide = work(values)
-    mean = wide.mean(dim=0)
-    offset = wide - mean
-    eigenvalues, vectors = torch.linalg.eigh(offset.mT @ offset / len(wide))
+    mean, offset = centred(values)
+    eigenvalues, vectors = torch.linalg.eigh(offset.mT @ offset / len(offset))
     level = eigenvalues.clamp_min(0).mean()
     level = torch.where(level > 0, level, torch.ones_like(level))
     return mean, _Spectrum(eigenvalues.clamp_min(0) + regularization * level, vectors)

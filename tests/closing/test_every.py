@@ -82,6 +82,20 @@ def test_what_comes_back_is_finite_and_of_the_precision_that_came(method, dtype)
 
 
 @pytest.mark.parametrize("method", ALL, ids=IDS)
+@pytest.mark.parametrize("side", [0, 1])
+def test_of_rows_that_are_alike_nothing_is_made_of_their_rounding(method, side):
+    """Their mean is exact in binary fractions, and a last digit off beside them."""
+    moved = []
+    for offset in (0.0, 1e-7):
+        pair = list(sides(3, 3))
+        row = torch.arange(1, 13) / 8 + offset * torch.arange(12).double().sqrt()
+        pair[side] = row.expand(3, 12).clone()
+        moved.append(clone(method).fit_transform(*pair))
+    for exact, rounded in zip(*moved, strict=True):
+        torch.testing.assert_close(exact, rounded, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("method", ALL, ids=IDS)
 def test_arrays_and_tensors_give_the_same_and_stay_as_they_were(method):
     queries, gallery = sides()
     kept = queries.clone(), gallery.clone()
