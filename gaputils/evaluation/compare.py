@@ -234,7 +234,7 @@ def _closing_first(
     """
     each, untouched = list(_with_original(closings)), dict[str, Answers]()
     for label, closing in bar(each, desc="closings", leave=False):
-        closed = _usable(moved(closing, *sides), scorings)
+        closed = _usable(label, moved(closing, *sides), scorings)
         idle = closing is not None and all(map(torch.equal, closed, sides))
         for scoring in scorings:
             if idle:
@@ -260,7 +260,7 @@ def _noise_first(
     clean = {
         (label, scoring): _nearest(*closed, scoring)
         for label, closing in each
-        for closed in [_usable(moved(closing, *sides), scorings)]
+        for closed in [_usable(label, moved(closing, *sides), scorings)]
         for scoring in scorings
     }
     wanted = {key: [found] if targets is None else [found, targets] for key, found in clean.items()}
@@ -298,8 +298,11 @@ def _with_original(
     yield from ((label, closing) for label, closing in closings.items() if closing is not None)
 
 
-def _usable(sides: Sides, scorings: Sequence[str]) -> Sides:
+def _usable(label: str | None, sides: Sides, scorings: Sequence[str]) -> Sides:
     """What a closing returned, if it can be ranked: it may have moved a row to the origin."""
     if "cosine" in scorings:
-        check_scoring(sides[1], "cosine", sides[0])
+        try:
+            check_scoring(sides[1], "cosine", sides[0])
+        except ValueError as error:
+            raise ValueError(f"closings: after {label!r}, {error}") from error
     return sides

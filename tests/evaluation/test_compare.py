@@ -403,3 +403,18 @@ def test_no_draw_is_lost_in_a_coarse_default_dtype() -> None:
     finally:
         torch.set_default_dtype(torch.float32)
     assert table["robustness"].tolist() == [1.0]
+
+
+def test_a_closing_that_moves_a_row_to_the_origin_is_named_where_cosine_ranks() -> None:
+    """The third item is the mean of the three, but for rounding."""
+    gallery = np.array([[0.1, 0.7], [0.3, 0.1], [0.2, 0.4]])
+    queries = np.array([[0.5, 0.1], [0.2, 0.9]])
+    closings, noises = {"means gone": gu.GRCLIP()}, {"": gu.GaussianNoise(0.1)}
+    named = r"^closings: after 'means gone', gallery: .* for cosine, got a zero row"
+    for order in ("closing first", "noise first"):
+        with pytest.raises(ValueError, match=named):
+            gu.compare_closings(
+                queries, gallery, closings, noises, scorings=["cosine"], order=order
+            )
+    table = gu.compare_closings(queries, gallery, closings, noises, scorings=["euclidean"])
+    assert len(table) == 1
