@@ -66,7 +66,7 @@ def test_time_and_memory_beside_summing(mapped: Path, benchmark, record) -> None
     record(f"{of} in a file", (stream.seconds for stream, _ in runs), "s")
     record(f"{of}: time of only summing them", (s.seconds / t.seconds for t, s in runs), "×")
     record(f"{of}: peak memory", (stream.after / 1000 for stream, _ in runs), "GB")
-    assert max(stream.after for stream, _ in runs) < 1048
+    # What is held before is the libraries: 870 MB of one installation, 1,100 of another.
     assert max(stream.after - stream.before for stream, _ in runs) < 200
 
 
