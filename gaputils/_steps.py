@@ -25,7 +25,6 @@ def run(steps: Steps, rows: Any, learned: Callable[[str], Any]) -> Any:
     Where steps cancel a row to rounding it is lengthened no more than a row of zeros is: the
     direction that is left of it is an accident of the processor.
     """
-    steps = list(steps)
     last = max((place for place, step in enumerate(steps) if step[0] == "lengthen"), default=-1)
     before: Any = 0.0
     for place, (name, *arguments) in enumerate(steps):

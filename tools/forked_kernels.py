@@ -55,7 +55,6 @@ def fork_server(preload: list[str]) -> ForkServerContext:
 @contextmanager
 def forked_kernels() -> Iterator[None]:
     """Kernels that this process starts here are forks."""
-    fork_server(IMPORTED)
     place = EntryPoint(NAME, f"{__name__}:ForkedProvisioner", KernelProvisionerFactory.GROUP_NAME)
     KernelProvisionerFactory.provisioners[NAME] = place
     factory = KernelProvisionerFactory.instance()

@@ -17,7 +17,7 @@ from gaputils import _checks
 from gaputils._files import replacing, safetensors_head
 from gaputils._progress import bar
 from gaputils._steps import require_finite
-from gaputils.cli.support import kept
+from gaputils.cli.support import keeping
 from gaputils.closing import (
     Closing,
     HullProjection,
@@ -99,7 +99,7 @@ def close_files(
     _require_none_beside(out, labels)
     fitted = _fitted(closing, sides) if fit else closing
     labels.info["closing"] = repr(closing)
-    with kept(fitted, save):
+    with keeping(fitted, save):
         return _in_blocks(fitted, sides, labels, out)
 
 
@@ -119,7 +119,7 @@ def _whole(
         for name, side, dtype in zip(moved._fields, moved, dtypes, strict=True)
     )
     e.info = {**e.info, "closing": repr(closing)}
-    with kept(closing, save):
+    with keeping(closing, save):
         if out.suffix == ".npy":
             return write_npy(e, out)
         return [write_npz(e, out) if out.suffix == ".npz" else e.save(out)]

@@ -248,7 +248,7 @@ def close(
     outputs = {"--out": out, "--save": save}
     if out.suffix == ".npy":
         outputs |= {f"--out with {place.name} beside it": place for place in npy_files_beside(out)}
-    require_outputs(outputs, (first, second, targets, owners, load), closing=save)
+    require_outputs(outputs, (first, second, targets, owners, load))
     name = closing_of(closing, method)
     settings = settings_of(n_components, alpha, radius, center)
     if load is not None and (name is not None or settings):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gaputils.cli.support import kept, load_closing, require_outputs
+from gaputils.cli.support import keeping, load_closing, require_outputs
 from gaputils.closing import MixedGallery
 from gaputils.storage._written import (
     npy_files_beside,
@@ -43,7 +43,7 @@ def mix_files(
         raise ValueError(f"--out: expected a .npy or .npz file, got {out}")
     files = _kinds(items)
     outputs = {"--out": out, "--save": save, "--out with the queries": npy_files_beside(out)[0]}
-    require_outputs(outputs, (*files.values(), query, saved), closing=save)
+    require_outputs(outputs, (*files.values(), query, saved))
     if out.suffix == ".npy":
         require_none_beside(out, [] if query is None else [QUERIES], "--out")
     if saved is None:
@@ -60,7 +60,7 @@ def mix_files(
         closing.fit(asking, kinds)
     rows = closing.transform_gallery(kinds)
     moved = None if asking is None else closing.transform_queries(asking)
-    with kept(closing, save):
+    with keeping(closing, save):
         return _write(out, rows, moved)
 
 

@@ -259,13 +259,11 @@ def require_folder(path: Path) -> None:
 
 
 def require_outputs(
-    outputs: Mapping[str, Path | None],
-    inputs: Iterable[str | os.PathLike[str] | None],
-    closing: Path | None = None,
+    outputs: Mapping[str, Path | None], inputs: Iterable[str | os.PathLike[str] | None]
 ) -> None:
     """Raise unless the `outputs`, by their options, can be written without loss of an input.
 
-    Of them `closing` is where `--save` keeps one.
+    `--save` is where a closing is kept.
     """
     from gaputils._files import require_safetensors_name
     from gaputils.storage.files import SUFFIXES
@@ -293,7 +291,7 @@ def require_outputs(
             raise ValueError(f"{option}: {path} is read here and would be lost; name another file")
         if path.is_dir():
             raise IsADirectoryError(f"{option}: expected a file, but {path} is a folder")
-    if closing is not None:
+    if (closing := outputs.get("--save")) is not None:
         require_safetensors_name("--save", closing)
 
 
@@ -378,7 +376,7 @@ def draw_clouds(e: Embeddings, path: Path, seed: int) -> None:
 
 
 @contextmanager
-def kept(closing: Closing, path: Path | None) -> Iterator[None]:
+def keeping(closing: Closing, path: Path | None) -> Iterator[None]:
     """Keep `closing` at `path`, if one is given, once what the block writes is in its place.
 
     A stop before that leaves there what was, and so no closing beside rows of another.

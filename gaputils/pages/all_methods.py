@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from gaputils._checks import work
-from gaputils.closing import Closing, HullProjection, Procrustes
+from gaputils.closing import Closing, Procrustes
 from gaputils.closing.catalogue import Closings, copy, fit, fit_all, moved, standard_closings
 from gaputils.embeddings import Embeddings, known_targets
 from gaputils.evaluation.compare import ORDERS, compared, over_blocks
 from gaputils.evaluation.protocol import mean_and_error, paired_gain
 from gaputils.evaluation.table import Comparison
+from gaputils.geometry.hull import principal_components, project
 from gaputils.noise import GaussianNoise
 from gaputils.noise.perturbations import Noise
 from gaputils.pages.survival import CENTRED, CLOSINGS, ORIGINAL, SCALED, plus_minus
@@ -165,9 +166,9 @@ class WithinHull:
     def apply(
         self, queries: Tensor, gallery: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
-        along = HullProjection().fit(queries, gallery).components_
+        along, _ = principal_components(gallery)
         _, noisy = self.noise.apply(queries, gallery, generator)
-        return queries, gallery + ((noisy - gallery).to(along) @ along.mT @ along).to(gallery)
+        return queries, gallery + project((noisy - gallery).to(along), along).to(gallery)
 
 
 def size_or_shape(
